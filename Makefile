@@ -1,0 +1,152 @@
+# drupe: build, show, test. `make help` lists the targets. Everything that is made here can be made again:
+# target/ (Rust), .venv (the demo's and the tests' Python), .venvs/ (one for each Python of this machine), .cache/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PREFIX ?= $(HOME)/.local
+# The Python that .venv is made from; by default the machine's own, where it will do.
+PYTHON ?=
+
+BIN := target/release/drupe
+CORE := python/drupe/_drupe.abi3.so
+VENV := .venv
+TOOLS := .cache/tools
+FUZZ := .cache/fuzz
+PIP := -m pip install --quiet --disable-pip-version-check
+PY_SOURCES := python tests benches examples
+
+ifeq ($(shell uname -s),Darwin)
+CDYLIB := target/release/lib_drupe.dylib
+else
+CDYLIB := target/release/lib_drupe.so
+endif
+
+.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python check bench hazards soak fuzz \
+  install uninstall lock clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- build --------------------------------------------------------------------------------------------------------
+
+build: ## Build the command and the core, release
+	$(CARGO) build --release --workspace --locked
+	@cp $(CDYLIB) $(CORE).new && mv -f $(CORE).new $(CORE)   # never a half-written core under a kernel that starts
+
+install: build ## Install into PREFIX (default ~/.local): bin/drupe and lib/drupe
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/drupe"
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/drupe/drupe.new"
+	cp -R python/drupe "$(DESTDIR)$(PREFIX)/lib/drupe/drupe.new"
+	find "$(DESTDIR)$(PREFIX)/lib/drupe/drupe.new" -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/drupe/drupe"
+	mv "$(DESTDIR)$(PREFIX)/lib/drupe/drupe.new" "$(DESTDIR)$(PREFIX)/lib/drupe/drupe"
+	for program in drupe drupe-lsp; do \
+	  install -m 755 "target/release/$$program" "$(DESTDIR)$(PREFIX)/bin/$$program.new"; \
+	  mv -f "$(DESTDIR)$(PREFIX)/bin/$$program.new" "$(DESTDIR)$(PREFIX)/bin/$$program"; \
+	done
+	@echo "Installed $(PREFIX)/bin/drupe; now: drupe install --user --python /path/to/env/bin/python"
+
+uninstall: ## Remove what `make install` installed
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/drupe" "$(DESTDIR)$(PREFIX)/bin/drupe" "$(DESTDIR)$(PREFIX)/bin/drupe-lsp"
+
+# --- environments: a stamp file says that an environment was filled from a lock ------------------------------------
+
+# uv fills an environment in seconds where pip takes minutes; pip reaches an index that only its own settings name.
+fill = $(TOOLS)/bin/uv pip install --quiet --compile-bytecode --python $(1)/bin/python -r $(2) \
+  || $(1)/bin/python $(PIP) -r $(2)
+python = $$([ -n "$(PYTHON)" ] && echo "$(PYTHON)" || python3 tests/pythons.py --best)
+
+venv: $(VENV)/.demo ## Make .venv with what the demo needs, locked
+
+$(TOOLS)/.tools: requirements/tools.txt
+	"$(python)" -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python $(PIP) -r $< && touch $@
+
+$(VENV)/bin/python:
+	"$(python)" -m venv --clear $(VENV)
+
+$(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.lab: $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
+	$(call fill,$(VENV),$<)
+	@touch $@
+
+test-venvs: $(TOOLS)/.tools requirements/test.txt ## Make .venvs/NAME for each Python of this machine
+	@python3 tests/pythons.py | while read -r name python; do \
+	  venv=.venvs/$$name; \
+	  if [ ! -e $$venv/.test ] || [ requirements/test.txt -nt $$venv/.test ]; then \
+	    echo "filling $$venv ($$python)"; \
+	    [ -x $$venv/bin/python ] || "$$python" -m venv --clear $$venv; \
+	    $(call fill,$$venv,requirements/test.txt); \
+	    touch $$venv/.test; \
+	  fi; \
+	done
+
+# --- show ---------------------------------------------------------------------------------------------------------
+
+kernelspec: build venv
+	$(BIN) install --sys-prefix --python $(VENV)/bin/python --replace
+
+demo: ## Build, install into .venv, run examples/tour.ipynb through nbclient, and show it all with its times
+	@for part in build venv kernelspec tour; do \
+	  SECONDS=0; $(MAKE) --no-print-directory $$part; echo "::: make $$part: $$SECONDS s"; \
+	done
+
+tour:
+	@$(VENV)/bin/python examples/run_tour.py $(ARGS)
+
+lab: kernelspec $(VENV)/.lab ## Open JupyterLab with drupe as the default kernel
+	$(VENV)/bin/jupyter lab --MappingKernelManager.default_kernel_name=drupe --notebook-dir=examples $(ARGS)
+
+# --- test ---------------------------------------------------------------------------------------------------------
+
+test: test-rust test-python ## Run every test, on every Python that this machine has
+
+test-rust: build $(VENV)/.test test-venvs
+	$(CARGO) test --release --workspace --exclude drupe-python --locked
+
+# One pytest for each folder, since each has a conftest of its own.
+test-python: kernelspec $(VENV)/.test test-venvs
+	for suite in tests/*/; do \
+	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
+	  DRUPE=$(CURDIR)/$(BIN) $(VENV)/bin/python -m pytest -q $$suite; \
+	done
+
+check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(TOOLS)/bin/ruff check $(PY_SOURCES)
+	$(TOOLS)/bin/ruff format --check $(PY_SOURCES)
+
+hazards: build $(VENV)/.bench ## Play the shutdown hazards on each kernel and print the table
+	$(VENV)/bin/python tests/hazards/run.py $(ARGS)
+
+N ?= 200
+soak: build $(VENV)/.test test-venvs ## Shut down N times at random moments, on every Python (N=200)
+	$(VENV)/bin/python tests/soak/soak.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)
+
+bench: build $(VENV)/.bench ## Measure drupe beside the other Python kernels
+	$(VENV)/bin/python benches/run.py $(ARGS)
+
+SECONDS_EACH ?= 60
+fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz each decoder for SECONDS_EACH (60)
+	@for target in $$($(FUZZ)/bin/cargo-fuzz fuzz list); do \
+	  RUSTC_BOOTSTRAP=1 $(FUZZ)/bin/cargo-fuzz fuzz run "$$target" -- -max_total_time=$(SECONDS_EACH); \
+	done
+
+# The sanitizers are still unstable options: RUSTC_BOOTSTRAP lets the stable compiler take them.
+$(FUZZ)/bin/cargo-fuzz:
+	$(CARGO) install --quiet --locked --root $(FUZZ) cargo-fuzz
+
+# --- keep ---------------------------------------------------------------------------------------------------------
+
+# Each lock is for all of CPython 3.10 to 3.13; the smaller ones take their versions from the tests'.
+UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate
+lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
+	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
+	cd requirements && for lock in runtime demo lab bench; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
+
+clean: ## Remove everything that was made
+	rm -rf target $(VENV) .venvs .cache $(CORE)

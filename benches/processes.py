@@ -1,0 +1,115 @@
+"""A kernel process and jupyter_client's client for it, for the measures."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
+
+# Nothing that is measured takes longer, unless it never comes.
+PATIENCE = 30.0
+
+
+class Kernel:
+    """Starts on entry to the context, which is when the clock starts; gone at its end, whatever happened."""
+
+    def __init__(self, argv: list[str], folder: Path) -> None:
+        name = str(folder / f"kernel-{time.monotonic_ns()}.json")
+        self.file, info = write_connection_file(name, key=uuid.uuid4().hex.encode())
+        self.port = info["shell_port"]
+        self.argv = [word.replace("{connection_file}", self.file) for word in argv]
+        self.environment = os.environ | {
+            "IPYTHONDIR": str(folder / "ipython"),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "JPY_PARENT_PID": str(os.getpid()),
+        }
+        self._client: BlockingKernelClient | None = None
+
+    def __enter__(self) -> "Kernel":
+        self.started = time.perf_counter()
+        quiet = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+        }
+        self.process = subprocess.Popen(
+            self.argv, env=self.environment, start_new_session=True, **quiet
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client:
+            self._client.stop_channels()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.unlink(self.file)
+
+    @property
+    def client(self) -> BlockingKernelClient:
+        """The client, connected as soon as the kernel listens.
+
+        ZeroMQ tries again only every 100 ms, which would hide how fast a kernel starts: so the port is watched.
+        """
+        if self._client is None:
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                    break
+                except OSError:
+                    if self.process.poll() is not None or time.monotonic() > deadline:
+                        raise RuntimeError(f"the kernel does not listen: {self.argv}") from None
+                    time.sleep(0.0005)
+            self._client = BlockingKernelClient()
+            self._client.load_connection_file(self.file)
+            self._client.start_channels(stdin=False, hb=False)
+        return self._client
+
+    def ready(self) -> BlockingKernelClient:
+        """The client of a kernel that has run a cell, with nothing left to read."""
+        client = self.client
+        client.wait_for_ready(timeout=PATIENCE)
+        self.run("1 + 1")
+        while client.iopub_channel.msg_ready():
+            client.get_iopub_msg(timeout=1)
+        return client
+
+    def reply(self, request: str, channel: str = "shell", patience: float = PATIENCE) -> dict:
+        """The reply to a request."""
+        receive = getattr(self.client, f"get_{channel}_msg")
+        while True:
+            message = receive(timeout=patience)
+            if message["parent_header"].get("msg_id") == request:
+                return message
+
+    def outputs(self, request: str) -> list[dict]:
+        """The iopub messages of a request, up to its idle."""
+        messages = []
+        while True:
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            if message["content"].get("execution_state") == "idle":
+                return messages
+            messages.append(message)
+
+    def run(self, code: str) -> list[dict]:
+        """Runs a cell to its end and returns its iopub messages."""
+        request = self.client.execute(code)
+        messages = self.outputs(request)
+        self.reply(request)
+        return messages
+
+    def begin(self, code: str) -> str:
+        """Starts a cell which prints, and waits until it has."""
+        request = self.client.execute(code)
+        while True:
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
+            if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == request:
+                return request

@@ -1,0 +1,39 @@
+"""Both doors into the kernel: run by its path (the launcher does), or as `python -m drupe`.
+
+The working folder must not hide a module of the standard library while the kernel starts, so it
+leaves `sys.path` here and comes back, as `''`, once the shell stands.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _leave_working_folder() -> None:
+    """Take away what Python put in front for the script or for `-m`; nothing where it was told not to."""
+    if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
+        return
+    if sys.path and os.path.abspath(sys.path[0]) in (_HERE, os.getcwd()):
+        del sys.path[0]
+
+
+def _register_package() -> None:
+    """Make `drupe` importable from this folder without adding the folder's parent to `sys.path`."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(
+        "drupe", os.path.join(_HERE, "__init__.py"), submodule_search_locations=[_HERE]
+    )
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["drupe"] = package
+    spec.loader.exec_module(package)
+
+
+if __name__ == "__main__":
+    _leave_working_folder()
+    if not __package__:
+        _register_package()
+    from drupe.app import main
+
+    main()

@@ -1,0 +1,106 @@
+"""The start of Python's half: configuration, the shell, the streams, the loop; then requests until the end.
+
+It imports as little as it can, for a cell waits for it.
+"""
+
+import os
+import sys
+
+from . import _drupe, exits
+from .jsonutil import decode, encode
+
+_NEEDED = "ipython>=8.18 comm matplotlib-inline jedi traitlets"
+
+
+def main() -> None:
+    """Run a kernel on this, the main thread. Does not return."""
+    _drupe.start(sys.argv[1:])
+    exits.install()
+    try:
+        from . import teardown
+        from .interrupt import interrupts
+
+        interrupts.install()
+        server = _start()
+    except ImportError as error:
+        _drupe.failed(_missing(error), 2)
+    except BaseException as error:
+        _drupe.failed(_internal(error), 1)
+    server.run()
+    teardown.run(on_main=True)
+
+
+def _missing(error: ImportError) -> str:
+    return (
+        f"{sys.executable} (Python {sys.version.split()[0]}) lacks what the kernel needs: {error}. "
+        f"Mend it with: {sys.executable} -m pip install '{_NEEDED.replace(' ', chr(39) + ' ' + chr(39))}'"
+    )
+
+
+def _internal(error: BaseException) -> str:
+    import traceback
+
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return "Python could not be started:\n" + "".join(lines).rstrip()
+
+
+def _start():
+    from . import comms, compat, stdin, streams, teardown
+    from .application import IPKernelApp
+    from .serve import Server
+
+    options = decode(_drupe.config())
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    app = IPKernelApp.instance()
+    app.connection_file = options.get("connection_file") or ""
+    app.configure(options.get("traits") or {})
+    shell = app.make_shell()
+    kernel = app.kernel = shell.kernel = compat.Kernel(shell, app.connection_file)
+    _faulthandler()
+    streams.install(not options.get("no_stdout"), not options.get("no_stderr"))
+    stdin.install()
+    comms.install()
+    compat.install(app)
+    _debugger()
+    server = Server(shell)
+    kernel.io_loop = compat.Loop(server)
+    teardown.prepare(shell, server)
+    app.run_startup_code(options.get("matplotlib"))
+    _drupe.ready(encode(_info(shell)))
+    return server
+
+
+def _info(shell) -> dict:
+    from IPython.core.release import version
+
+    return {
+        "banner": shell.banner,
+        "language_version": sys.version.split()[0],
+        "ipython_version": version,
+    }
+
+
+def _faulthandler() -> None:
+    """A crash shows its stack on the terminal, and not in a notebook that nobody would see any more."""
+    import faulthandler
+
+    faulthandler.enable(file=_drupe.stdio_fds()[1])
+
+
+def _debugger() -> None:
+    """`pdb` as IPython has it: one that an interrupt ends."""
+    from .hooks import when_imported
+
+    def patch_ipython(module) -> None:
+        import pdb
+
+        if hasattr(module, "InterruptiblePdb"):
+            module.Pdb = pdb.Pdb = module.InterruptiblePdb
+
+    def set_trace(*, header=None, **_options) -> None:
+        from IPython.core import debugger
+
+        debugger.set_trace(sys._getframe(1), header)
+
+    when_imported("IPython.core.debugger", patch_ipython)
+    when_imported("pdb", lambda module: setattr(module, "set_trace", set_trace))

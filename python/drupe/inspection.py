@@ -1,0 +1,276 @@
+"""What the language server may know of the session, found without running the user's code.
+
+Called by the core: `Inspector.snapshot` on the main thread after a cell, `Inspector.answer` from any thread inside the
+gate. Everything is bounded.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.machinery
+import json
+import os
+import pkgutil
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .describing import MAX_DOC, describe, short
+from .statics import (
+    MAX_MEMBERS,
+    MISSING,
+    PLAIN,
+    Unknown,
+    attribute,
+    class_members,
+    fits,
+    instance_dict,
+    item,
+    keys_of,
+    kind_of,
+    members_of,
+    module_members,
+    size_of,
+    type_name,
+)
+
+# Bounds on what a snapshot holds, so that it stays cheap whatever the user keeps.
+MAX_NAMES = 10_000
+MAX_TYPES = 500
+MAX_KEYED = 100
+MAX_OBJECTS = 1_000
+MAX_TEXTS = 2_000
+
+
+class Texts:
+    """What was written about objects, as JSON, for as long as they live and have as many names as then."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref, int, str]] = {}
+
+    def get(self, value: Any, make: Callable[[Any], Any]) -> str:
+        """The JSON of `make(value)`, made again only when the object is another or has changed in size."""
+        size = len(instance_dict(value))
+        known = self._known.get(id(value))
+        if known is not None and known[0]() is value and known[1] == size:
+            return known[2]
+        text = _json(make(value)).decode("ascii")
+        if len(self._known) >= MAX_TEXTS:
+            self._known.clear()
+        try:
+            self._known[id(value)] = (weakref.ref(value), size, text)
+        except TypeError:
+            pass  # Some of CPython's own objects cannot be watched; they are cheap to describe.
+        return text
+
+
+class Inspector:
+    """Answers for one IPython shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._seen: Any = None
+        self._keyed: list[str] = []
+        self._sizes: list[Any] = []
+        self._modules: tuple[list[str], list[str]] | None = None
+        self._magics: tuple[list[str], list[str]] | None = None
+        self._members = Texts()
+        self._texts = Texts()
+
+    def snapshot(self) -> bytes | None:
+        """The namespace without its objects, as JSON; None when it is as it was the last time."""
+        values = self._shell.user_ns.values()
+        seen = (list(self._shell.user_ns), list(map(id, values)), list(map(type, values)))
+        if seen == self._seen and self._sizes == self._sizes_now():
+            return None
+        self._seen = seen
+        # The parts are JSON already: most of them are as they were after the cell before.
+        items: list[str] = []
+        members: dict[str, str] = {}
+        keys: dict[str, list[str]] = {}
+        objects: dict[str, str] = {}
+        suffixes: dict[type, str] = {}
+        done: set[type] = set()
+        self._keyed = []
+        for name, value in self._names():
+            kind = type(value)
+            suffix = suffixes.get(kind)
+            if suffix is None:
+                told = json.dumps({"kind": kind_of(value), "type": type_name(value)})
+                suffix = suffixes[kind] = f",{told[1:]}"
+            text = name if name.isascii() else json.dumps(name)[1:-1]
+            items.append(f'{{"name":"{text}"{suffix}')
+            if kind in done:
+                continue
+            about = kind_of(value)
+            if about == "module":
+                if len(members) < MAX_TYPES:
+                    members[f"module:{name}"] = self._texts.get(value, module_members)
+            elif about in ("function", "class"):
+                if len(objects) < MAX_OBJECTS:
+                    objects[name] = self._texts.get(value, short)
+            elif size_of(value) is None:
+                done.add(kind)
+            elif len(self._keyed) < MAX_KEYED:
+                self._keyed.append(name)
+                keys[name] = keys_of(value)
+            if about == "instance" and type_name(value) not in members and len(members) < MAX_TYPES:
+                members[type_name(value)] = self._members.get(kind, class_members)
+        self._sizes = self._sizes_now()
+        line_magics, cell_magics = self._magic_names()
+        rest = _json(
+            {
+                "keys": keys,
+                "line_magics": line_magics,
+                "cell_magics": cell_magics,
+                "modules": self._modules[1] if self._modules else [],
+                "environment": sorted(os.environ),
+                "directory": _directory(),
+            }
+        )
+        parts = (
+            f'{{"names":[{",".join(items)}],"members":{_join(members)},"objects":{_join(objects)},'
+        )
+        return parts.encode("ascii") + rest[1:]
+
+    def answer(self, question: bytes) -> bytes:
+        """Answers `{"kind": "members" | "keys" | "modules" | "inspect", …}`; `null` when nothing is known."""
+        asked = json.loads(question)
+        prefix = asked.get("prefix", "")
+        try:
+            if asked["kind"] == "modules":
+                found: Any = [{"name": name, "kind": "module"} for name in self.modules(prefix)]
+            else:
+                value, owner = self.resolve(asked["expression"])
+                if asked["kind"] == "members":
+                    found = members_of(value, prefix)
+                elif asked["kind"] == "keys":
+                    names = keys_of(value, prefix)
+                    found = [{"name": name, "kind": "property"} for name in names]
+                else:
+                    found = describe(value, MAX_DOC, owner=owner)
+        except Unknown:
+            found = None
+        return _json(found)
+
+    def resolve(self, expression: str) -> tuple[Any, Any]:
+        """The object that an expression names, and the one it was found in (or a marker for none)."""
+        if len(expression) > 1_000:
+            raise Unknown
+        try:
+            node = ast.parse(expression.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise Unknown from None
+        return self._resolve(node)
+
+    def modules(self, prefix: str) -> list[str]:
+        """Importable modules whose dotted name begins with `prefix`; imports nothing."""
+        package, dot, _ = prefix.rpartition(".")
+        if not dot:
+            return [name for name in self._top_level_modules() if fits(name, prefix)]
+        found = []
+        for module in pkgutil.iter_modules(_search_path(package)):
+            name = f"{package}.{module.name}"
+            if fits(name, prefix):
+                found.append(name)
+        return found[:MAX_MEMBERS]
+
+    def _resolve(self, node: ast.expr) -> tuple[Any, Any]:
+        if isinstance(node, ast.Name):
+            for scope in (self._shell.user_ns, vars(builtins)):
+                if node.id in scope:
+                    return scope[node.id], MISSING
+            if node.id == "sys":
+                return sys, MISSING
+            raise Unknown
+        if isinstance(node, ast.Constant) and type(node.value) in PLAIN:
+            return node.value, MISSING
+        if isinstance(node, ast.Attribute):
+            owner, _ = self._resolve(node.value)
+            return attribute(owner, node.attr), owner
+        if isinstance(node, ast.Subscript):
+            owner, _ = self._resolve(node.value)
+            try:
+                key = ast.literal_eval(node.slice)
+            except (ValueError, TypeError):
+                raise Unknown from None
+            return item(owner, key), owner
+        raise Unknown
+
+    def _names(self) -> list[tuple[str, Any]]:
+        hidden = self._shell.user_ns_hidden
+        names = []
+        # A copy, since other threads may bind names meanwhile; the newest names are kept.
+        for name, value in reversed(list(self._shell.user_ns.items())):
+            # What is no identifier cannot be typed, and an identifier needs no escapes but for what is not ASCII.
+            if type(name) is not str or name[:1] == "_" or not name.isidentifier():
+                continue
+            if name in hidden and hidden[name] is value:
+                continue
+            names.append((name, value))
+            if len(names) >= MAX_NAMES:
+                break
+        names.reverse()
+        return names
+
+    def _sizes_now(self) -> list[Any]:
+        """What tells that a mapping or table was changed in place."""
+        return [size_of(self._shell.user_ns.get(name)) for name in self._keyed]
+
+    def _magic_names(self) -> tuple[list[str], list[str]]:
+        magics = self._shell.magics_manager.magics
+        return sorted(magics["line"]), sorted(magics["cell"])
+
+    def _top_level_modules(self) -> list[str]:
+        if self._modules is None or self._modules[0] != sys.path:
+            names = set(sys.builtin_module_names) | sys.stdlib_module_names
+            names.update(module.name for module in pkgutil.iter_modules())
+            public = sorted(name for name in names if name.isidentifier() and name[0] != "_")
+            self._modules = (list(sys.path), public)
+        return self._modules[1]
+
+
+def _search_path(package: str) -> list[str]:
+    """Where a package's modules are, found without importing it."""
+    path: Any = None
+    for part in package.split("."):
+        try:
+            spec = importlib.machinery.PathFinder.find_spec(part, path)
+        except Exception:
+            return []
+        if spec is None or spec.submodule_search_locations is None:
+            return []
+        path = list(spec.submodule_search_locations)
+    return path or []
+
+
+def _directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _join(texts: dict[str, str]) -> str:
+    return f"{{{','.join(f'{json.dumps(name)}:{text}' for name, text in texts.items())}}}"
+
+
+def _json(value: Any) -> bytes:
+    # Lone surrogates in names or docstrings would be no UTF-8: they are escaped like all that is not ASCII.
+    text = json.dumps(value, separators=(",", ":"))
+    return text.encode("ascii") if "\\ud" not in text else _without_surrogates(value)
+
+
+def _without_surrogates(value: Any) -> bytes:
+    def clean(part: Any) -> Any:
+        if isinstance(part, str):
+            return part.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if isinstance(part, dict):
+            return {clean(key): clean(held) for key, held in part.items()}
+        if isinstance(part, list):
+            return [clean(held) for held in part]
+        return part
+
+    return json.dumps(clean(value), separators=(",", ":")).encode("ascii")

@@ -1,0 +1,173 @@
+"""What SIGINT means, by what the main thread is doing.
+
+| the main thread | the signal |
+| --- | --- |
+| runs a cell, or other code of the user's in a request | `signal.default_int_handler`: KeyboardInterrupt |
+| waits in the event loop while a cell awaits | the cell is cancelled |
+| runs a background task of the user's | KeyboardInterrupt, in that task |
+| does anything else | nothing: the kernel's own code is never interrupted |
+
+`default_int_handler` itself is installed while user code runs, because `asyncio.Runner`, trio and others
+take over the handling of SIGINT only when they find just that.
+"""
+
+import _signal
+import signal
+import sys
+import time
+
+from . import _drupe
+
+# While the kernel ends, the core repeats the signal every 50 ms. A cell that has been cancelled has this
+# long, in seconds, for its `finally` blocks before it is cancelled again.
+_PATIENCE = 0.25
+
+# Code whose frames under an event loop's callback are not the user's.
+_OURS = ("asyncio", "drupe", "selectors", "concurrent")
+
+
+class Interrupts:
+    """The state of the policy. All methods are called on the main thread."""
+
+    def __init__(self):
+        self.loop = None
+        # The task whose cell awaits; None while none does.
+        self._awaiting = None
+        self._cancelled_at = None
+        # A cell was cancelled by a signal: its CancelledError is presented as KeyboardInterrupt.
+        self.cancelled = False
+        # A cell has begun and not ended, and a signal came while the kernel's own code worked for it.
+        self._in_cell = False
+        self._missed = False
+
+    def install(self) -> None:
+        """From now on the kernel's own code is not interrupted."""
+        # `signal.signal` runs the old handler first for a signal that is there already. What that raises must not keep the
+        # new one from its place, and the cell that it was meant for must not go on.
+        while True:
+            try:
+                _set_handler(signal.SIGINT, self._handle)
+                return
+            except KeyboardInterrupt:
+                self._missed = self._in_cell
+
+    def user_code(self) -> "_UserCode":
+        """A context manager: within it a signal raises KeyboardInterrupt."""
+        return _UserCode(self)
+
+    def cancel_cell(self) -> None:
+        """Cancel the cell that awaits, from a signal handler or from the loop."""
+        task = self._awaiting
+        if task is None:
+            return
+        now = time.monotonic()
+        recent = self._cancelled_at is not None and now - self._cancelled_at < _PATIENCE
+        if recent and _drupe.shutting_down():
+            return
+        self._cancelled_at = now
+        # The loop may be in its selector, and Python resumes that when a handler returns: wake it.
+        self.loop.call_soon_threadsafe(self._cancel, task)
+
+    def _cancel(self, task) -> None:
+        if self._awaiting is task:
+            self.cancelled = True
+            task.cancel()
+
+    def _handle(self, _signum, frame) -> None:
+        if _in_user_code(frame):
+            raise KeyboardInterrupt
+        if self._awaiting is None:
+            self._missed = self._in_cell
+        else:
+            self.cancel_cell()
+
+    def take_missed(self) -> bool:
+        """Whether a signal came that nobody has acted on yet; it counts as acted on now."""
+        missed, self._missed = self._missed, False
+        return missed
+
+
+class _UserCode:
+    __slots__ = ("_interrupts",)
+
+    def __init__(self, interrupts):
+        self._interrupts = interrupts
+
+    def __enter__(self):
+        _set_handler(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *_exc):
+        self._interrupts.install()
+
+
+class Cell:
+    """Awaits the coroutine of a cell, with the user's interrupts while its code runs and the kernel's while it
+    waits. A cell without an `await` runs to its end without the loop being entered."""
+
+    def __init__(self, coroutine, interrupts: Interrupts, task):
+        self._coroutine = coroutine
+        self._interrupts = interrupts
+        self._task = task
+
+    def __await__(self):
+        coroutine, interrupts = self._coroutine, self._interrupts
+        interrupts.cancelled = False
+        interrupts._cancelled_at = None
+        interrupts._missed = False
+        interrupts._in_cell = True
+        try:
+            return (yield from self._steps(coroutine, interrupts))
+        finally:
+            interrupts._in_cell = False
+
+    def _steps(self, coroutine, interrupts):
+        error = None
+        while True:
+            try:
+                with interrupts.user_code():
+                    if interrupts.take_missed() and error is None:
+                        error = KeyboardInterrupt()
+                    if error is None:
+                        waits_for = coroutine.send(None)
+                    else:
+                        thrown, error = error, None
+                        waits_for = coroutine.throw(thrown)
+            except StopIteration as stop:
+                return stop.value
+            except BaseException as raised:
+                if coroutine.cr_frame is None:
+                    raise
+                # The signal came just outside the coroutine: it is the cell that was meant.
+                error = raised
+                continue
+            interrupts._awaiting = self._task
+            if interrupts.take_missed():
+                interrupts.cancel_cell()
+            try:
+                yield waits_for
+            except BaseException as raised:
+                error = raised
+            finally:
+                interrupts._awaiting = None
+
+
+def _in_user_code(frame) -> bool:
+    """Whether the event loop is inside a callback or a task of the user's."""
+    events = sys.modules.get("asyncio.events")
+    if events is None:
+        return False
+    run = events.Handle._run.__code__
+    inner = None
+    while frame is not None:
+        if frame.f_code is run:
+            name = inner.f_globals.get("__name__", "") if inner is not None else "drupe"
+            return name.partition(".")[0] not in _OURS
+        inner = frame
+        frame = frame.f_back
+    return False
+
+
+# The one of C: that of the module works in Python, where a signal may strike.
+_set_handler = _signal.signal
+
+interrupts = Interrupts()

@@ -1,0 +1,98 @@
+"""Python objects as JSON bytes, whatever they are: no reply and no output is lost to its content."""
+
+import json
+import math
+import numbers
+from base64 import b64encode
+from datetime import date, datetime
+
+# Nesting below which an object is written out; a structure that contains itself never gets past it.
+_DEPTH = 200
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=True, separators=(",", ":")
+)
+
+
+def encode(content) -> bytes:
+    """JSON for `content`. What JSON cannot say is replaced: see `clean`."""
+    try:
+        text = _encoder.encode(content)
+    except (TypeError, ValueError, RecursionError):
+        text = _encoder.encode(clean(content))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        # A lone surrogate has no UTF-8, and strict readers refuse a message with its escape.
+        whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.encode("utf-8")
+
+
+def clean(value, depth: int = _DEPTH):
+    """A copy that JSON can say: bytes become base64, dates ISO 8601, NaN and infinity their names,
+    numbers of other types plain ones, sets and iterables lists, and what is left its `repr`."""
+    if value is None or isinstance(value, (bool, str)):
+        # A subclass may have an encoding of its own in mind; the wire has not.
+        return value if type(value) in (bool, str, type(None)) else str.__str__(value)
+    if isinstance(value, numbers.Integral):
+        return _integer(value)
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        return number if math.isfinite(number) else repr(number)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b64encode(value).decode("ascii")
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if depth <= 0:
+        return "..."
+    if isinstance(value, dict):
+        return {_key(key): clean(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "__next__"):
+        return [clean(item, depth - 1) for item in value]
+    return _named(value)
+
+
+def _integer(value):
+    number = int(value)
+    try:
+        str(number)
+    except ValueError:
+        # Longer than Python is willing to write in decimal.
+        return hex(number)
+    return number
+
+
+def _key(key) -> str:
+    if isinstance(key, bytes):
+        return key.decode("utf-8", "backslashreplace")
+    if key is None or isinstance(key, bool):
+        return json.dumps(key)
+    return str(key)
+
+
+def _named(value) -> str:
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+
+
+def encode_images(bundle: dict) -> dict:
+    """A mime bundle whose pictures and documents are text: raw bytes become base64."""
+    if not any(isinstance(value, (bytes, bytearray)) for value in bundle.values()):
+        return bundle
+    return {
+        mime: b64encode(value).decode("ascii") if isinstance(value, (bytes, bytearray)) else value
+        for mime, value in bundle.items()
+    }
+
+
+def decode(content: bytes) -> dict:
+    """The JSON object of a request. ValueError says what is wrong with it."""
+    try:
+        value = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("the content is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"the content must be a JSON object, not {type(value).__name__}")
+    return value

@@ -1,0 +1,19 @@
+"""The kernel's logger for Python code: its records go to drupe's own log, never to a notebook."""
+
+import logging
+
+from . import _drupe
+
+
+class _Handler(logging.Handler):
+    def emit(self, record) -> None:
+        try:
+            _drupe.log(record.levelname.lower(), self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+log = logging.getLogger("drupe")
+log.propagate = False
+log.setLevel(logging.DEBUG)
+log.addHandler(_Handler())

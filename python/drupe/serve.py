@@ -1,0 +1,255 @@
+"""The main thread's work: take requests in order, answer each, and let the user's tasks run in between.
+
+One task serves all requests, so that a context variable which one cell sets is there in the next. While a
+cell awaits, comm messages are handled where they stand in the queue: the cell may be waiting for one.
+
+asyncio is a fifth of the time in which the kernel starts, and many sessions never use it. Until somebody does,
+requests are taken without a loop; from then on, for good, with one.
+"""
+
+import contextvars
+import os
+import select
+import sys
+import threading
+import time
+
+from . import _drupe, comms, requests
+from .errors import error_reply
+from .hooks import when_imported
+from .interrupt import interrupts
+from .jsonutil import decode, encode
+from .log import log
+
+# Seconds below which a snapshot of the namespace is taken between two cells, too.
+_CHEAP = 0.0005
+
+_COMM = ("comm_open", "comm_msg", "comm_close")
+
+
+# What a cell that is going to use asyncio has in its text.
+_ASYNC = (b"async", b"await")
+
+
+class Server:
+    """Serves requests, without a loop or with one."""
+
+    def __init__(self, shell):
+        self.shell = shell
+        self._loop = None
+        # Wakes the main thread out of its wait for a request, when another thread asks for the loop.
+        self._asked, self._ask = os.pipe()
+        self._context = None
+        self._task = None
+        # A request that was taken before the loop ran.
+        self._first = None
+        # What `_serve` waits for while there is no request.
+        self._idle = None
+        self._in_request = False
+        self._done = False
+        # A cell has run since the last snapshot of the namespace.
+        self._cells = True
+        self._inspector = None
+        self._snapshots_are_cheap = False
+        when_imported("asyncio", self._imported)
+
+    @property
+    def loop(self):
+        """The event loop, which is made when it is asked for first."""
+        if self._loop is None:
+            import asyncio
+
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                interrupts.loop = self._loop
+                if threading.current_thread() is threading.main_thread():
+                    asyncio.set_event_loop(self._loop)
+                os.write(self._ask, b".")
+        return self._loop
+
+    @property
+    def has_loop(self) -> bool:
+        """Whether there is a loop that anything could have been left in."""
+        return self._loop is not None
+
+    def _imported(self, asyncio) -> None:
+        """asyncio came with something else that a cell imports: for the rest of the cell its loop counts as the
+        running one, which it is from the next request on."""
+        if threading.current_thread() is threading.main_thread() and self._in_request:
+            asyncio._set_running_loop(self.loop)
+
+    def run(self) -> None:
+        """Serve until the end of the kernel begins. No exception of the user's ends it before."""
+        while not self._done:
+            try:
+                if self._loop is None and "asyncio" not in sys.modules:
+                    self._serve_without_loop()
+                else:
+                    self._serve_with_loop()
+            except BaseException as error:
+                # A KeyboardInterrupt or SystemExit of a background task leaves the loop this way.
+                log.info("the event loop was left by %r and runs again", error)
+
+    def _serve_without_loop(self) -> None:
+        wait = select.poll()
+        wait.register(_drupe.wake_fd(), select.POLLIN)
+        wait.register(self._asked, select.POLLIN)
+        while self._loop is None and "asyncio" not in sys.modules:
+            request = _drupe.take()
+            if request is None:
+                if _drupe.shutting_down():
+                    self._done = True
+                    return
+                self._leave_snapshot()
+                wait.poll()
+            elif any(word in request.content for word in _ASYNC):
+                # It is the first that the loop serves.
+                self._first = request
+                return self._serve_with_loop()
+            else:
+                self._run_at_once(self._answer(request))
+
+    @staticmethod
+    def _run_at_once(coroutine) -> None:
+        """Run a coroutine that awaits nothing. One that does after all learns that it cannot."""
+        try:
+            coroutine.send(None)
+            while True:
+                error = "this await was not seen in the cell's text; run the cell again"
+                coroutine.throw(RuntimeError(error))
+        except StopIteration:
+            pass
+
+    def _serve_with_loop(self) -> None:
+        import asyncio
+
+        asyncio._set_running_loop(None)
+        self.loop.remove_reader(_drupe.wake_fd())
+        self.loop.add_reader(_drupe.wake_fd(), self._woken)
+        if self._task is None or self._task.done():
+            self._start()
+        self.loop.run_forever()
+
+    def _start(self) -> None:
+        if self._task is not None:
+            log.warning("the task that serves requests ended and is started again")
+        # In the same context as before, as far as this Python can.
+        if self._context is None:
+            self._context = contextvars.copy_context()
+        serving = self._serve()
+        try:
+            self._task = self.loop.create_task(serving, context=self._context)
+        except TypeError:
+            self._task = self.loop.create_task(serving)
+        if hasattr(self._task, "set_name"):
+            self._task.set_name("drupe")
+
+    def _woken(self) -> None:
+        """The core's descriptor became readable."""
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+        elif self._in_request:
+            while (request := _drupe.take_comm()) is not None:
+                self._concurrent(request)
+            if _drupe.shutting_down():
+                interrupts.cancel_cell()
+
+    async def _serve(self) -> None:
+        import asyncio
+
+        while True:
+            try:
+                request, self._first = self._first or _drupe.take(), None
+                if request is not None:
+                    await self._answer(request)
+                    # The user's tasks get their turn between requests.
+                    await asyncio.sleep(0)
+                elif _drupe.shutting_down():
+                    break
+                else:
+                    self._leave_snapshot()
+                    self._idle = self.loop.create_future()
+                    await self._idle
+            except asyncio.CancelledError:
+                # A cell has cancelled all tasks of the loop, this one among them.
+                self._uncancel()
+            finally:
+                self._idle = None
+        self._done = True
+        self.loop.stop()
+
+    def _uncancel(self) -> None:
+        while getattr(self._task, "cancelling", int)() > 0:
+            self._task.uncancel()
+
+    def _leave_snapshot(self) -> None:
+        """Before it waits: what the language server may say of the namespace while nobody can be asked."""
+        if not self._cells:
+            return
+        self._cells = False
+        begin = time.perf_counter()
+        try:
+            if self._inspector is None:
+                from .inspection import Inspector
+
+                self._inspector = Inspector(self.shell)
+                _drupe.set_inspector(self._inspector)
+            snapshot = self._inspector.snapshot()
+            if snapshot is not None:
+                _drupe.leave_snapshot(snapshot)
+        except Exception:
+            log.warning("no snapshot of the namespace could be taken", exc_info=True)
+        self._snapshots_are_cheap = time.perf_counter() - begin < _CHEAP
+
+    async def _answer(self, request) -> None:
+        """Answer one request, whatever becomes of it."""
+        _drupe.parent_var.set(request.parent)
+        _drupe.set_parent(request.parent)
+        self.shell.kernel.remember(request)
+        self._in_request = True
+        try:
+            if request.msg_type == "execute_request":
+                if self._snapshots_are_cheap:
+                    # Of the cell before, where this one was queued behind it.
+                    self._leave_snapshot()
+                self._cells = True
+                await requests.execute(self.shell, request, self._task)
+            else:
+                self._answer_at_once(request)
+        except BaseException as error:
+            log.warning("%s failed: %r", request.msg_type, error)
+            log.debug("%s failed", request.msg_type, exc_info=True)
+            if request.msg_type not in _COMM:
+                request.reply(error_reply(error))
+        finally:
+            interrupts.install()
+            self._in_request = False
+            self._uncancel()
+            request.finish()
+        if self.shell.exit_now:
+            self.shell.exit_now = False
+            _drupe.ask_exit()
+
+    def _answer_at_once(self, request) -> None:
+        with interrupts.user_code():
+            if request.msg_type in _COMM:
+                comms.handle(request)
+                return
+            answer = requests.ANSWERS.get(request.msg_type)
+            if answer is None:
+                raise ValueError(f"a request of type {request.msg_type!r} is not known")
+            reply = answer(self.shell, decode(request.content))
+        request.reply(encode(reply))
+
+    def _concurrent(self, request) -> None:
+        """Handle a comm message beside the cell that awaits; its output is its own request's."""
+        contextvars.copy_context().run(self._handle_comm, request)
+
+    def _handle_comm(self, request) -> None:
+        _drupe.parent_var.set(request.parent)
+        try:
+            comms.handle(request)
+        except BaseException as error:
+            log.warning("%s failed: %r", request.msg_type, error)
+        finally:
+            request.finish()

@@ -1,0 +1,230 @@
+"""The IPython shell behind the kernel. Its name and its config section `IPKernelApp` are what libraries look
+for to find out that they run in a notebook."""
+
+import os
+import sys
+import traceback
+
+from IPython.core import page
+from IPython.core.autocall import ExitAutocall
+from IPython.core.compilerop import CachingCompiler
+from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
+from traitlets import Any, CBool, Instance, Type, default
+
+from . import _drupe, parents
+from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
+from .interrupt import interrupts
+from .jsonutil import encode
+
+
+class ZMQExitAutocall(ExitAutocall):
+    """`exit` and `quit`; called with True they end the session and leave the kernel running."""
+
+    def __call__(self, keep_kernel=False):
+        self._ip.keepkernel_on_exit = keep_kernel
+        self._ip.ask_exit()
+
+
+class Compiler(CachingCompiler):
+    """Names the code of cells; the variable IPYKERNEL_CELL_NAME overrides the name."""
+
+    def get_code_name(self, raw_code, transformed_code, number):
+        name = os.environ.get("IPYKERNEL_CELL_NAME")
+        return name or super().get_code_name(raw_code, transformed_code, number)
+
+
+class ZMQInteractiveShell(InteractiveShell):
+    """IPython whose output goes to the wire."""
+
+    displayhook_class = Type(ZMQShellDisplayHook)
+    display_pub_class = Type(ZMQDisplayPublisher)
+    compiler_class = Type(Compiler)
+    kernel = Any()
+    exiter = Instance(ExitAutocall)
+    readline_use = CBool(False)
+    autoindent = CBool(False)
+    keepkernel_on_exit = False
+    # The toolkit that `%gui` has chosen.
+    active_eventloop = None
+
+    # The last traceback shown, as the reply to a failed cell tells it.
+    _last_traceback = None
+    _last_error = ("", "")
+    # The value of the cell could not be displayed: that makes the cell a failed one.
+    _last_traceback_during_displayhook = False
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "IPKernelApp" not in self.config:
+            # tqdm, rich, plotly and others look for the section itself, not for what is in it.
+            self.config.IPKernelApp.kernel = "drupe"
+
+    @default("exiter")
+    def _exiter_default(self):
+        return ZMQExitAutocall(self)
+
+    def init_environment(self) -> None:
+        """Colours for those who write to us, and no pager that would wait for a key."""
+        os.environ.update(
+            TERM="xterm-color",
+            CLICOLOR="1",
+            FORCE_COLOR="1",
+            CLICOLOR_FORCE="1",
+            PAGER="cat",
+            GIT_PAGER="cat",
+        )
+
+    def init_virtualenv(self) -> None:
+        """The kernel runs in the environment that it was started with, not in `$VIRTUAL_ENV`."""
+
+    def init_hooks(self) -> None:
+        super().init_hooks()
+        self.set_hook("show_in_pager", page.as_hook(self._page), 99)
+
+    def init_magics(self) -> None:
+        super().init_magics()
+        from .magics import KernelMagics
+
+        self.register_magics(KernelMagics)
+        self.magics_manager.register_alias("ed", "edit")
+
+    # Payloads: what the front-end is asked to do after the cell.
+
+    def _page(self, text, start=0, screen_lines=0, pager_cmd=None) -> None:
+        data = text if isinstance(text, dict) else {"text/plain": text}
+        payload = {"source": "page", "data": data, "start": max(0, start)}
+        self.payload_manager.write_payload(payload)
+
+    payloadpage_page = _page
+
+    def set_next_input(self, text, replace=False) -> None:
+        """Have the front-end put `text` into the next cell, or in place of this one."""
+        payload = {"source": "set_next_input", "text": text, "replace": replace}
+        self.payload_manager.write_payload(payload)
+
+    def ask_exit(self) -> None:
+        """End the kernel after this cell, unless it is to be kept."""
+        self.exit_now = not self.keepkernel_on_exit
+        payload = {"source": "ask_exit", "keepkernel": bool(self.keepkernel_on_exit)}
+        self.payload_manager.write_payload(payload)
+
+    # Cells and their errors.
+
+    def begin_cell(self) -> None:
+        """Forget the errors of the cell before."""
+        self._last_traceback = None
+        self._last_traceback_during_displayhook = False
+        self.displayhook.msg = None
+
+    def run_cell(self, *args, **kwargs):
+        self.begin_cell()
+        return super().run_cell(*args, **kwargs)
+
+    def showtraceback(self, exc_tuple=None, *args, **kwargs) -> None:
+        """As IPython; a cell that an interrupt has cancelled shows the KeyboardInterrupt that it was."""
+        value = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+        if interrupts.cancelled and is_cancellation(value):
+            error = as_interrupt(value)
+            exc_tuple = (KeyboardInterrupt, error, error.__traceback__)
+            value = error
+        if _drupe.shutting_down():
+            # The kernel ends, and interrupts come until the cell has: IPython's own would take too long.
+            self.show_plainly(value)
+        else:
+            super().showtraceback(exc_tuple, *args, **kwargs)
+            if self._last_traceback is None and isinstance(value, KeyboardInterrupt):
+                # A second interrupt cut the first one's traceback off.
+                self.show_plainly(value)
+
+    def show_plainly(self, error: BaseException) -> None:
+        """Show an error in no time, and without being interrupted."""
+        interrupts.install()
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        self._showtraceback(type(error), error, "".join(lines).rstrip())
+
+    def _showtraceback(self, etype, evalue, stb) -> None:
+        lines = stb.split("\n") if isinstance(stb, str) else list(stb)
+        if self.displayhook.msg is not None:
+            self._last_traceback_during_displayhook = True
+        self._last_traceback = lines
+        self._last_error = (str(etype.__name__), str(evalue))
+        content = {"ename": str(etype.__name__), "evalue": str(evalue), "traceback": lines}
+        _drupe.publish("error", encode(content))
+
+    def _format_exception_for_storage(self, exception, *args, **kwargs) -> dict:
+        """The traceback as it was shown: IPython would make it a second time for the history."""
+        if self._last_traceback is None:
+            return super()._format_exception_for_storage(exception, *args, **kwargs)
+        name, value = self._last_error
+        return {"ename": name, "evalue": value, "traceback": self._last_traceback}
+
+    # The request that output belongs to.
+
+    @property
+    def parent_header(self) -> dict:
+        return self.get_parent()
+
+    def get_parent(self) -> dict:
+        """The request whose cell this code belongs to."""
+        return parents.message(_drupe.get_parent())
+
+    def set_parent(self, parent) -> None:
+        """Output of this thread, and of threads that have no parent of their own, belongs to `parent`."""
+        parents.set_parent(parent)
+
+    def set_thread_parent(self, parent):
+        """The same for the calling thread only; returns what `reset_thread_parent` takes."""
+        return parents.set_thread_parent(parent)
+
+    def reset_thread_parent(self, token) -> None:
+        parents.reset_thread_parent(token)
+
+    def atexit_operations(self) -> None:
+        """Close the history and remove temporary files. What IPython does beyond that, the exit ladder does where
+        it can be given up: see `teardown.py`."""
+        import shutil
+
+        if self.history_manager is not None:
+            self.history_manager.end_session()
+        for file in self.tempfiles:
+            file.unlink(missing_ok=True)
+        for folder in self.tempdirs:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # The system.
+
+    def system_piped(self, cmd) -> None:
+        """Run a shell command; what it writes is shown as it comes."""
+        from .system import run
+
+        self.user_ns["_exit_code"] = code = run(self.var_expand(cmd, depth=1))
+        if code != 0 and getattr(self, "system_raise_on_error", False):
+            from subprocess import CalledProcessError
+
+            raise CalledProcessError(code, cmd)
+
+    system = system_piped
+
+    def enable_gui(self, gui=None) -> None:
+        """Run the event loop of a toolkit beside the kernel's, for `%gui` and `%matplotlib`."""
+        from .gui import enable
+
+        enable(gui)
+        self.active_eventloop = gui
+
+
+def is_cancellation(error) -> bool:
+    """Whether it is asyncio's CancelledError."""
+    from asyncio import CancelledError
+
+    return isinstance(error, CancelledError)
+
+
+def as_interrupt(error: BaseException) -> KeyboardInterrupt:
+    """The interrupt that a cancellation was, at the same place in the cell."""
+    interrupt = KeyboardInterrupt().with_traceback(error.__traceback__)
+    interrupt.__suppress_context__ = True
+    return interrupt
+
+
+InteractiveShellABC.register(ZMQInteractiveShell)

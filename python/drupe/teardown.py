@@ -1,0 +1,304 @@
+"""The rungs of the exit ladder that need Python: tasks, threads and children, atexit, flush.
+
+The main thread climbs them once the serving loop has stopped. Where it is stuck and the GIL is free, the core
+calls `run(on_main=False)` on a thread of its own, which goes on where the main thread stands; the core says
+whose turn a rung is. Each rung ends when its work ends. A KeyboardInterrupt is the core saying
+that the time of a rung is over.
+"""
+
+import contextlib
+import io
+import signal
+import sys
+import threading
+import time
+import traceback
+
+from . import _drupe, children, exits
+from .interrupt import interrupts
+from .log import log
+from .threads import where
+
+_shell = None
+_server = None
+
+# Seconds of the threads' rung that are kept for the children.
+_FOR_CHILDREN = 0.15
+# Objects looked at between two looks at the clock.
+_CHUNK = 20_000
+
+
+def prepare(shell, server) -> None:
+    """What the rungs will need to know."""
+    global _shell, _server
+    _shell, _server = shell, server
+
+
+def run(on_main: bool) -> None:
+    """Climb. On the main thread it does not return."""
+    rungs = [("threads", _threads), ("atexit", _atexit), ("flush", _flush)]
+    if on_main:
+        rungs.insert(0, ("tasks", _tasks))
+    else:
+        main = threading.main_thread()
+        _drupe.abandoned("thread", main.name, _stack(main.ident))
+    for name, work in rungs:
+        _rung(name, work, on_main)
+    if on_main:
+        _drupe.teardown_done()
+
+
+def _rung(name: str, work, on_main: bool) -> None:
+    budget = _drupe.rung_begin(name)
+    if budget is None:
+        # It is over already, or another thread has taken over.
+        return
+    deadline = time.monotonic() + budget
+    try:
+        # The functions of atexit are interrupted one by one.
+        if on_main and name != "atexit":
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        work(deadline, on_main)
+    except KeyboardInterrupt:
+        log.info("the rung %r was over its time", name)
+    except BaseException:
+        log.error("the rung %r failed", name, exc_info=True)
+    finally:
+        if on_main:
+            interrupts.install()
+    _drupe.rung_end(name)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+def _stack(identifier) -> str:
+    """Where a thread stands, from the outermost call to the innermost."""
+    frame = sys._current_frames().get(identifier)
+    return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else ""
+
+
+# Tasks: their `finally` blocks run.
+
+
+def _tasks(deadline: float, on_main: bool) -> None:
+    if _server is None or not _server.has_loop or _server.loop.is_closed():
+        return
+    import asyncio
+
+    loop = _server.loop
+    tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    for task in tasks:
+        task.cancel()
+    try:
+        loop.run_until_complete(_drain(loop, tasks, deadline))
+    finally:
+        for task in tasks:
+            if not task.done():
+                _drupe.abandoned("task", task.get_name(), repr(task.get_coro()))
+
+
+async def _drain(loop, tasks, deadline: float) -> None:
+    import asyncio
+
+    if tasks:
+        await asyncio.wait(tasks, timeout=_left(deadline))
+    closing = loop.shutdown_asyncgens()
+    try:
+        await asyncio.wait_for(closing, timeout=max(0.01, _left(deadline)))
+    except asyncio.TimeoutError:
+        pass
+
+
+# Threads and children.
+
+
+def _threads(deadline: float, on_main: bool) -> None:
+    awaited = _awaited()
+    try:
+        _join(deadline - (_FOR_CHILDREN if children.any_left() else 0))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        # A join that is interrupted leaves a thread marked as ended that is not; its frame tells.
+        frames = sys._current_frames()
+        for thread in {*awaited, *_awaited()}:
+            if thread.ident in frames:
+                _drupe.abandoned("thread", thread.name, where(thread.ident))
+    children.end(deadline)
+
+
+def _awaited() -> list:
+    """The threads that Python would wait for."""
+    spared = (threading.main_thread(), threading.current_thread())
+    return [
+        thread
+        for thread in threading.enumerate()
+        if not thread.daemon and thread not in spared and thread.is_alive()
+    ]
+
+
+def _join(deadline: float) -> None:
+    """Let executors finish, and threads end."""
+    threading._SHUTTING_DOWN = True
+    hooks = getattr(threading, "_threading_atexits", [])
+    pending = [hooks.pop() for _ in range(len(hooks))]
+    if pending:
+        # They join without limit: on a thread that nobody waits for longer than there is time.
+        runner = threading.Thread(target=_call_all, args=(pending,), name="drupe-exit", daemon=True)
+        _start(runner)
+        runner.join(_left(deadline))
+    for thread in _awaited():
+        thread.join(_left(deadline))
+    # Those that were started while we waited for others.
+    for thread in _awaited():
+        thread.join(_left(deadline))
+
+
+def _start(thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError:
+        # No thread can be started any more: call them here, and be interrupted if they take too long.
+        thread._target(*thread._args)
+
+
+def _call_all(functions) -> None:
+    for function in functions:
+        try:
+            function()
+        except Exception:
+            log.warning("an exit hook of threading failed", exc_info=True)
+
+
+# atexit.
+
+
+def _atexit(deadline: float, on_main: bool) -> None:
+    while (entry := exits.take()) is not None:
+        function, name, others = entry
+        # One that never returns leaves most of what is left of the time to those behind it.
+        share = _left(deadline) * (0.75 if others else 0.9)
+        try:
+            if on_main:
+                _call_for(share, function)
+            else:
+                function()
+        except KeyboardInterrupt:
+            _drupe.abandoned("atexit", name, "did not return in its time")
+        except BaseException:
+            # As Python shows it; the other functions still have their turn.
+            traceback.print_exc()
+
+
+def _call_for(seconds: float, function) -> None:
+    """Call it, and interrupt it after a time. Nothing but the function is interrupted."""
+    alarm = _Alarm(seconds)
+    try:
+        with interrupts.user_code():
+            function()
+    finally:
+        interrupts.install()
+        alarm.off()
+
+
+class _Alarm:
+    """Interrupts the main thread after a time, unless it is turned off before."""
+
+    def __init__(self, seconds: float):
+        self._off = threading.Event()
+        self._lock = threading.Lock()
+        thread = threading.Thread(target=self._wait, args=(seconds,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread can be started any more; the core's own signal is left.
+            pass
+
+    def _wait(self, seconds: float) -> None:
+        if not self._off.wait(max(0.01, seconds)):
+            with self._lock:
+                if not self._off.is_set():
+                    _drupe.interrupt_main()
+
+    def off(self) -> None:
+        with self._lock:
+            self._off.set()
+
+
+# Flush.
+
+_FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
+# What is whole only once it is closed: the module, by which it is known that anybody has one, and the class.
+_ARCHIVES = (
+    ("zipfile", "ZipFile"),
+    ("tarfile", "TarFile"),
+    ("gzip", "GzipFile"),
+    ("bz2", "BZ2File"),
+    ("lzma", "LZMAFile"),
+    ("shelve", "Shelf"),
+    ("h5py", "File"),
+)
+
+
+def _flush(deadline: float, on_main: bool) -> None:
+    values = list(_shell.user_ns.values()) if _shell is not None else []
+    files = [value for value in values if isinstance(value, io.IOBase)]
+    streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
+    archives = tuple(_archive_classes())
+    work = [(_close, value) for value in values if archives and isinstance(value, archives)]
+    work += [(_flush_one, file) for file in files + streams]
+    _one_by_one(work, deadline, on_main)
+    _drupe.flush_c_stdio()
+    found = _open_files(deadline - _left(deadline) / 2)
+    _one_by_one([(_flush_one, file) for file in found], deadline, on_main)
+
+
+def _archive_classes():
+    for module, name in _ARCHIVES:
+        found = getattr(sys.modules.get(module), name, None)
+        if isinstance(found, type):
+            yield found
+
+
+def _one_by_one(work: list, deadline: float, on_main: bool) -> None:
+    """Call each function with its argument. One that blocks is interrupted, and those behind it have their turn."""
+    alarm = None
+    for function, argument in work:
+        if on_main and alarm is None:
+            alarm = _Alarm(_left(deadline) * 0.5)
+        try:
+            with interrupts.user_code() if on_main else contextlib.nullcontext():
+                function(argument)
+        except KeyboardInterrupt:
+            alarm = None
+            _drupe.abandoned("file", repr(argument), "could not be flushed in its time")
+        except Exception as error:
+            log.debug("%r could not be flushed: %r", argument, error)
+    if alarm is not None:
+        alarm.off()
+
+
+def _close(archive) -> None:
+    archive.close()
+
+
+def _flush_one(file) -> None:
+    if file is not None and not file.closed and file.writable():
+        file.flush()
+
+
+def _open_files(deadline: float) -> list:
+    """Every other open file that is found in the time: the youngest objects first."""
+    import gc
+
+    found = []
+    for generation in range(3):
+        objects = gc.get_objects(generation)
+        for start in range(0, len(objects), _CHUNK):
+            if time.monotonic() > deadline:
+                return found
+            found += [value for value in objects[start : start + _CHUNK] if type(value) in _FILES]
+    return found

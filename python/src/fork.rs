@@ -1,0 +1,48 @@
+//! What a forked child of the kernel must know: it has a copy of the queues, but none of the threads that serve them.
+//!
+//! Its prints go to fd 1 and 2, where the parent's capture reads them; its sockets are closed at once, so that it
+//! cannot hold a connection open that its parent ends; and it never answers a request.
+
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is a forked child of the kernel.
+pub fn is_child() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+extern "C" fn in_child() {
+    FORKED.store(true, Ordering::Relaxed);
+    drupe::transport::close_all_after_fork();
+}
+
+/// Have it noticed from now on.
+pub fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the handler only stores an atomic and calls close(2), which is allowed between fork and exec.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}
+
+/// Write to a descriptor of this child, all of it, whatever comes between.
+pub fn write_all(fd: i32, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: pointer and length are of a live slice.
+        let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(0) => return,
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// End this child, with nothing but what it has flushed itself.
+pub fn exit() -> ! {
+    // SAFETY: _exit takes a number and does not return.
+    unsafe { libc::_exit(0) }
+}

@@ -1,0 +1,58 @@
+//! `input()` and `getpass()`: a question on the stdin channel, and the wait for its answer.
+
+use bytes::Bytes;
+use drupe::kernel::input::Answer;
+use drupe::kernel::outbox::Out;
+use pyo3::exceptions::PyEOFError;
+use pyo3::prelude::*;
+
+use crate::boot;
+use crate::parent::PyParent;
+
+/// Milliseconds after which the waiting thread looks at its signals though nothing woke it: a signal may come
+/// between the last look and the wait.
+const SIGNAL_CHECK: i32 = 50;
+
+/// Ask the user. Waits with the GIL released; a signal interrupts it; the end of the kernel is an end of file.
+#[pyfunction]
+fn input_request(
+    py: Python<'_>,
+    prompt: &str,
+    password: bool,
+    parent: Bound<'_, PyParent>,
+) -> PyResult<String> {
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    let content = serde_json::json!({ "prompt": prompt, "password": password }).to_string();
+    handle.input.ask();
+    handle.outbox.push(Out::InputRequest {
+        parent: parent.get().inner.clone(),
+        content: Bytes::from(content),
+    });
+    loop {
+        if let Some(answer) = handle.input.take() {
+            return match answer {
+                Answer::Value(value) => Ok(value),
+                Answer::Eof => Err(PyEOFError::new_err("the input has ended")),
+            };
+        }
+        py.detach(|| wait(handle.input.fd()));
+        if let Err(interrupt) = py.check_signals() {
+            handle.input.abandon();
+            return Err(interrupt);
+        }
+    }
+}
+
+fn wait(fd: i32) {
+    let mut polled = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one live pollfd is passed, and its count.
+    unsafe { libc::poll(&raw mut polled, 1, SIGNAL_CHECK) };
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(input_request, module)?)
+}

@@ -1,0 +1,41 @@
+//! The border between the kernel and CPython: the extension module `drupe._drupe`, and the only code that names
+//! pyo3.
+//!
+//! Two doors lead in. The launcher loads this library and calls [`boot::drupe_core_main`], which starts the io thread
+//! and then runs Python on the main thread; `python -m drupe` imports it as a module and calls `start`. Both meet in
+//! [`boot::start`].
+//!
+//! What crosses is bytes and numbers. No Python object ever reaches another thread of the kernel, so none of them
+//! ever needs the GIL to drop one. No thread of the kernel enters Python but through [`gate::enter`].
+
+mod boot;
+mod capture;
+mod fork;
+mod gate;
+mod input;
+mod inspect;
+mod interrupt;
+mod ladder;
+mod log;
+mod parent;
+mod publish;
+mod request;
+mod stream;
+
+pub use boot::drupe_core_main;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    parent::register(module)?;
+    request::register(module)?;
+    stream::register(module)?;
+    publish::register(module)?;
+    input::register(module)?;
+    ladder::register(module)?;
+    gate::register(module)?;
+    inspect::register(module)?;
+    boot::register(module)
+}

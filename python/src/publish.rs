@@ -1,0 +1,103 @@
+//! Messages of Python's on iopub, and the table of its comms.
+
+use bytes::Bytes;
+use drupe::kernel::outbox::{Body, Out};
+use jiff::Timestamp;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::parent::{self, PyParent};
+use crate::{boot, capture, fork};
+
+/// Copies of the buffers: nothing that Python owns leaves the GIL's reach.
+pub fn copy_buffers(py: Python<'_>, buffers: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Bytes>> {
+    let Some(buffers) = buffers else {
+        return Ok(Vec::new());
+    };
+    if buffers.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut copies = Vec::new();
+    for buffer in buffers.try_iter()? {
+        let buffer = buffer?;
+        let copy = match buffer.cast::<PyBytes>() {
+            Ok(bytes) => Bytes::copy_from_slice(bytes.as_bytes()),
+            Err(_) => {
+                // As bytes, whatever the type of its items is.
+                let flat = py
+                    .import("builtins")?
+                    .getattr("memoryview")?
+                    .call1((buffer,))?
+                    .call_method1("tobytes", ())?;
+                Bytes::copy_from_slice(flat.cast::<PyBytes>()?.as_bytes())
+            }
+        };
+        copies.push(copy);
+    }
+    Ok(copies)
+}
+
+/// Send a message on iopub, behind all that was written before it.
+#[pyfunction]
+#[pyo3(signature = (msg_type, content, *, metadata=None, buffers=None, parent=None, topic=None))]
+fn publish(
+    py: Python<'_>,
+    msg_type: String,
+    content: &[u8],
+    metadata: Option<&[u8]>,
+    buffers: Option<&Bound<'_, PyAny>>,
+    parent: Option<Bound<'_, PyParent>>,
+    topic: Option<&[u8]>,
+) -> PyResult<()> {
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    if fork::is_child() {
+        return Ok(());
+    }
+    if capture::pending() {
+        py.detach(capture::drain);
+    }
+    let parent = match parent {
+        Some(parent) => Some(parent.get().inner.clone()),
+        None => parent::current(py),
+    };
+    let body = Body {
+        msg_type,
+        content: Bytes::copy_from_slice(content),
+        metadata: Bytes::copy_from_slice(metadata.unwrap_or(b"{}")),
+        buffers: copy_buffers(py, buffers)?,
+        created: Timestamp::now(),
+    };
+    let topic = topic.map(Bytes::copy_from_slice);
+    handle.outbox.push(Out::Iopub { parent, topic, body });
+    while handle.outbox.is_full() {
+        py.detach(|| handle.outbox.wait_for_room(std::time::Duration::from_millis(20)));
+        py.check_signals()?;
+    }
+    Ok(())
+}
+
+/// A comm exists from now on; `comm_info` tells of it.
+#[pyfunction]
+fn comm_opened(comm_id: String, target_name: String) -> PyResult<()> {
+    boot::handle()
+        .ok_or_else(boot::not_started)?
+        .comms
+        .opened(comm_id, target_name);
+    Ok(())
+}
+
+/// A comm exists no longer.
+#[pyfunction]
+fn comm_closed(comm_id: &str) -> PyResult<()> {
+    boot::handle()
+        .ok_or_else(boot::not_started)?
+        .comms
+        .closed(comm_id);
+    Ok(())
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(publish, module)?)?;
+    module.add_function(wrap_pyfunction!(comm_opened, module)?)?;
+    module.add_function(wrap_pyfunction!(comm_closed, module)?)
+}

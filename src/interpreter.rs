@@ -1,0 +1,34 @@
+//! What the kernel asks of the interpreter: the border that `python/` implements and tests mock.
+//!
+//! The io thread calls these, but for [`Interpreter::ask`]. None of them may wait, attach to Python or take a lock that a thread inside Python may
+//! hold: the interpreter may be in C code that keeps the GIL for ever, and the io thread has to answer all the same.
+//! Everything else passes the border as data, through [`crate::kernel::Handle`].
+
+/// See the module.
+pub trait Interpreter: Send + Sync + 'static {
+    /// Interrupt what runs: SIGINT to the main thread, and to the processes that the cell has started.
+    fn interrupt(&self);
+
+    /// Wake the main thread out of a wait that it may have begun after an interrupt had come and before it could know: it
+    /// looks, and goes on waiting where there is nothing.
+    fn poke(&self);
+
+    /// SIGINT to the main thread alone: what it waits for is over its time.
+    fn interrupt_main(&self);
+
+    /// Start a thread that tries to get into Python and, where it does, runs the teardown in the place of the
+    /// main thread, which is stuck. Once inside it reports `Done` for its [`crate::lifecycle::Rung::Helper`].
+    fn teardown_from_helper(&self, crew: u8);
+
+    /// Ask for the Python stacks of all threads without the GIL. They come a moment later, in
+    /// [`Interpreter::stacks`].
+    fn request_stacks(&self);
+
+    /// What the last [`Interpreter::request_stacks`] has written so far.
+    fn stacks(&self) -> String;
+
+    /// Ask what the language server wants to know of the session: JSON both ways, see `drupe/inspection.py`. Waits for
+    /// the GIL, so it is called on a thread of the language server's that nobody waits for without a deadline. `None`
+    /// where Python cannot be entered.
+    fn ask(&self, question: &[u8]) -> Option<Vec<u8>>;
+}

@@ -1,0 +1,134 @@
+//! The kernel: five sockets, one life cycle, and the queues to and from Python, on one thread of its own.
+//!
+//! [`start`] binds, starts the thread `drupe-io` and comes back; from then on the kernel answers, whether Python is up
+//! or not. That thread never attaches to Python and never waits for a thread that may. What Python's threads need
+//! they reach through the [`Handle`].
+
+mod answer;
+mod bind;
+pub mod comms;
+pub mod decoder;
+mod ending;
+pub mod eventfd;
+pub mod gate;
+pub mod handle;
+mod handshake;
+mod info;
+pub mod input;
+mod io;
+mod language;
+pub mod mailbox;
+pub mod outbox;
+mod output;
+pub mod parent;
+pub mod request;
+mod sync;
+mod timers;
+mod usage;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::interpreter::Interpreter;
+use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
+use crate::lifecycle::{Budgets, Switch, Trigger};
+use crate::lsp::LiveSession;
+pub use bind::StartError;
+pub use handle::Handle;
+
+/// What a kernel is started with.
+#[derive(Debug, Clone)]
+pub struct KernelConfig {
+    /// The connection file, or the registration file of the handshake; `None`: make one.
+    pub connection_file: Option<PathBuf>,
+    /// The address to bind where there is no file.
+    pub ip: Option<String>,
+    /// `tcp` or `ipc` where there is no file.
+    pub transport: Option<String>,
+    /// Seconds that the whole exit ladder may take, where that is not the default.
+    pub shutdown_timeout: Option<f64>,
+    /// Python's version where it is known already, such as `3.12.1`.
+    pub language_version: Option<String>,
+    /// Folders with programs of the environment's, such as its `bin`.
+    pub tools: Vec<PathBuf>,
+    /// IPython's version where it is known already.
+    pub ipython_version: Option<String>,
+}
+
+/// A kernel that answers.
+pub struct Started {
+    pub handle: Arc<Handle>,
+    /// The file that tells clients how to connect: the given one, or one that was made.
+    pub connection_file: PathBuf,
+}
+
+/// Bind the sockets and start the io thread.
+///
+/// # Errors
+/// A connection file that cannot be used, a port that is taken, or a system without a thread or descriptor left.
+/// Nothing is running then.
+pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<Started, StartError> {
+    let bound = bind::bind(&config)?;
+    let (notes, inbox) = mpsc::unbounded_channel();
+    let budgets = match config.shutdown_timeout {
+        Some(seconds) => Budgets::scaled(Duration::from_secs_f64(seconds)),
+        None => Budgets::default(),
+    };
+    let (triggers_in, triggers) = mpsc::unbounded_channel();
+    let watch = watchdog::Config {
+        parent: watchdog::Config::parent_from_env(),
+        total: budgets.total(),
+        ..watchdog::Config::default()
+    };
+    let report = move |noticed| {
+        let trigger = match noticed {
+            Noticed::Terminate => Trigger::Terminate,
+            Noticed::ParentGone => Trigger::ParentGone,
+        };
+        // The io thread never drops its end before the process is gone.
+        let _ = triggers_in.send(trigger);
+    };
+    let asked = Arc::clone(&interpreter);
+    let handle = Arc::new(Handle {
+        tools: config.tools,
+        live: Arc::new(LiveSession::new(Box::new(move |question| asked.ask(question)))),
+        watchdog: Watchdog::start(watch, Box::new(report))?,
+        outbox: outbox::Outbox::default(),
+        comms: comms::CommTable::default(),
+        input: input::InputSlot::new().map_err(StartError::System)?,
+        gate: gate::Gate::new(),
+        mailbox: mailbox::Mailbox::new().map_err(StartError::System)?,
+        switch: Switch::new(),
+        budgets,
+        info: Mutex::new(info::KernelInfo::new(
+            config.language_version,
+            config.ipython_version.as_deref(),
+        )),
+        ending: AtomicBool::new(false),
+        control_parent: Mutex::new(None),
+        crew: AtomicU8::new(0),
+        resume: AtomicU8::new(0),
+        notes,
+    });
+    let connection_file = bound.file.clone();
+    io::spawn(bound, Arc::clone(&handle), interpreter, inbox, triggers)?;
+    Ok(Started {
+        handle,
+        connection_file,
+    })
+}
+
+/// Block all signals in the calling thread. Every thread of the kernel's begins with this, so that signals meant for
+/// Python reach the main thread, where they wake what waits.
+pub fn block_signals() {
+    // SAFETY: a full set is built in place and installed for the calling thread only.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,178 @@
+//! What the io thread says: the queue of Python's output made into messages, and the messages of its own.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::io::Io;
+use super::outbox::{Body, Channel, Out, Waiting};
+use super::parent::Parent;
+use super::timers::Due;
+use crate::lifecycle::{Action, Event};
+use crate::transport::{Router, SendError};
+use crate::wire::Outgoing;
+use crate::wire::message::to_json;
+use crate::wire::messages::iopub::{ExecutionState, Stream};
+
+/// How long stream text may wait for more of it. Short enough for a progress bar, long enough that a flood of prints
+/// becomes a hundred messages a second and not a hundred thousand.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Bytes of output that one turn of the loop sends.
+const BATCH: usize = 1 << 20;
+
+/// How long the beginning of a line waits for its rest.
+const REST_OF_LINE: Duration = Duration::from_millis(5);
+
+/// How often a question is sent anew to a client that is not connected yet.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
+
+impl Io {
+    /// Send what waits, or leave text a moment to gather more.
+    pub(super) async fn flush_or_wait(&mut self) {
+        match (self.handle.outbox.waiting(), self.last_flush) {
+            (None, _) => {}
+            (Some(Waiting::PartOfLine), _) => self.timers.add(Instant::now() + REST_OF_LINE, Due::Flush),
+            (Some(Waiting::Lines), Some(last)) if last.elapsed() < FLUSH_INTERVAL => {
+                self.timers.add(last + FLUSH_INTERVAL, Due::Flush);
+            }
+            _ => self.flush().await,
+        }
+    }
+
+    /// Send a batch of what waits.
+    pub(super) async fn flush(&mut self) {
+        for out in self.handle.outbox.take(BATCH) {
+            match out {
+                Out::Abort => self.begin_abort().await,
+                out => self.send(out),
+            }
+        }
+        self.last_flush = Some(Instant::now());
+        if self.handle.outbox.waiting().is_some() {
+            self.handle.outbox.more();
+        }
+    }
+
+    pub(super) fn send(&mut self, out: Out) {
+        if self.ending.output_closed {
+            return;
+        }
+        match out {
+            Out::Stream { name, parent, text } => {
+                let content = to_json(&Stream {
+                    name: name.name(),
+                    text: &text,
+                });
+                let topic = Bytes::from(format!("stream.{}", name.name()));
+                self.publish(parent.as_ref(), Some(topic), Body::new("stream", content));
+            }
+            Out::Iopub { parent, topic, body } => self.publish(parent.as_ref(), topic, body),
+            Out::Reply {
+                id,
+                channel,
+                parent,
+                body,
+            } => {
+                if self
+                    .handle
+                    .switch
+                    .step(Event::Reply { id })
+                    .contains(&Action::PassReply { id })
+                {
+                    self.reply(channel, &parent, body);
+                } else {
+                    tracing::info!("a late {} was dropped: its request has an answer", body.msg_type);
+                }
+            }
+            Out::InputRequest { parent, content } => self.ask(parent, content),
+            // Taken care of in `flush`; at the very end there is nothing left to abort.
+            Out::Abort => {}
+            Out::Began { id, parent, executes } => {
+                self.status(Some(&parent), ExecutionState::Busy);
+                if executes {
+                    self.running = Some((id, parent));
+                }
+            }
+            Out::Finished { id } => {
+                if self.running.as_ref().is_some_and(|(running, _)| *running == id) {
+                    self.running = None;
+                }
+                // The cell may have set SIGTERM to be ignored; it is how the kernel is told to end.
+                self.handle.reclaim_sigterm();
+                self.feed(Event::Finished { id });
+                if self.aborting == Some(id) {
+                    self.end_abort();
+                }
+            }
+        }
+    }
+
+    /// Ask the user. A client whose stdin socket has not got here yet is asked when it has: it waits for the cell, and the
+    /// cell for its answer.
+    pub(super) fn ask(&mut self, parent: Parent, content: Bytes) {
+        let message = outgoing(Some(&parent), Body::new("input_request", content.clone()));
+        match self.stdin.send(self.session.seal(parent.identities(), &message)) {
+            Err(SendError::NoSuchPeer) if self.handle.input.is_asked() => {
+                self.question = Some((parent, content));
+                self.timers.add(Instant::now() + ASK_AGAIN, Due::Ask);
+            }
+            Err(error) => tracing::info!("an input_request was not delivered: {error}"),
+            Ok(()) => {}
+        }
+    }
+
+    /// Publish a message on iopub.
+    pub(super) fn publish(&self, parent: Option<&Parent>, topic: Option<Bytes>, body: Body) {
+        let topic =
+            topic.unwrap_or_else(|| Bytes::from(format!("kernel.{}.{}", self.session.id(), body.msg_type)));
+        let message = outgoing(parent, body);
+        self.iopub.publish(self.session.seal(&[topic], &message));
+    }
+
+    pub(super) fn status(&self, parent: Option<&Parent>, state: ExecutionState) {
+        self.publish(
+            parent,
+            None,
+            Body::new("status", Bytes::from_static(state.content())),
+        );
+    }
+
+    /// `idle` after a request. A front-end shows the last status, whosever it is, so while a cell runs beside the request
+    /// it is told so again.
+    pub(super) fn idle(&self, parent: &Parent) {
+        self.status(Some(parent), ExecutionState::Idle);
+        if let Some((_, running)) = &self.running {
+            self.status(Some(running), ExecutionState::Busy);
+        }
+    }
+
+    /// Send a reply to where its request came from.
+    pub(super) fn reply(&self, channel: Channel, parent: &Parent, body: Body) {
+        let message = outgoing(Some(parent), body);
+        let frames = self.session.seal(parent.identities(), &message);
+        match channel {
+            Channel::Shell => route(&self.shell, "shell", frames),
+            Channel::Control => route(&self.control, "control", frames),
+        }
+    }
+}
+
+fn outgoing(parent: Option<&Parent>, body: Body) -> Outgoing {
+    Outgoing {
+        msg_type: body.msg_type.into(),
+        parent: parent.map(|parent| parent.header().clone()),
+        metadata: body.metadata,
+        content: body.content,
+        buffers: body.buffers,
+        created: body.created,
+        subshell_id: None,
+    }
+}
+
+fn route(router: &Router, channel: &str, frames: Vec<Bytes>) {
+    if let Err(error) = router.send(frames) {
+        tracing::info!("a message on {channel} was not delivered: {error}");
+    }
+}

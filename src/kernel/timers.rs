@@ -1,0 +1,53 @@
+//! What the io loop is to do later. A handful of entries, so a list is enough.
+
+use tokio::time::Instant;
+
+use crate::lifecycle::{Event, Leg};
+
+/// Something that is due at some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Send the text that waits.
+    Flush,
+    /// Tell the life cycle.
+    Event(Event),
+    /// Interrupt what this rung waits for, if it still does.
+    Nudge(Leg),
+    /// Send the question that waits for its client.
+    Ask,
+    /// Wake the main thread, should an interrupt have come just before it began to wait.
+    Poke,
+    /// See whether the sockets have taken everything, for this round.
+    Drain(u32),
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub(super) struct Timers(Vec<(Instant, Due)>);
+
+impl Timers {
+    pub(super) fn add(&mut self, at: Instant, due: Due) {
+        self.0.push((at, due));
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.0.iter().map(|(at, _)| *at).min()
+    }
+
+    /// Take one that is due, the earliest first.
+    pub(super) fn take(&mut self, now: Instant) -> Option<Due> {
+        let (index, _) = self
+            .0
+            .iter()
+            .enumerate()
+            .filter(|(_, (at, _))| *at <= now)
+            .min_by_key(|(_, (at, _))| *at)?;
+        Some(self.0.swap_remove(index).1)
+    }
+
+    /// Whether this is waited for.
+    pub(super) fn has(&self, due: Due) -> bool {
+        self.0.iter().any(|(_, other)| *other == due)
+    }
+}

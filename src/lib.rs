@@ -1,0 +1,15 @@
+//! drupe, a Jupyter kernel for Python: everything but Python.
+//!
+//! Layers point downward only. [`wire`], [`transport`], [`lifecycle`] and [`lsp`] know nothing of each other; [`kernel`]
+//! joins them and asks the interpreter through [`interpreter::Interpreter`], which the crate in `python/`
+//! implements; [`cli`] and [`launch`], the `drupe` command, know no kernel.
+
+pub mod cli;
+pub mod interpreter;
+pub mod jupyter;
+pub mod kernel;
+pub mod launch;
+pub mod lifecycle;
+pub mod lsp;
+pub mod transport;
+pub mod wire;

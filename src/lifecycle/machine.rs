@@ -1,0 +1,398 @@
+//! The life cycle as data: what may happen to a kernel ([`Event`]) and what is to be done about it
+//! ([`Action`]), with one pure transition function ([`Lifecycle::step`]).
+//!
+//! The io loop feeds it and carries its actions out, in order and without adding decisions of its
+//! own; `main` asks it once more, through [`super::Switch`], before a request takes effect. It reads no
+//! clock, does no I/O and knows neither Python nor the wire, so all of its states can be searched: it
+//! must never grow a side effect. Every event is accepted in every state; one that no longer matters
+//! (a timer of a rung that has ended, a reply to what was refused) changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::ladder::{Leg, Rung};
+
+/// A request's number, made by the io loop: unique for the life of the process.
+pub type RequestId = u64;
+
+/// What sort of request asks to be admitted; this alone decides how it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RequestKind {
+    /// `execute_request`.
+    Execute,
+    /// `comm_open`, except those that activate the language server ([`Event::Activate`]).
+    CommOpen,
+    /// `comm_msg` and `comm_close`: have no reply.
+    CommMessage,
+    /// Answered by the io loop itself, while draining too: `kernel_info`, `connect`, `comm_info`,
+    /// `interrupt`, `usage`, and what is answered by saying that it is not there: the debugger, subshells.
+    Immediate,
+    /// Every other request, known or not: complete, inspect, history, is_complete, ...
+    Other,
+}
+
+impl RequestKind {
+    /// The kind of a `msg_type`. Not for `shutdown_request`, which is an event of its own.
+    pub fn of(msg_type: &str) -> Self {
+        match msg_type {
+            "execute_request" => Self::Execute,
+            "comm_open" => Self::CommOpen,
+            "comm_msg" | "comm_close" => Self::CommMessage,
+            "kernel_info_request"
+            | "connect_request"
+            | "comm_info_request"
+            | "interrupt_request"
+            | "usage_request"
+            | "debug_request"
+            | "create_subshell_request"
+            | "delete_subshell_request"
+            | "list_subshell_request" => Self::Immediate,
+            _ => Self::Other,
+        }
+    }
+
+    /// How a request of this kind is refused before it began.
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::Execute => Refusal::Aborted,
+            Self::CommOpen => Refusal::CommClose,
+            Self::CommMessage => Refusal::Drop,
+            Self::Immediate | Self::Other => Refusal::Error,
+        }
+    }
+}
+
+/// The answer that a refused request gets, always between its own `busy` and `idle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// A reply with `status: aborted`.
+    Aborted,
+    /// A reply with `status: error`.
+    Error,
+    /// `comm_close` on iopub for the comm that was to be opened.
+    CommClose,
+    /// No message, one log line.
+    Drop,
+}
+
+/// Where an admitted request is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// On `main`, in Python: rung 1 interrupts it.
+    Main,
+    /// By a native thread (completion from the language engine while a cell runs): not interrupted.
+    Engine,
+}
+
+/// Why the kernel ends. The first one wins and is what the record of ends names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// A `shutdown_request`, on control or on shell.
+    ShutdownRequest,
+    /// SIGTERM.
+    Terminate,
+    /// The process that started the kernel is gone.
+    ParentGone,
+    /// `exit()` in a cell, after its reply.
+    AskExit,
+    /// Python could not be started; the one end that nobody asked for, hence with a status other than 0.
+    StartFailed {
+        /// The process's exit status: 2 for a wrong environment or usage, 1 for an internal error.
+        status: u8,
+    },
+}
+
+impl std::fmt::Display for Trigger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ShutdownRequest => "shutdown_request",
+            Self::Terminate => "SIGTERM",
+            Self::ParentGone => "parent gone",
+            Self::AskExit => "exit()",
+            Self::StartFailed { .. } => "start failed",
+        })
+    }
+}
+
+/// One `shutdown_request` that waits for its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Asker {
+    /// The request's number.
+    pub id: RequestId,
+    /// Its `restart` field, to be echoed.
+    pub restart: bool,
+}
+
+/// What has happened. The io loop feeds these one by one, in the order in which it learns of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Python is up: requests may be handed to `main`.
+    Ready,
+    /// A request was read and asks to be admitted → `Admit`, `Answer`, `Refuse` or `Ignore`.
+    Request {
+        /// Its number.
+        id: RequestId,
+        /// Its kind.
+        kind: RequestKind,
+    },
+    /// A request that was taken from the mailbox is about to begin → `Permit` or `Withhold`.
+    TakeEffect {
+        /// Its number.
+        id: RequestId,
+        /// Who carries it out.
+        place: Place,
+    },
+    /// Whoever carries out the request handed in its reply → `PassReply` or `DropReply`.
+    Reply {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// The request has ended, with all of its output → `Conclude`.
+    Finished {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// A cell failed with `stop_on_error`: queued execute requests are to be aborted → `Refuse` for
+    /// each. The io loop reads what its sockets hold before it sends this.
+    AbortExecutes,
+    /// A `comm_open` that activates the language server → `StartServer`, `Refuse` or `Ignore`.
+    Activate {
+        /// The request's number; names the server from here on.
+        id: RequestId,
+    },
+    /// The server that was being started listens → `Announce`, or `CloseServer` when it is too late.
+    ServerReady {
+        /// The activation's number.
+        id: RequestId,
+    },
+    /// The server could not be started, or its front-end closed the comm → `CloseServer`.
+    ServerGone {
+        /// The activation's number.
+        id: RequestId,
+    },
+    /// A `shutdown_request` was read, on whichever channel. Each one gets one `ShutdownReply`.
+    ShutdownRequest(Asker),
+    /// Another reason to end; `Trigger::ShutdownRequest` comes by the event above instead.
+    Stop(Trigger),
+    /// The watchdog confirmed that it is armed ([`super::Watchdog::arm`] returned true).
+    Armed,
+    /// Nothing can interrupt the running cell: go on before the budget of rung 1 has passed.
+    CellStuck,
+    /// This leg's work has ended. For `Helper` and `Relief`: the helper is attached to Python. For a rung of
+    /// the Python teardown, the rungs of the same crew before it count as done as well, so `Done(Flush)` ends
+    /// a teardown from wherever it was. For `Gate`: nobody is inside.
+    Done(Leg),
+    /// This leg's budget has passed (a timer that the io loop set when it got `Begin`).
+    Over(Leg),
+    /// Only the time for the last two rungs is left ([`super::Budgets::last_call`]).
+    LastCall,
+    /// The operating system has all bytes that were queued when `Drain` with this round was issued.
+    Drained {
+        /// The round of the `Drain` action.
+        round: u32,
+    },
+    /// The whole time has passed: end now, from wherever things stand.
+    Deadline,
+}
+
+/// What is to be done. The io loop performs a batch in order, before it feeds the next event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Put the request into the mailbox; it may now be taken.
+    Admit {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// Answer from the io loop, at once, with busy and idle.
+    Answer {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// Send busy, what `how` says, idle; take the request out of the mailbox if it is there.
+    Refuse {
+        /// The request's number.
+        id: RequestId,
+        /// The answer.
+        how: Refusal,
+    },
+    /// `shutdown_reply` is out and nothing may follow it: drop the request with a log line.
+    Ignore {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// The request takes effect now: busy, then let it run.
+    Permit {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// The request was refused while it was on its way: drop it, it has its answer.
+    Withhold {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// Send the reply that was handed in.
+    PassReply {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// The request has its answer already: drop this reply with a log line.
+    DropReply {
+        /// The request's number.
+        id: RequestId,
+    },
+    /// Send the reply that is `missing`, if any, then idle.
+    Conclude {
+        /// The request's number.
+        id: RequestId,
+        /// What to send in place of the reply that never came. `None`: it was sent, or the kind has none.
+        missing: Option<Refusal>,
+    },
+    /// Start a language server, without waiting for it; report `ServerReady` or `ServerGone`.
+    StartServer {
+        /// The activation's number.
+        id: RequestId,
+    },
+    /// Tell the front-end the server's port. Done within this batch, so nothing can come between.
+    Announce {
+        /// The activation's number.
+        id: RequestId,
+    },
+    /// Stop starting it, close its listener, answer its open requests with an error, close its
+    /// connections and send `comm_close` (not after `CloseOutput`), as far as each exists. Harmless when
+    /// repeated.
+    CloseServer {
+        /// The activation's number.
+        id: RequestId,
+    },
+    /// Arm the watchdog; feed `Armed` when it has confirmed.
+    ArmWatchdog,
+    /// Begin this leg of the ladder: start its timer, then do what [`Rung`] says.
+    Begin(Leg),
+    /// Queue one stderr message that names what was abandoned, if anything was; from here on accept
+    /// no output from anybody.
+    CloseOutput,
+    /// Send idle, then `shutdown_reply` on the asker's channel and on iopub.
+    ShutdownReply(Asker),
+    /// Wait, without blocking, until the sockets have taken everything; then feed `Drained`.
+    Drain {
+        /// Counts the drains, so that an earlier one's end is not taken for this one's.
+        round: u32,
+    },
+    /// Write the record of ends and `_exit`.
+    Exit {
+        /// The process's exit status.
+        status: u8,
+    },
+}
+
+/// Where the kernel stands in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Python is being loaded; requests that need it wait.
+    Starting,
+    /// Python is up.
+    Running,
+    /// On the exit ladder.
+    Draining(Draining),
+    /// `Exit` was issued; nothing happens any more.
+    Exiting,
+}
+
+/// The standing of a kernel on the exit ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Draining {
+    /// The leg that is under way.
+    pub leg: Leg,
+    /// Why the kernel ends.
+    pub trigger: Trigger,
+    /// Those who asked and have no reply yet, first come first.
+    pub askers: Vec<Asker>,
+    /// The watchdog has confirmed.
+    pub armed: bool,
+    /// `CloseOutput` was issued.
+    pub output_closed: bool,
+    /// How many `Drain` actions were issued.
+    pub rounds: u32,
+    /// The rung that a helper goes on with once it is attached.
+    pub(super) resume: Rung,
+}
+
+/// An admitted request that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Held {
+    Queued(RequestKind),
+    InEffect {
+        kind: RequestKind,
+        place: Place,
+        replied: bool,
+    },
+}
+
+/// A language server that was asked for and not yet closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Server {
+    Starting,
+    Announced,
+}
+
+/// The life cycle of one kernel: the one switch that every request passes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lifecycle {
+    pub(super) phase: Phase,
+    pub(super) requests: BTreeMap<RequestId, Held>,
+    pub(super) servers: BTreeMap<RequestId, Server>,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lifecycle {
+    /// A kernel whose sockets are bound and whose Python is not up yet.
+    pub fn new() -> Self {
+        Self {
+            phase: Phase::Starting,
+            requests: BTreeMap::new(),
+            servers: BTreeMap::new(),
+        }
+    }
+
+    /// Where the kernel stands.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Whether requests are admitted: true until the first reason to end.
+    pub fn admitting(&self) -> bool {
+        matches!(self.phase, Phase::Starting | Phase::Running)
+    }
+
+    /// Whether output (streams, displays, comm messages from Python) may still be queued: true until
+    /// `CloseOutput`. Cheap: for every single message.
+    pub fn admits_output(&self) -> bool {
+        match &self.phase {
+            Phase::Starting | Phase::Running => true,
+            Phase::Draining(draining) => !draining.output_closed,
+            Phase::Exiting => false,
+        }
+    }
+
+    /// Whether `main` is carrying out a request: then rung 1 has something to interrupt.
+    pub fn main_is_busy(&self) -> bool {
+        self.requests.values().any(|held| {
+            matches!(
+                held,
+                Held::InEffect {
+                    place: Place::Main,
+                    ..
+                }
+            )
+        })
+    }
+
+    /// Takes one event and returns what is to be done about it, in order.
+    pub fn step(&mut self, event: Event) -> Vec<Action> {
+        super::step::step(self, event)
+    }
+}

@@ -1,0 +1,293 @@
+//! Single lives told step by step: what a reader of the design would want to see spelled out.
+
+use crate::lifecycle::{
+    Action, Asker, Event, Leg, Lifecycle, Phase, Place, Refusal, RequestKind, Rung, Trigger,
+};
+
+fn leg(rung: Rung, crew: u8) -> Leg {
+    Leg { rung, crew }
+}
+
+fn running() -> Lifecycle {
+    let mut life = Lifecycle::new();
+    assert_eq!(life.step(Event::Ready), []);
+    life
+}
+
+fn running_a_cell() -> Lifecycle {
+    let mut life = running();
+    let id = 1;
+    assert_eq!(
+        life.step(Event::Request {
+            id,
+            kind: RequestKind::Execute
+        }),
+        [Action::Admit { id }]
+    );
+    assert_eq!(
+        life.step(Event::TakeEffect {
+            id,
+            place: Place::Main
+        }),
+        [Action::Permit { id }]
+    );
+    life
+}
+
+const ASKER: Asker = Asker {
+    id: 9,
+    restart: false,
+};
+
+#[test]
+fn an_idle_kernel_goes_straight_down() {
+    let mut life = running();
+    assert_eq!(
+        life.step(Event::ShutdownRequest(ASKER)),
+        [Action::ArmWatchdog, Action::Begin(Leg::main(Rung::Tasks))]
+    );
+    life.step(Event::Armed);
+    for (done, next) in [
+        (Rung::Tasks, Rung::Threads),
+        (Rung::Threads, Rung::AtExit),
+        (Rung::AtExit, Rung::Flush),
+        (Rung::Flush, Rung::Gate),
+    ] {
+        assert_eq!(
+            life.step(Event::Done(Leg::main(done))),
+            [Action::Begin(Leg::main(next))]
+        );
+    }
+    assert_eq!(
+        life.step(Event::Done(Leg::main(Rung::Gate))),
+        [
+            Action::Begin(Leg::main(Rung::Reply)),
+            Action::CloseOutput,
+            Action::ShutdownReply(ASKER),
+            Action::Drain { round: 1 },
+        ]
+    );
+    assert_eq!(
+        life.step(Event::Drained { round: 1 }),
+        [Action::Exit { status: 0 }]
+    );
+    assert_eq!(*life.phase(), Phase::Exiting);
+}
+
+#[test]
+fn a_cell_that_yields_to_the_interrupt_is_answered_by_itself() {
+    let mut life = running_a_cell();
+    let begun = life.step(Event::Stop(Trigger::Terminate));
+    assert_eq!(
+        begun,
+        [Action::ArmWatchdog, Action::Begin(Leg::main(Rung::Interrupt))]
+    );
+    assert_eq!(life.step(Event::Reply { id: 1 }), [Action::PassReply { id: 1 }]);
+    assert_eq!(
+        life.step(Event::Finished { id: 1 }),
+        [
+            Action::Conclude { id: 1, missing: None },
+            Action::Begin(Leg::main(Rung::Tasks))
+        ]
+    );
+}
+
+#[test]
+fn a_stuck_cell_is_left_to_a_helper_and_answered_in_its_place() {
+    let mut life = running_a_cell();
+    life.step(Event::ShutdownRequest(ASKER));
+    life.step(Event::Armed);
+    let helper = leg(Rung::Helper, 1);
+    assert_eq!(
+        life.step(Event::Over(Leg::main(Rung::Interrupt))),
+        [Action::Begin(helper)]
+    );
+    assert_eq!(
+        life.step(Event::Done(helper)),
+        [Action::Begin(leg(Rung::Threads, 1))]
+    );
+    // Main comes to after all: its part is the helper's now.
+    assert_eq!(life.step(Event::Done(Leg::main(Rung::Flush))), []);
+    assert_eq!(
+        life.step(Event::Done(leg(Rung::Flush, 1))),
+        [Action::Begin(leg(Rung::Gate, 1))]
+    );
+    let end = life.step(Event::Over(leg(Rung::Gate, 1)));
+    assert!(
+        end.contains(&Action::Conclude {
+            id: 1,
+            missing: Some(Refusal::Error)
+        }),
+        "{end:?}"
+    );
+    assert_eq!(life.step(Event::Reply { id: 1 }), [Action::DropReply { id: 1 }]);
+}
+
+#[test]
+fn a_stuck_atexit_callback_costs_only_itself() {
+    let mut life = running();
+    life.step(Event::Stop(Trigger::AskExit));
+    life.step(Event::Done(Leg::main(Rung::Threads)));
+    let relief = leg(Rung::Relief, 1);
+    assert_eq!(
+        life.step(Event::Over(Leg::main(Rung::AtExit))),
+        [Action::Begin(relief)]
+    );
+    assert_eq!(
+        life.step(Event::Done(relief)),
+        [Action::Begin(leg(Rung::Flush, 1))]
+    );
+}
+
+#[test]
+fn a_request_on_its_way_is_refused_and_does_not_take_effect() {
+    let mut life = running();
+    life.step(Event::Request {
+        id: 1,
+        kind: RequestKind::Execute,
+    });
+    let begun = life.step(Event::ShutdownRequest(ASKER));
+    assert!(begun.contains(&Action::Refuse {
+        id: 1,
+        how: Refusal::Aborted
+    }));
+    let late = life.step(Event::TakeEffect {
+        id: 1,
+        place: Place::Main,
+    });
+    assert_eq!(late, [Action::Withhold { id: 1 }]);
+}
+
+#[test]
+fn requests_are_refused_by_kind_and_some_are_answered_still() {
+    let mut life = running();
+    life.step(Event::ShutdownRequest(ASKER));
+    for (msg_type, expected) in [
+        ("execute_request", Some(Refusal::Aborted)),
+        ("complete_request", Some(Refusal::Error)),
+        ("is_complete_request", Some(Refusal::Error)),
+        ("nobody_knows_request", Some(Refusal::Error)),
+        ("comm_open", Some(Refusal::CommClose)),
+        ("comm_msg", Some(Refusal::Drop)),
+        ("comm_close", Some(Refusal::Drop)),
+        ("kernel_info_request", None),
+        ("comm_info_request", None),
+        ("interrupt_request", None),
+        ("usage_request", None),
+        ("connect_request", None),
+    ] {
+        let id = 5;
+        let expected = expected.map_or(Action::Answer { id }, |how| Action::Refuse { id, how });
+        let kind = RequestKind::of(msg_type);
+        assert_eq!(life.step(Event::Request { id, kind }), [expected], "{msg_type}");
+    }
+}
+
+#[test]
+fn a_language_server_in_flight_never_reports() {
+    let mut life = running();
+    assert_eq!(
+        life.step(Event::Activate { id: 3 }),
+        [Action::StartServer { id: 3 }]
+    );
+    let begun = life.step(Event::ShutdownRequest(ASKER));
+    assert_eq!(begun[..2], [Action::ArmWatchdog, Action::CloseServer { id: 3 }]);
+    assert_eq!(
+        life.step(Event::ServerReady { id: 3 }),
+        [Action::CloseServer { id: 3 }]
+    );
+    let late = life.step(Event::Activate { id: 4 });
+    assert_eq!(
+        late,
+        [Action::Refuse {
+            id: 4,
+            how: Refusal::CommClose
+        }]
+    );
+}
+
+#[test]
+fn a_second_activation_replaces_the_first() {
+    let mut life = running();
+    life.step(Event::Activate { id: 3 });
+    assert_eq!(
+        life.step(Event::ServerReady { id: 3 }),
+        [Action::Announce { id: 3 }]
+    );
+    assert_eq!(
+        life.step(Event::Activate { id: 4 }),
+        [Action::CloseServer { id: 3 }, Action::StartServer { id: 4 }]
+    );
+}
+
+#[test]
+fn a_kernel_that_is_starting_ends_without_python() {
+    let mut life = Lifecycle::new();
+    life.step(Event::Request {
+        id: 1,
+        kind: RequestKind::Execute,
+    });
+    assert_eq!(
+        life.step(Event::ShutdownRequest(ASKER)),
+        [
+            Action::ArmWatchdog,
+            Action::Refuse {
+                id: 1,
+                how: Refusal::Aborted
+            },
+            Action::Begin(Leg::main(Rung::Gate)),
+        ]
+    );
+    assert_eq!(life.step(Event::Ready), []);
+    assert!(!life.admitting());
+}
+
+#[test]
+fn a_failed_start_keeps_its_status() {
+    let mut life = Lifecycle::new();
+    life.step(Event::Stop(Trigger::StartFailed { status: 2 }));
+    let end = life.step(Event::Deadline);
+    assert_eq!(end.last(), Some(&Action::Exit { status: 2 }));
+}
+
+#[test]
+fn the_reply_waits_for_the_watchdog() {
+    let mut life = running();
+    life.step(Event::ShutdownRequest(ASKER));
+    life.step(Event::LastCall);
+    let reply = life.step(Event::Done(Leg::main(Rung::Gate)));
+    assert_eq!(reply.last(), Some(&Action::ArmWatchdog));
+    assert_eq!(
+        life.step(Event::Armed),
+        [Action::ShutdownReply(ASKER), Action::Drain { round: 1 }]
+    );
+}
+
+#[test]
+fn an_asker_after_the_reply_has_one_of_its_own() {
+    let mut life = running();
+    life.step(Event::ShutdownRequest(ASKER));
+    life.step(Event::Armed);
+    life.step(Event::LastCall);
+    life.step(Event::Done(Leg::main(Rung::Gate)));
+    let late = Asker {
+        id: 10,
+        restart: true,
+    };
+    assert_eq!(
+        life.step(Event::ShutdownRequest(late)),
+        [Action::ShutdownReply(late), Action::Drain { round: 2 }]
+    );
+    assert_eq!(life.step(Event::Drained { round: 1 }), []);
+    assert_eq!(
+        life.step(Event::Request {
+            id: 1,
+            kind: RequestKind::Immediate
+        }),
+        [Action::Ignore { id: 1 }]
+    );
+    assert_eq!(
+        life.step(Event::Drained { round: 2 }),
+        [Action::Exit { status: 0 }]
+    );
+}

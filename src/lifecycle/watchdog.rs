@@ -1,0 +1,334 @@
+//! The watchdog: the thread that ends the process when nothing else does.
+//!
+//! Started before anything else in the process, it notices SIGTERM and the parent's death, reports them, and
+//! once armed ends the process at its deadline, whatever the io loop, Python or the GIL are doing. If a
+//! reason to end that it has seen itself leads to nobody arming it, it takes the io loop to be stuck and arms
+//! itself. Its last step takes no lock, allocates nothing and calls only `poll`, `write` and `_exit`; the
+//! thread never enters Python and nobody joins it.
+
+mod parent;
+mod signal;
+
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parent::Parent;
+
+use super::budget;
+
+/// How often the thread looks at what no descriptor tells it: whether the kernel has another parent, whether
+/// user code has reset SIGTERM. Half of the second within which a vanished parent is to be noticed.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How long [`Watchdog::arm`] waits for the thread to confirm. It takes microseconds; this is for a machine
+/// that is out of processor time.
+const CONFIRM: Duration = Duration::from_millis(100);
+
+/// What the watchdog has noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noticed {
+    /// SIGTERM. Reported each time.
+    Terminate,
+    /// The parent is gone. Reported once.
+    ParentGone,
+}
+
+/// How a watchdog is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The process whose end is the kernel's end (`JPY_PARENT_PID`, or given by hand); with it, a change of
+    /// the process's own parent counts too, which is a wrapper's death. `None`: nobody is watched. Process 1
+    /// never is.
+    pub parent: Option<i32>,
+    /// Whether to install the handler of SIGTERM. One watchdog in a process may.
+    pub sigterm: bool,
+    /// How long a reason that the watchdog has reported may go without anybody arming it.
+    pub grace: Duration,
+    /// The whole time from such a reason to the end, where the watchdog arms itself.
+    pub total: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            parent: None,
+            sigterm: true,
+            grace: budget::UNARMED_GRACE,
+            total: budget::TOTAL,
+        }
+    }
+}
+
+impl Config {
+    /// The pid in `JPY_PARENT_PID`, if it is set and is one.
+    pub fn parent_from_env() -> Option<i32> {
+        std::env::var("JPY_PARENT_PID")
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+            .filter(|&pid| pid > 0)
+    }
+}
+
+/// Why there is no watchdog.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchdogError {
+    /// The system has no descriptor or no thread left.
+    #[error("cannot start the watchdog: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A handle on the watchdog. Dropping it ends nothing.
+#[derive(Debug, Clone)]
+pub struct Watchdog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    started: Instant,
+    /// The deadline in nanoseconds after `started`; 0 while unarmed.
+    deadline: AtomicU64,
+    /// Wakes the thread.
+    wake: UnixStream,
+    /// Readable for ever once the thread has seen the deadline.
+    confirmed: UnixStream,
+}
+
+impl Shared {
+    fn deadline(&self) -> Option<Instant> {
+        match self.deadline.load(Ordering::SeqCst) {
+            0 => None,
+            nanos => Some(self.started + Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// The first deadline wins.
+    fn set_deadline(&self, deadline: Instant) {
+        let nanos = deadline.saturating_duration_since(self.started).as_nanos();
+        let nanos = u64::try_from(nanos)
+            .unwrap_or(u64::MAX / 2)
+            .clamp(1, u64::MAX / 2);
+        let _ = self
+            .deadline
+            .compare_exchange(0, nanos, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+impl Watchdog {
+    /// Starts the thread. `report` is called on it for each thing noticed; it must not block and must not
+    /// need the GIL.
+    ///
+    /// # Errors
+    /// Where the system has no descriptor or thread left.
+    pub fn start(config: Config, report: Box<dyn Fn(Noticed) + Send>) -> Result<Self, WatchdogError> {
+        let (wake, woken) = nonblocking_pair()?;
+        let (confirm, confirmed) = nonblocking_pair()?;
+        let (term_in, term_out) = nonblocking_pair()?;
+        let shared = Arc::new(Shared {
+            started: Instant::now(),
+            deadline: AtomicU64::new(0),
+            wake,
+            confirmed,
+        });
+        if config.sigterm {
+            signal::install(term_in)?;
+        }
+        let thread = Thread {
+            shared: Arc::clone(&shared),
+            parent: config.parent.map(Parent::watch),
+            config,
+            report,
+            woken,
+            confirm,
+            terminated: term_out,
+            stderr: duplicate_stderr(),
+            noticed_at: None,
+            last_words: format!(
+                "drupe (pid {}): not done in time, ended by the watchdog\n",
+                std::process::id()
+            ),
+        };
+        signal::with_all_blocked(|| {
+            std::thread::Builder::new()
+                .name("drupe-watchdog".into())
+                .spawn(move || thread.run())
+        })?;
+        Ok(Self(shared))
+    }
+
+    /// Arms it: `total` from now the process ends with status 0. Idempotent: the first deadline stays. True
+    /// when the thread has confirmed that it knows its deadline, so that the end is certain; false when it
+    /// has not within 100 ms, then it may be asked again. Callable from any thread, with or without the GIL.
+    #[must_use = "only a confirmed deadline is a promise"]
+    pub fn arm(&self, total: Duration) -> bool {
+        self.0.set_deadline(Instant::now() + total.min(budget::LONGEST));
+        let _ = (&self.0.wake).write(&[1]);
+        readable(self.0.confirmed.as_raw_fd(), CONFIRM)
+    }
+
+    /// When the process will end; `None` while unarmed.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline()
+    }
+
+    /// Makes SIGTERM come here again if user code has set it to its default or to be ignored; a handler of
+    /// somebody's own stays. The thread does this by itself twice a second.
+    pub fn reclaim_sigterm(&self) {
+        signal::reclaim();
+    }
+}
+
+struct Thread {
+    shared: Arc<Shared>,
+    parent: Option<Parent>,
+    config: Config,
+    report: Box<dyn Fn(Noticed) + Send>,
+    woken: UnixStream,
+    confirm: UnixStream,
+    terminated: UnixStream,
+    stderr: Option<OwnedFd>,
+    noticed_at: Option<Instant>,
+    last_words: String,
+}
+
+impl Thread {
+    fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            let deadline = self.deadline(now);
+            if let Some(deadline) = deadline {
+                let _ = (&self.confirm).write(&[1]);
+                if deadline <= now {
+                    self.end();
+                }
+            }
+            let unarmed = self
+                .noticed_at
+                .filter(|_| deadline.is_none())
+                .map(|at| at + self.config.grace);
+            let until = deadline.or(unarmed).unwrap_or(now + TICK).min(now + TICK);
+            self.wait(until.saturating_duration_since(now));
+
+            if emptied(&self.terminated) {
+                self.notice(Noticed::Terminate);
+            }
+            if self.parent.as_ref().is_some_and(Parent::is_gone) {
+                self.parent = None;
+                self.notice(Noticed::ParentGone);
+            }
+            if self.config.sigterm {
+                signal::reclaim();
+            }
+            emptied(&self.woken);
+        }
+    }
+
+    /// The deadline that holds, after arming itself where nobody else did in time.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        if let Some(noticed_at) = self.noticed_at
+            && now >= noticed_at + self.config.grace
+        {
+            self.shared.set_deadline(noticed_at + self.config.total);
+        }
+        self.shared.deadline()
+    }
+
+    fn notice(&mut self, what: Noticed) {
+        self.noticed_at.get_or_insert_with(Instant::now);
+        // The watchdog outlives a fault in what it calls.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(what)));
+    }
+
+    fn wait(&self, at_most: Duration) {
+        let mut fds = [self.woken.as_raw_fd(), self.terminated.as_raw_fd(), -1].map(pollfd);
+        if let Some(fd) = self.parent.as_ref().and_then(Parent::fd) {
+            fds[2].fd = fd;
+        }
+        poll(&mut fds, at_most);
+    }
+
+    fn end(&self) -> ! {
+        if let Some(stderr) = &self.stderr {
+            let mut fds = [libc::pollfd {
+                fd: stderr.as_raw_fd(),
+                events: libc::POLLOUT,
+                revents: 0,
+            }];
+            // A pipe that nobody reads must not hold up the end.
+            if poll(&mut fds, Duration::ZERO) && fds[0].revents & libc::POLLOUT != 0 {
+                // SAFETY: the descriptor is owned by `self`, the bytes live as long as `self`.
+                unsafe {
+                    libc::write(
+                        stderr.as_raw_fd(),
+                        self.last_words.as_ptr().cast(),
+                        self.last_words.len(),
+                    );
+                }
+            }
+        }
+        // SAFETY: ends the process, without running anything of it.
+        unsafe { libc::_exit(0) }
+    }
+}
+
+fn nonblocking_pair() -> std::io::Result<(UnixStream, UnixStream)> {
+    let (a, b) = UnixStream::pair()?;
+    a.set_nonblocking(true)?;
+    b.set_nonblocking(true)?;
+    Ok((a, b))
+}
+
+/// Reads away what is there; true when there was something.
+fn emptied(mut stream: &UnixStream) -> bool {
+    let mut some = false;
+    let mut buffer = [0; 64];
+    while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {
+        some = true;
+    }
+    some
+}
+
+/// The descriptor 2 of this moment, before anybody captures it. `None` where it is closed.
+fn duplicate_stderr() -> Option<OwnedFd> {
+    // SAFETY: no memory is passed; a valid result is a new descriptor that nobody else owns.
+    unsafe {
+        let fd = libc::fcntl(2, libc::F_DUPFD_CLOEXEC, 3);
+        (fd >= 0).then(|| OwnedFd::from_raw_fd(fd))
+    }
+}
+
+fn pollfd(fd: RawFd) -> libc::pollfd {
+    libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    }
+}
+
+fn readable(fd: RawFd, at_most: Duration) -> bool {
+    let until = Instant::now() + at_most;
+    let mut fds = [pollfd(fd)];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if poll(&mut fds, left) {
+            return true;
+        }
+        if left.is_zero() {
+            return false;
+        }
+    }
+}
+
+/// Waits until one of the descriptors is ready; negative ones are left out. False after `at_most`, or a
+/// signal.
+fn poll(fds: &mut [libc::pollfd], at_most: Duration) -> bool {
+    // Rounded up: a deadline that is half a millisecond away is not polled for in a spin.
+    let millis = i32::try_from(at_most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+    // SAFETY: the pointer and the count are those of one live slice.
+    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis) > 0 }
+}

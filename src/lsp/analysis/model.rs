@@ -1,0 +1,181 @@
+//! Scopes, symbols, bindings and uses of a program, as data.
+//!
+//! Built by the binder, read by every request. Indices are only ever made by the model itself.
+
+use std::collections::{HashMap, HashSet};
+
+use ruff_text_size::TextRange;
+
+/// The index of a [`Scope`] in its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScopeId(pub(super) usize);
+
+/// The index of a [`Symbol`] in its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SymbolId(pub(super) usize);
+
+/// What opens a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeKind {
+    /// The program itself.
+    Module,
+    /// A class body, whose names its functions do not see.
+    Class,
+    /// A `def`.
+    Function,
+    /// A `lambda`.
+    Lambda,
+    /// A comprehension or generator expression.
+    Comprehension,
+    /// The brackets of `def f[T]` and their like.
+    TypeParameters,
+}
+
+/// A region in which names are bound.
+#[derive(Debug)]
+pub struct Scope {
+    /// What opened it.
+    pub kind: ScopeKind,
+    /// The name of the function or class; empty for others.
+    pub name: String,
+    /// The enclosing scope; `None` for the module.
+    pub parent: Option<ScopeId>,
+    /// The text that it covers.
+    pub range: TextRange,
+    /// Names bound here.
+    pub symbols: HashMap<String, SymbolId>,
+    /// Names declared `global` here.
+    pub globals: HashSet<String>,
+    /// Names declared `nonlocal` here.
+    pub nonlocals: HashSet<String>,
+    /// The parameter that stands for the instance or the class, in a method.
+    pub receiver: Option<String>,
+    /// The base classes as written, for a class.
+    pub bases: Vec<String>,
+    /// True when names may appear here that no text shows: `locals()`, `exec`, a star import, `%run`.
+    pub dynamic: bool,
+}
+
+/// How a name was bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindingKind {
+    /// `import module` (with the dotted name in full).
+    Import {
+        /// The dotted module name.
+        module: String,
+    },
+    /// `from module import member`.
+    FromImport {
+        /// The module, with its leading dots.
+        module: String,
+        /// The member as it is called there.
+        member: String,
+    },
+    /// `def`.
+    Function,
+    /// `class`.
+    Class,
+    /// A parameter of a function or lambda.
+    Parameter,
+    /// A plain assignment.
+    Variable,
+    /// A target that is unpacked, looped over, matched or opened by `with`: bound for its neighbours' sake.
+    Target,
+    /// `except … as name`.
+    Exception,
+    /// A type parameter or type alias.
+    Type,
+}
+
+/// What a value's text tells of its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A literal or display of this builtin type.
+    Literal(&'static str),
+    /// A call of this dotted name.
+    Call(String),
+    /// Another dotted name.
+    Name(String),
+}
+
+/// One place where a name is bound.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// How.
+    pub kind: BindingKind,
+    /// The identifier itself.
+    pub name: TextRange,
+    /// The whole statement, parameter or clause.
+    pub whole: TextRange,
+    /// The text that describes it: a function's or class's head, an annotation.
+    pub signature: Option<TextRange>,
+    /// The docstring's literal.
+    pub doc: Option<TextRange>,
+    /// What the value tells.
+    pub value: Option<Value>,
+    /// The scope that a function or class opens.
+    pub opens: Option<ScopeId>,
+}
+
+/// A name in a scope, with all places where it is bound and used.
+#[derive(Debug)]
+pub struct Symbol {
+    /// The name.
+    pub name: String,
+    /// Where it is bound.
+    pub scope: ScopeId,
+    /// The places that bind it, in order.
+    pub bindings: Vec<Binding>,
+    /// The identifiers that refer to it.
+    pub uses: Vec<TextRange>,
+    /// Named in a magic, in `__all__` or another place where a rename must not reach.
+    pub mentioned: bool,
+}
+
+/// A use of a name that nothing in the program binds.
+#[derive(Debug)]
+pub struct Unresolved {
+    /// The name.
+    pub name: String,
+    /// The identifier.
+    pub range: TextRange,
+    /// True when a dynamic scope around it may bind it.
+    pub excused: bool,
+}
+
+/// `base.name` where the base is an instance or a class of this program.
+#[derive(Debug)]
+pub struct AttributeUse {
+    /// The class.
+    pub class: ScopeId,
+    /// The attribute.
+    pub name: String,
+    /// The attribute's identifier.
+    pub range: TextRange,
+    /// True for an assignment.
+    pub store: bool,
+}
+
+/// `f(name=…)` where `f` is a function of this program.
+#[derive(Debug)]
+pub struct KeywordUse {
+    /// The scope of the function.
+    pub function: ScopeId,
+    /// The keyword.
+    pub name: String,
+    /// The keyword's identifier.
+    pub range: TextRange,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct Model {
+    pub(super) scopes: Vec<Scope>,
+    pub(super) symbols: Vec<Symbol>,
+    /// Names that nothing binds.
+    pub unresolved: Vec<Unresolved>,
+    /// Attributes of known classes.
+    pub attributes: Vec<AttributeUse>,
+    /// Keywords in calls of known functions.
+    pub keywords: Vec<KeywordUse>,
+}

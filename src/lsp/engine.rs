@@ -1,0 +1,210 @@
+//! Answers about code from both halves, source and session, without a word of the language-server protocol.
+//!
+//! The server's requests are built on it, and so are Jupyter's own `complete_request` and `inspect_request` while a
+//! cell runs. Given a [`Snapshot`] it needs no Python and never waits; given a [`Live`] it waits at most the budget.
+
+pub mod builtins;
+pub mod candidates;
+pub mod description;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::analysis::{Program, depth};
+use super::live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
+use candidates::Candidate;
+
+/// Asks the session within one request: the interpreter as long as it answers in time, then the snapshot.
+pub struct Asker<'a> {
+    live: Option<&'a dyn Live>,
+    budget: Duration,
+    /// The namespace after the last cell.
+    pub snapshot: Arc<Snapshot>,
+    /// True once the interpreter did not answer in time.
+    pub busy: bool,
+}
+
+impl<'a> Asker<'a> {
+    /// An asker that may enter the interpreter, waiting at most `budget` in all.
+    pub fn new(live: &'a dyn Live, budget: Duration) -> Self {
+        Self {
+            snapshot: live.snapshot(),
+            live: Some(live),
+            budget,
+            busy: false,
+        }
+    }
+
+    /// An asker that has only a snapshot.
+    pub fn from_snapshot(snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            live: None,
+            budget: Duration::ZERO,
+            snapshot,
+            busy: false,
+        }
+    }
+
+    /// Candidates from the interpreter.
+    pub fn complete(&mut self, query: &LiveQuery) -> LiveAnswer<Vec<LiveItem>> {
+        self.ask(|live, budget| live.complete(query, budget))
+    }
+
+    /// What the interpreter says of an expression.
+    pub fn inspect(&mut self, expression: &str) -> LiveAnswer<LiveObject> {
+        self.ask(|live, budget| live.inspect(expression, budget))
+    }
+
+    fn ask<T>(&mut self, question: impl FnOnce(&dyn Live, Duration) -> LiveAnswer<T>) -> LiveAnswer<T> {
+        match self.live {
+            Some(live) if !self.busy => {
+                let started = std::time::Instant::now();
+                let answer = question(live, self.budget);
+                self.budget = self.budget.saturating_sub(started.elapsed());
+                self.busy = matches!(answer, LiveAnswer::Busy);
+                answer
+            }
+            _ => LiveAnswer::Busy,
+        }
+    }
+}
+
+/// What Jupyter's `complete_reply` needs.
+#[derive(Debug, Default)]
+pub struct Completion {
+    /// The candidates, most useful first.
+    pub matches: Vec<Candidate>,
+    /// Where the completed text starts, in characters.
+    pub start: usize,
+    /// Where it ends, in characters: the cursor.
+    pub end: usize,
+}
+
+/// Completes `code` at `cursor` (in characters, as Jupyter counts) from the text and the snapshot.
+pub fn complete(code: &str, cursor: usize, snapshot: &Arc<Snapshot>) -> Completion {
+    on_a_fitting_stack(code, || {
+        let program = Program::plain(code);
+        let offset = byte_offset(code, cursor);
+        let mut asker = Asker::from_snapshot(Arc::clone(snapshot));
+        let found = candidates::at(&program, offset, &mut asker);
+        let start = found.start.min(offset);
+        let before = |end: usize| code.get(..end).unwrap_or_default().chars().count();
+        Completion {
+            matches: found.candidates,
+            start: before(start),
+            end: before(offset),
+        }
+    })
+    .unwrap_or_default()
+}
+
+/// Describes what stands in `code` at `cursor` (in characters), as plain text for `inspect_reply`'s `text/plain`.
+/// A `detail_level` of 1 asks for the source, which a snapshot has not: the same text is given.
+pub fn inspect(code: &str, cursor: usize, snapshot: &Arc<Snapshot>) -> Option<String> {
+    on_a_fitting_stack(code, || {
+        let program = Program::plain(code);
+        let offset = byte_offset(code, cursor);
+        let mut asker = Asker::from_snapshot(Arc::clone(snapshot));
+        Some(description::at(&program, offset, &mut asker)?.plain_text())
+    })
+    .flatten()
+}
+
+/// Code that nests deeply is handled on a thread with room for it; the caller's stack may be small.
+fn on_a_fitting_stack<T: Send>(code: &str, work: impl FnOnce() -> T + Send) -> Option<T> {
+    const SHALLOW: usize = 60;
+    if code.len() < SHALLOW || depth::measure(code) < SHALLOW {
+        return Some(work());
+    }
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("drupe-lsp-deep".into())
+            .stack_size(depth::STACK)
+            .spawn_scoped(scope, work)
+            .ok()?
+            .join()
+            .ok()
+    })
+}
+
+fn byte_offset(code: &str, characters: usize) -> usize {
+    code.char_indices()
+        .nth(characters)
+        .map_or(code.len(), |(offset, _)| offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Arc<Snapshot> {
+        let item = |name: &str, kind: &str, type_name: &str| LiveItem {
+            name: name.into(),
+            kind: kind.into(),
+            type_name: type_name.into(),
+        };
+        Arc::new(Snapshot {
+            names: vec![
+                item("frame", "instance", "DataFrame"),
+                item("näme", "instance", "int"),
+            ],
+            members: [("DataFrame".to_owned(), vec![item("head", "function", "method")])].into(),
+            keys: [("frame".to_owned(), vec!["first column".to_owned()])].into(),
+            objects: [(
+                "frame".to_owned(),
+                LiveObject {
+                    type_name: "DataFrame".into(),
+                    doc: "Rows and columns.".into(),
+                    ..LiveObject::default()
+                },
+            )]
+            .into(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn labels(code: &str) -> Vec<String> {
+        complete(code, usize::MAX, &snapshot())
+            .matches
+            .into_iter()
+            .map(|candidate| candidate.label)
+            .collect()
+    }
+
+    #[test]
+    fn a_running_cell_needs_no_python() {
+        assert_eq!(labels("fra"), ["frame", "frozenset"].get(..1).unwrap_or_default());
+        assert_eq!(labels("frame.h"), ["head"]);
+        assert_eq!(labels("frame['f"), ["first column"]);
+        assert!(labels("x = 'a'\nx.upp").contains(&"upper".to_owned()));
+        assert!(labels("impo").contains(&"import".to_owned()));
+    }
+
+    #[test]
+    fn offsets_are_characters() {
+        let found = complete("é = nä", usize::MAX, &snapshot());
+        assert_eq!((found.start, found.end), (4, 6));
+        assert_eq!(found.matches.first().map(|it| it.label.as_str()), Some("näme"));
+    }
+
+    #[test]
+    fn inspection_without_python() {
+        let text = inspect("frame", 2, &snapshot()).unwrap_or_default();
+        assert!(
+            text.contains("DataFrame") && text.contains("Rows and columns."),
+            "{text}"
+        );
+        let text = inspect("def f(a):\n    'Doc.'\nf(1)", 21, &snapshot()).unwrap_or_default();
+        assert!(text.contains("def f(a)") && text.contains("Doc."), "{text}");
+        assert_eq!(inspect("nothing", 2, &snapshot()), None);
+    }
+
+    #[test]
+    fn deep_code_is_no_danger_on_a_small_stack() {
+        let code = format!("x = {}1{}\nfra", "(".repeat(400), ")".repeat(400));
+        let small = std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(move || labels(&code));
+        assert!(small.is_ok_and(|thread| thread.join().is_ok_and(|it| !it.is_empty())));
+    }
+}

@@ -1,0 +1,364 @@
+//! Completion candidates of a place in a program, from the source and from the session, merged.
+//!
+//! No name appears twice: where both halves know it, the session's type wins, and the source's rank stays.
+
+mod list;
+mod paths;
+
+use std::collections::HashSet;
+
+use super::Asker;
+use super::builtins;
+use crate::lsp::analysis::cursor::{Call, Place};
+use crate::lsp::analysis::expression::is_word;
+use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
+use crate::lsp::analysis::{Program, ScopeKind, describe};
+use crate::lsp::live::{LiveAnswer, LiveQuery};
+use list::List;
+use paths::paths;
+
+/// At most this many candidates are given; the client is told that there are more.
+pub const MOST: usize = 1000;
+
+/// What a candidate is; Jupyter's and the protocol's kinds are made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A function or method.
+    Function,
+    /// A class.
+    Class,
+    /// A module.
+    Module,
+    /// A variable or any other object.
+    Instance,
+    /// A property, attribute, key or column.
+    Property,
+    /// A parameter of the call being typed.
+    Parameter,
+    /// A keyword.
+    Keyword,
+    /// A magic.
+    Magic,
+    /// A file or folder.
+    Path,
+}
+
+impl Kind {
+    /// As jedi, and so Jupyter's `_jupyter_types_experimental`, calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Class => "class",
+            Self::Module => "module",
+            Self::Instance => "instance",
+            Self::Property => "property",
+            Self::Parameter => "param",
+            Self::Keyword => "keyword",
+            Self::Magic => "magic",
+            Self::Path => "path",
+        }
+    }
+
+    fn from_live(kind: &str) -> Self {
+        match kind {
+            "function" | "method" => Self::Function,
+            "class" => Self::Class,
+            "module" => Self::Module,
+            "property" => Self::Property,
+            "keyword" => Self::Keyword,
+            _ => Self::Instance,
+        }
+    }
+}
+
+/// One candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// What is shown and inserted.
+    pub label: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its type or signature, on one line; may be empty.
+    pub detail: String,
+    /// Smaller comes first.
+    pub rank: u8,
+    /// The expression that describes it, for a later look.
+    pub expression: String,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The candidates, most useful first.
+    pub candidates: Vec<Candidate>,
+    /// The byte where the completed text starts.
+    pub start: usize,
+    /// True when there were more than [`MOST`].
+    pub incomplete: bool,
+}
+
+/// Completes at byte `offset`.
+pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
+    let cursor = program.cursor(offset);
+    let scope = program.model.scope_at(&program.source, offset);
+    let line = program.line_before(offset);
+    // What is being typed: a word, or in some places more than a word.
+    let typed = match &cursor.place {
+        Place::Key { .. } | Place::Text { .. } => after(line, &['"', '\'']),
+        Place::Shell => after(line, &[' ', '=', '!', '"', '\'']),
+        _ => program.text(cursor.word),
+    };
+    let folder = match &cursor.place {
+        Place::Text { .. } | Place::Shell => paths::folder(typed),
+        _ => "",
+    };
+    let typed = typed.get(folder.len()..).unwrap_or_default();
+    let mut list = List::new(typed);
+    match &cursor.place {
+        Place::Nothing => {}
+        Place::Name => {
+            if let Some(call) = &cursor.call {
+                parameters(&mut list, program, scope, call, asker);
+            }
+            names(&mut list, program, scope, asker);
+        }
+        Place::Attribute { base } => members(&mut list, program, scope, base, typed, asker),
+        Place::Key { base, .. } => keys(&mut list, base, typed, asker),
+        Place::Text { callee: Some(callee) } => match callee.as_str() {
+            "os.environ" | "os.getenv" | "os.environ.get" | "getenv" => {
+                for name in &asker.snapshot.environment {
+                    list.add(name, Kind::Property, "environment variable", 0, "");
+                }
+            }
+            _ => paths(&mut list, folder, asker),
+        },
+        // A string that is nobody's argument is a path only if it looks like one.
+        Place::Text { callee: None } if folder.is_empty() => {}
+        Place::Text { callee: None } | Place::Shell => paths(&mut list, folder, asker),
+        Place::Module => modules(&mut list, line, typed, asker),
+        Place::Member { module } => imported(&mut list, program, module, typed, asker),
+        Place::Magic { cell } => magics(&mut list, *cell, asker),
+    }
+    list.finish(offset - typed.len())
+}
+
+/// The end of `line` that follows the last of `marks`.
+fn after<'a>(line: &'a str, marks: &[char]) -> &'a str {
+    let start = line.rfind(marks).map_or(0, |at| at + 1);
+    line.get(start..).unwrap_or_default()
+}
+
+fn parameters(list: &mut List, program: &Program, scope: ScopeId, call: &Call, asker: &mut Asker) {
+    if call.keyword.is_some() {
+        return;
+    }
+    let signature = super::description::signature(program, scope, &call.callee, asker);
+    for parameter in signature.map(|it| it.parameters).unwrap_or_default() {
+        if let Some(name) = describe::parameter_name(&parameter)
+            && !parameter.starts_with('*')
+            && !call.given.iter().any(|given| given == name)
+        {
+            list.add(&format!("{name}="), Kind::Parameter, &parameter, 0, "");
+        }
+    }
+}
+
+fn names(list: &mut List, program: &Program, scope: ScopeId, asker: &mut Asker) {
+    for (depth, (_, scope)) in program.model.visible(scope).enumerate() {
+        let rank = match (depth, scope.kind) {
+            (_, ScopeKind::Module) => 3,
+            (0, _) => 1,
+            _ => 2,
+        };
+        for (name, id) in &scope.symbols {
+            if let Some(symbol) = program.model.symbol(*id) {
+                add_symbol(list, program, symbol, rank, name);
+            }
+        }
+    }
+    // A local variable is not the session's variable of the same name.
+    let locals: HashSet<&String> = program
+        .model
+        .visible(scope)
+        .filter(|(_, scope)| scope.kind != ScopeKind::Module)
+        .flat_map(|(_, scope)| scope.symbols.keys())
+        .collect();
+    for item in asker
+        .snapshot
+        .names
+        .iter()
+        .filter(|item| !locals.contains(&item.name))
+    {
+        let kind = Kind::from_live(&item.kind);
+        list.add(&item.name, kind, &item.type_name, 3, &item.name);
+    }
+    for name in builtins::FUNCTIONS {
+        list.add(name, Kind::Function, "", 5, name);
+    }
+    for name in builtins::TYPES {
+        list.add(name, Kind::Class, "", 5, name);
+    }
+    for name in builtins::SESSION {
+        list.add(name, Kind::Instance, "", 6, name);
+    }
+    for name in builtins::KEYWORDS {
+        list.add(name, Kind::Keyword, "", 4, "");
+    }
+}
+
+fn add_symbol(list: &mut List, program: &Program, symbol: &Symbol, rank: u8, expression: &str) {
+    let Some(binding) = symbol.bindings.last() else {
+        return;
+    };
+    let kind = match &binding.kind {
+        BindingKind::Function => Kind::Function,
+        BindingKind::Class | BindingKind::Type => Kind::Class,
+        BindingKind::Import { .. } => Kind::Module,
+        _ => Kind::Instance,
+    };
+    let detail = match kind {
+        Kind::Instance => describe::type_name(binding).unwrap_or_default().to_owned(),
+        _ => describe::headline(program, symbol, binding),
+    };
+    list.add(&symbol.name, kind, &detail, rank, expression);
+}
+
+fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefix: &str, asker: &mut Asker) {
+    if let Some(class) = program.model.class_of(scope, base) {
+        for (depth, class) in program.model.ancestry(class).into_iter().enumerate() {
+            let symbols = program.model.scope(class).into_iter().flat_map(|it| &it.symbols);
+            for symbol in symbols.filter_map(|(_, id)| program.model.symbol(*id)) {
+                let expression = format!("{base}.{}", symbol.name);
+                add_symbol(list, program, symbol, u8::from(depth > 0), &expression);
+            }
+        }
+        for attribute in program.model.instance_attributes(class) {
+            list.add(&attribute.name, Kind::Property, "", 0, "");
+        }
+    }
+    let live = match super::description::may_ask(program, scope, base) {
+        true => asker.complete(&LiveQuery::Members {
+            expression: base.to_owned(),
+            prefix: prefix.to_owned(),
+        }),
+        false => LiveAnswer::Unknown,
+    };
+    match live {
+        LiveAnswer::Known(items) => list.add_live(&items, 1, base),
+        LiveAnswer::Busy => {
+            let snapshot = std::sync::Arc::clone(&asker.snapshot);
+            list.add_live(snapshot.members_of(base), 1, base);
+        }
+        LiveAnswer::Unknown => {}
+    }
+    if list.candidates.is_empty() {
+        let literal = match base.chars().next() {
+            Some('"' | '\'') => Some("str"),
+            Some('[') => Some("list"),
+            _ => super::description::symbol_of(program, scope, base)
+                .and_then(|symbol| symbol.bindings.last())
+                .and_then(describe::type_name),
+        };
+        for name in literal.map(builtins::members).unwrap_or_default() {
+            list.add(name, Kind::Function, "", 1, "");
+        }
+    }
+}
+
+fn keys(list: &mut List, base: &str, prefix: &str, asker: &mut Asker) {
+    let answer = asker.complete(&LiveQuery::Keys {
+        expression: base.to_owned(),
+        prefix: prefix.to_owned(),
+    });
+    match answer {
+        LiveAnswer::Known(items) => {
+            for item in items {
+                list.add(&item.name, Kind::Property, &item.type_name, 0, "");
+            }
+        }
+        LiveAnswer::Busy => {
+            let snapshot = std::sync::Arc::clone(&asker.snapshot);
+            for key in snapshot.keys.get(base).map(Vec::as_slice).unwrap_or_default() {
+                list.add(key, Kind::Property, "", 0, "");
+            }
+        }
+        LiveAnswer::Unknown => {}
+    }
+}
+
+fn modules(list: &mut List, line: &str, typed: &str, asker: &mut Asker) {
+    let before = line.get(..line.len() - typed.len()).unwrap_or_default();
+    let is_dotted = |char: char| char == '.' || is_word(char);
+    // `os.` of `import os.pa`: only the last part is typed anew, and a dot ends a word for clients.
+    let package = before
+        .get(before.trim_end_matches(is_dotted).len()..)
+        .unwrap_or_default();
+    if package.is_empty() {
+        for name in builtins::MODULES {
+            list.add(name, Kind::Module, "", 1, "");
+        }
+        let snapshot = std::sync::Arc::clone(&asker.snapshot);
+        for name in &snapshot.modules {
+            list.add(name, Kind::Module, "", 0, "");
+        }
+    }
+    if let LiveAnswer::Known(items) = asker.complete(&LiveQuery::Modules {
+        prefix: format!("{package}{typed}"),
+    }) {
+        for item in items {
+            if let Some(name) = item.name.strip_prefix(package) {
+                list.add(name, Kind::Module, "", 0, "");
+            }
+        }
+    }
+}
+
+fn imported(list: &mut List, program: &Program, module: &str, prefix: &str, asker: &mut Asker) {
+    // Only a module that is loaded is looked into: importing one would run its code.
+    let query = LiveQuery::Members {
+        expression: format!("sys.modules['{module}']"),
+        prefix: prefix.to_owned(),
+    };
+    if module
+        .chars()
+        .all(|char| char == '.' || char == '_' || char.is_alphanumeric())
+        && let LiveAnswer::Known(items) = asker.complete(&query)
+    {
+        list.add_live(&items, 0, "");
+    }
+    let query = LiveQuery::Modules {
+        prefix: format!("{module}.{prefix}"),
+    };
+    if let LiveAnswer::Known(items) = asker.complete(&query) {
+        let parent = format!("{module}.");
+        for item in items {
+            if let Some(name) = item.name.strip_prefix(&parent) {
+                list.add(name, Kind::Module, "", 1, "");
+            }
+        }
+    }
+    // What the program imports from there elsewhere is known to exist.
+    for (_, symbol) in program.model.symbols() {
+        for binding in &symbol.bindings {
+            if let BindingKind::FromImport { module: from, member } = &binding.kind
+                && from == module
+                && !binding.name.is_empty()
+                && member != prefix
+            {
+                list.add(member, Kind::Instance, "", 2, "");
+            }
+        }
+    }
+}
+
+fn magics(list: &mut List, cell: bool, asker: &mut Asker) {
+    let snapshot = std::sync::Arc::clone(&asker.snapshot);
+    let (known, plain): (&[String], &[&str]) = match cell {
+        true => (&snapshot.cell_magics, &builtins::CELL_MAGICS),
+        false => (&snapshot.line_magics, &builtins::LINE_MAGICS),
+    };
+    let sign = if cell { "%%" } else { "%" };
+    for name in known.iter().map(String::as_str).chain(plain.iter().copied()) {
+        list.add(name, Kind::Magic, &format!("{sign}{name}"), 0, "");
+    }
+}

@@ -1,0 +1,38 @@
+//! Files and folders as candidates. Read from the disk directly: no Python is needed for it.
+
+use std::path::Path;
+
+use super::Kind;
+use super::list::List;
+use crate::lsp::engine::Asker;
+
+/// A folder is listed up to this many entries.
+const MOST_ENTRIES: usize = 5000;
+
+/// The bytes of `typed` that name a folder; what follows is the name being typed.
+pub(super) fn folder(typed: &str) -> &str {
+    let end = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
+    typed.get(..end).unwrap_or_default()
+}
+
+/// Adds the entries of a folder, as seen from the session's working directory.
+pub(super) fn paths(list: &mut List, folder: &str, asker: &Asker) {
+    let folder = match (folder.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => Path::new(&asker.snapshot.directory).join(folder),
+    };
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new(".").to_owned(),
+        false => folder,
+    };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten().take(MOST_ENTRIES) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => list.add(&format!("{name}/"), Kind::Path, "folder", 0, ""),
+            false => list.add(&name, Kind::Path, "file", 0, ""),
+        }
+    }
+}

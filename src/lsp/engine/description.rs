@@ -1,0 +1,175 @@
+//! What a name or expression is, from the source and from the session, merged: the session wins on type and
+//! documentation, since it has the object itself.
+
+use ruff_text_size::TextRange;
+
+use super::Asker;
+use super::builtins;
+use crate::lsp::analysis::describe::{self, Signature};
+use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
+use crate::lsp::analysis::{Program, ScopeKind};
+use crate::lsp::live::{LiveAnswer, LiveObject};
+
+/// What is known about the expression under a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// One line of Python: `def f(a)`, `x: int`.
+    pub headline: String,
+    /// The documentation; may be empty.
+    pub doc: String,
+    /// A short text of the value; may be empty.
+    pub preview: String,
+    /// The dotted name under which a help viewer finds it.
+    pub topic: String,
+    /// The name under the cursor, in bytes of the program.
+    pub range: TextRange,
+}
+
+impl Description {
+    /// As a terminal shows it.
+    pub fn plain_text(&self) -> String {
+        [self.headline.as_str(), &self.preview, &self.doc]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n\n")
+    }
+}
+
+/// Describes what stands at byte `offset`.
+pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Option<Description> {
+    let (expression, range) = program.expression_at(offset)?;
+    let scope = program.model.scope_at(&program.source, offset);
+    let mut found = of(program, scope, &expression, asker)?;
+    found.range = range;
+    Some(found)
+}
+
+/// Describes an expression in a scope.
+pub fn of(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker) -> Option<Description> {
+    let symbol = symbol_of(program, scope, expression);
+    let binding = symbol.and_then(|symbol| symbol.bindings.last());
+    let mut found = symbol.zip(binding).map(|(symbol, binding)| Description {
+        headline: describe::headline(program, symbol, binding),
+        doc: describe::docstring(program, binding),
+        preview: String::new(),
+        topic: match &binding.kind {
+            BindingKind::Import { module } => module.clone(),
+            BindingKind::FromImport { module, member } => format!("{module}.{member}"),
+            _ => expression.to_owned(),
+        },
+        range: binding.name,
+    });
+    if let Some(object) = object(program, scope, expression, asker) {
+        let live = from_live(expression, object);
+        match &mut found {
+            Some(found) => {
+                let is_definition =
+                    found.headline.starts_with("def ") || found.headline.starts_with("class ");
+                if !is_definition {
+                    found.headline = live.headline;
+                }
+                if !live.doc.is_empty() {
+                    found.doc = live.doc;
+                }
+                found.preview = live.preview;
+                if !live.topic.is_empty() {
+                    found.topic = live.topic;
+                }
+            }
+            None => found = Some(live),
+        }
+    }
+    found.or_else(|| {
+        let is_type = builtins::TYPES.binary_search(&expression).is_ok();
+        let is_function = builtins::FUNCTIONS.binary_search(&expression).is_ok();
+        (is_type || is_function).then(|| Description {
+            headline: format!("{} {expression}", if is_type { "class" } else { "def" }),
+            doc: String::new(),
+            preview: String::new(),
+            topic: expression.to_owned(),
+            range: TextRange::default(),
+        })
+    })
+}
+
+/// The signature of what is called.
+pub fn signature(program: &Program, scope: ScopeId, callee: &str, asker: &mut Asker) -> Option<Signature> {
+    let from_source =
+        symbol_of(program, scope, callee).and_then(|symbol| describe::signature(program, symbol));
+    if from_source.is_some() {
+        return from_source;
+    }
+    let object = object(program, scope, callee, asker)?;
+    if object.signature.is_empty() {
+        return None;
+    }
+    let name = callee.rsplit('.').next().unwrap_or(callee);
+    let label = format!("{name}{}", object.signature);
+    Some(Signature {
+        parameters: describe::parameters(&label),
+        label,
+        doc: object.doc,
+    })
+}
+
+/// The symbol of the program that a plain or dotted name means.
+pub fn symbol_of<'p>(program: &'p Program, scope: ScopeId, expression: &str) -> Option<&'p Symbol> {
+    let model = &program.model;
+    let id = match expression.rsplit_once('.') {
+        None => model.lookup(scope, expression)?,
+        Some((base, name)) => model.member(model.class_of(scope, base)?, name)?,
+    };
+    model.symbol(id)
+}
+
+/// True when the first name of `expression` is the session's, not a local variable's.
+pub fn may_ask(program: &Program, scope: ScopeId, expression: &str) -> bool {
+    let is_word = crate::lsp::analysis::expression::is_word;
+    let first = expression.split(|char| !is_word(char)).next().unwrap_or_default();
+    program
+        .model
+        .lookup(scope, first)
+        .and_then(|id| program.model.symbol(id))
+        .and_then(|symbol| program.model.scope(symbol.scope))
+        .is_none_or(|scope| scope.kind == ScopeKind::Module)
+}
+
+fn object(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker) -> Option<LiveObject> {
+    if !may_ask(program, scope, expression) {
+        return None;
+    }
+    match asker.inspect(expression) {
+        LiveAnswer::Known(object) => Some(object),
+        LiveAnswer::Unknown => None,
+        LiveAnswer::Busy => {
+            let snapshot = &asker.snapshot;
+            snapshot.objects.get(expression).cloned().or_else(|| {
+                let item = snapshot.name(expression)?;
+                Some(LiveObject {
+                    type_name: item.type_name.clone(),
+                    kind: item.kind.clone(),
+                    ..LiveObject::default()
+                })
+            })
+        }
+    }
+}
+
+fn from_live(expression: &str, object: LiveObject) -> Description {
+    let name = expression.rsplit('.').next().unwrap_or(expression);
+    let headline = match object.kind.as_str() {
+        "function" | "method" => format!("def {name}{}", object.signature),
+        "class" => format!("class {name}{}", object.signature),
+        "module" => format!("module {name}"),
+        _ if object.type_name.is_empty() => name.to_owned(),
+        _ => format!("{name}: {}", object.type_name),
+    };
+    Description {
+        headline,
+        doc: object.doc,
+        preview: object.preview,
+        topic: object.topic,
+        range: TextRange::default(),
+    }
+}

@@ -1,0 +1,207 @@
+//! The live half: what the interpreter knows about the session, asked through a trait.
+//!
+//! Implemented beside Python (and by mocks in tests), called by the requests. Nothing here names Python; an
+//! implementation must answer or say [`LiveAnswer::Busy`] within the budget it is given, must not run user code
+//! (`__getattr__`, properties, `__repr__` of foreign types), and must hand over plain data only.
+
+mod courier;
+mod session;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use session::LiveSession;
+
+/// The running session, as far as the language server may ask it.
+pub trait Live: Send + Sync {
+    /// The namespace as it was after the last cell. Never waits.
+    fn snapshot(&self) -> Arc<Snapshot>;
+
+    /// Candidates for a place in the code. At most `budget`, then [`LiveAnswer::Busy`].
+    fn complete(&self, query: &LiveQuery, budget: Duration) -> LiveAnswer<Vec<LiveItem>>;
+
+    /// What the expression is: type, signature, docstring. At most `budget`.
+    fn inspect(&self, expression: &str, budget: Duration) -> LiveAnswer<LiveObject>;
+}
+
+/// What is asked for. Expressions are as written; only names, attributes and literal subscripts can be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum LiveQuery {
+    /// Members of an object.
+    Members {
+        /// The expression before the dot.
+        expression: String,
+        /// What has been typed of the name.
+        prefix: String,
+    },
+    /// Keys of a mapping, columns of a data frame, labels of a series.
+    Keys {
+        /// The expression before the bracket.
+        expression: String,
+        /// What has been typed of the key, without the quote.
+        prefix: String,
+    },
+    /// Modules that can be imported, by dotted name.
+    Modules {
+        /// What has been typed of the dotted name.
+        prefix: String,
+    },
+}
+
+impl LiveQuery {
+    /// The question as JSON, as `drupe.inspection` reads it.
+    pub fn question(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// The question what an expression is, as JSON, as `drupe.inspection` reads it.
+pub fn inspect_question(expression: &str) -> Vec<u8> {
+    json!({"kind": "inspect", "expression": expression})
+        .to_string()
+        .into_bytes()
+}
+
+/// An answer in time, or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LiveAnswer<T> {
+    /// Answered.
+    Known(T),
+    /// The session has no such object.
+    Unknown,
+    /// Python could not be entered within the budget: the last snapshot must do.
+    Busy,
+}
+
+impl<T: DeserializeOwned> LiveAnswer<T> {
+    /// Reads the answer of `drupe.inspection`: `null` is [`LiveAnswer::Unknown`], and so is what cannot be read.
+    pub fn from_json(answer: &[u8]) -> Self {
+        match serde_json::from_slice::<Option<T>>(answer) {
+            Ok(Some(known)) => Self::Known(known),
+            Ok(None) => Self::Unknown,
+            Err(error) => {
+                tracing::warn!(%error, "an answer of the session cannot be read");
+                Self::Unknown
+            }
+        }
+    }
+}
+
+/// One candidate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct LiveItem {
+    /// The name, key or dotted module name.
+    pub name: String,
+    /// `function`, `class`, `module`, `instance`, `property`, `keyword`; unknown words count as `instance`.
+    #[serde(default)]
+    pub kind: String,
+    /// The name of its type; empty when unknown.
+    #[serde(default, rename = "type")]
+    pub type_name: String,
+}
+
+/// What is known about one object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct LiveObject {
+    /// The name of its type.
+    #[serde(default, rename = "type")]
+    pub type_name: String,
+    /// As [`LiveItem::kind`].
+    #[serde(default)]
+    pub kind: String,
+    /// Its dotted name, for the help viewer: `pandas.DataFrame`.
+    #[serde(default)]
+    pub topic: String,
+    /// `(a, b=1)`, for callables.
+    #[serde(default)]
+    pub signature: String,
+    /// The docstring, cleaned.
+    #[serde(default)]
+    pub doc: String,
+    /// A short text of the value, for types whose text is harmless.
+    #[serde(default)]
+    pub preview: String,
+}
+
+/// The namespace without its objects: bounded, taken after each cell, shared freely.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// The user's names, most recent last.
+    pub names: Vec<LiveItem>,
+    /// Members by type name, for the types of [`Snapshot::names`], and by `module:NAME` for modules.
+    pub members: HashMap<String, Vec<LiveItem>>,
+    /// String keys and columns by name.
+    pub keys: HashMap<String, Vec<String>>,
+    /// Signatures and docstrings of the user's own functions and classes by name.
+    pub objects: HashMap<String, LiveObject>,
+    /// Line magics, without `%`.
+    pub line_magics: Vec<String>,
+    /// Cell magics, without `%%`.
+    pub cell_magics: Vec<String>,
+    /// Top-level modules that can be imported.
+    pub modules: Vec<String>,
+    /// The names of environment variables.
+    pub environment: Vec<String>,
+    /// The working directory; empty when unknown.
+    pub directory: String,
+}
+
+impl Snapshot {
+    /// Reads what `drupe.inspection` gives after a cell.
+    ///
+    /// # Errors
+    /// When it is not such JSON.
+    pub fn from_json(snapshot: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(snapshot)
+    }
+
+    /// A name of the session.
+    pub fn name(&self, name: &str) -> Option<&LiveItem> {
+        self.names.iter().rev().find(|item| item.name == name)
+    }
+
+    /// The members of a plain name, as its type has them.
+    pub fn members_of(&self, name: &str) -> &[LiveItem] {
+        let Some(item) = self.name(name) else {
+            return &[];
+        };
+        self.members
+            .get(&format!("module:{name}"))
+            .or_else(|| self.members.get(&item.type_name))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_and_answers_are_as_python_has_them() {
+        let query = LiveQuery::Members {
+            expression: "df".into(),
+            prefix: "a".into(),
+        };
+        let expected = r#"{"kind":"members","expression":"df","prefix":"a"}"#;
+        assert_eq!(String::from_utf8_lossy(&query.question()), expected);
+        let answer = br#"[{"name":"abs","kind":"function","type":"function"}]"#;
+        let LiveAnswer::Known(items) = LiveAnswer::<Vec<LiveItem>>::from_json(answer) else {
+            panic!("not read")
+        };
+        assert_eq!(
+            items.first().map(|item| item.type_name.as_str()),
+            Some("function")
+        );
+        for unknown in [&b"null"[..], b"", b"[1]"] {
+            assert_eq!(LiveAnswer::<LiveObject>::from_json(unknown), LiveAnswer::Unknown);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `textDocument/definition` and `textDocument/declaration`.
+
+use lsp_types::{Location, TextDocumentPositionParams};
+
+use crate::lsp::analysis::model::BindingKind;
+use crate::lsp::link::Failure;
+use crate::lsp::session::Session;
+
+/// Where the thing under the cursor is bound. A name that another open document defines at its top is found there.
+///
+/// # Errors
+/// When the document is not open.
+pub fn definition(
+    session: &mut Session,
+    params: TextDocumentPositionParams,
+) -> Result<Vec<Location>, Failure> {
+    let uri = params.text_document.uri;
+    let (program, offset) = session.documents.locate(&uri, params.position)?;
+    let found = program.occurrences(offset);
+    let definition = found.and_then(|found| found.definition);
+    let imported = definition.is_some_and(|range| is_import(&program, range));
+    let own = definition.and_then(|range| session.documents.location(&program, range));
+    if own.is_some() && !imported {
+        return Ok(own.into_iter().collect());
+    }
+    let Some((name, _)) = program.expression_at(offset) else {
+        return Ok(own.into_iter().collect());
+    };
+    let elsewhere = session.documents.all_programs().into_iter().find_map(|other| {
+        if std::sync::Arc::ptr_eq(&other, &program) {
+            return None;
+        }
+        let binding = other.model.module_symbol(&name)?.bindings.first()?;
+        match binding.kind {
+            BindingKind::Function | BindingKind::Class | BindingKind::Variable => {
+                session.documents.location(&other, binding.name)
+            }
+            _ => None,
+        }
+    });
+    Ok(elsewhere.or(own).into_iter().collect())
+}
+
+fn is_import(program: &crate::lsp::analysis::Program, name: ruff_text_size::TextRange) -> bool {
+    program.model.symbols().any(|(_, symbol)| {
+        symbol.bindings.iter().any(|binding| {
+            binding.name == name
+                && matches!(
+                    binding.kind,
+                    BindingKind::Import { .. } | BindingKind::FromImport { .. }
+                )
+        })
+    })
+}

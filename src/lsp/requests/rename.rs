@@ -1,0 +1,99 @@
+//! `textDocument/rename` and `textDocument/prepareRename`.
+
+use std::collections::HashMap;
+
+use lsp_server::ErrorCode;
+use lsp_types::{Range, RenameParams, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit};
+use ruff_text_size::TextRange;
+
+use super::occurrences::Occurrences;
+use crate::lsp::analysis::Program;
+use crate::lsp::analysis::expression::is_word;
+use crate::lsp::analysis::model::BindingKind;
+use crate::lsp::engine::builtins;
+use crate::lsp::link::Failure;
+use crate::lsp::session::Session;
+
+/// The range that a rename would change at the cursor, or null where nothing can be renamed.
+///
+/// # Errors
+/// When the document is not open.
+pub fn prepare(session: &mut Session, params: TextDocumentPositionParams) -> Result<Option<Range>, Failure> {
+    let uri = params.text_document.uri;
+    let (program, offset) = session.documents.locate(&uri, params.position)?;
+    Ok(program
+        .occurrences(offset)
+        .and_then(|found| session.documents.range_in(&uri, &program, found.here)))
+}
+
+/// The edits that give the thing under the cursor another name, everywhere in its program.
+///
+/// # Errors
+/// When nothing is named there, the new name is none, or a place cannot be changed.
+pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEdit, Failure> {
+    let place = params.text_document_position_params;
+    let new = params.new_name;
+    let starts_well = new
+        .chars()
+        .next()
+        .is_some_and(|char| is_word(char) && !char.is_numeric());
+    let is_keyword = builtins::KEYWORDS.binary_search(&new.as_str()).is_ok()
+        && !["match", "case", "type", "_"].contains(&new.as_str());
+    if !starts_well || !new.chars().all(is_word) || is_keyword {
+        return Err(Failure::new(
+            ErrorCode::InvalidParams,
+            format!("{new:?} is not a name in Python"),
+        ));
+    }
+    let (program, offset) = session
+        .documents
+        .locate(&place.text_document.uri, place.position)?;
+    let Some(found) = program.occurrences(offset) else {
+        return Err(Failure::failed("nothing that can be renamed is here"));
+    };
+    if found.mentioned {
+        return Err(Failure::failed(format!(
+            "{} is also named in a magic or in __all__, which a rename would miss",
+            found.name
+        )));
+    }
+    let mut changes: HashMap<Uri, Vec<TextEdit>> = HashMap::new();
+    for place in &found.places {
+        let Some(location) = session.documents.location(&program, place.range) else {
+            continue;
+        };
+        changes.entry(location.uri).or_default().push(TextEdit {
+            range: location.range,
+            new_text: text(&program, &found, place.range, &new)?,
+        });
+    }
+    Ok(WorkspaceEdit {
+        changes: Some(changes),
+        ..WorkspaceEdit::default()
+    })
+}
+
+/// What stands at `range` afterwards: the new name, but `name as new` for what an import calls by its own name.
+fn text(program: &Program, found: &Occurrences, range: TextRange, new: &str) -> Result<String, Failure> {
+    let binding = program
+        .model
+        .symbols()
+        .flat_map(|(_, symbol)| &symbol.bindings)
+        .find(|binding| binding.name == range);
+    let Some(binding) = binding else {
+        return Ok(new.to_owned());
+    };
+    let alias = binding.signature.map_or("", |range| program.text(range));
+    match &binding.kind {
+        BindingKind::Import { .. } | BindingKind::FromImport { .. } if !alias.contains(" as ") => {
+            match alias.contains('.') {
+                true => Err(Failure::failed(format!(
+                    "`import {alias}` binds {}, which cannot have another name",
+                    found.name
+                ))),
+                false => Ok(format!("{} as {new}", found.name)),
+            }
+        }
+        _ => Ok(new.to_owned()),
+    }
+}

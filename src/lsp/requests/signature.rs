@@ -1,0 +1,73 @@
+//! `textDocument/signatureHelp`.
+
+use lsp_types::{
+    ActiveParameter, Documentation, ParameterInformation, ParameterInformationLabel, SignatureHelp,
+    SignatureInformation, TextDocumentPositionParams,
+};
+
+use crate::lsp::analysis::cursor::Call;
+use crate::lsp::analysis::describe::{self, Signature};
+use crate::lsp::documents::text::saturate;
+use crate::lsp::engine::description;
+use crate::lsp::link::Failure;
+use crate::lsp::session::Session;
+
+/// The signature of the call around the cursor.
+///
+/// # Errors
+/// When the document is not open.
+pub fn help(
+    session: &mut Session,
+    params: TextDocumentPositionParams,
+) -> Result<Option<SignatureHelp>, Failure> {
+    let uri = params.text_document.uri;
+    let (program, offset) = session.documents.locate(&uri, params.position)?;
+    let Some(call) = program.cursor(offset).call else {
+        return Ok(None);
+    };
+    let scope = program.model.scope_at(&program.source, offset);
+    let signature = session.asking(|_, asker| description::signature(&program, scope, &call.callee, asker));
+    Ok(signature.map(|signature| {
+        let active = active(&signature, &call).map(|index| ActiveParameter::Int(saturate(index)));
+        SignatureHelp {
+            signatures: vec![SignatureInformation {
+                parameters: Some(signature.parameters.iter().map(|it| parameter(it)).collect()),
+                label: signature.label,
+                documentation: (!signature.doc.is_empty()).then_some(Documentation::String(signature.doc)),
+                active_parameter: active,
+            }],
+            active_signature: Some(0),
+            active_parameter: active,
+        }
+    }))
+}
+
+fn parameter(text: &str) -> ParameterInformation {
+    ParameterInformation {
+        label: ParameterInformationLabel::String(text.to_owned()),
+        documentation: None,
+    }
+}
+
+/// The index of the parameter that the cursor's argument goes to.
+fn active(signature: &Signature, call: &Call) -> Option<usize> {
+    let parameters = &signature.parameters;
+    if let Some(keyword) = &call.keyword {
+        return parameters
+            .iter()
+            .position(|it| describe::parameter_name(it) == Some(keyword))
+            .or_else(|| parameters.iter().position(|it| it.starts_with("**")));
+    }
+    // The markers `/` and `*` take no argument; `*args` takes all that are left.
+    let mut left = call.index;
+    for (index, parameter) in parameters.iter().enumerate() {
+        match parameter.as_str() {
+            "/" => {}
+            "*" => return None,
+            _ if parameter.starts_with("**") => return None,
+            _ if parameter.starts_with('*') || left == 0 => return Some(index),
+            _ => left -= 1,
+        }
+    }
+    None
+}

@@ -1,0 +1,270 @@
+//! What a client's conversation knows: its documents, what the client can do, and whether the interpreter answers.
+//!
+//! Owned by the connection's worker thread. Requests are dispatched in [`super::requests`]; notifications here.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use lsp_server::ErrorCode;
+use lsp_types::{
+    DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidCloseNotebookDocumentParams,
+    DidCloseTextDocumentParams, DidOpenNotebookDocumentParams, DidOpenTextDocumentParams, Position, Uri,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Options;
+use super::documents::Documents;
+use super::documents::notebook::Notebook;
+use super::documents::text::Encoding;
+use super::engine::Asker;
+use super::link::{Failure, Link, Reply, reply};
+use super::live::Snapshot;
+use super::requests;
+
+/// After the interpreter did not answer in time, it is left alone for this long: one request in many pays the
+/// budget, the others are answered from the snapshot at once.
+const LEFT_ALONE: Duration = Duration::from_millis(300);
+
+/// A request's answer, now or from a thread of its own.
+pub enum Answer {
+    /// The result.
+    Now(Reply),
+    /// Work that may take long and needs nothing of the session.
+    Later(requests::Job),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Fresh,
+    Running,
+    ShutDown,
+}
+
+/// One client's conversation.
+pub struct Session {
+    /// What is open.
+    pub documents: Documents,
+    /// How the server is set up.
+    pub options: Options,
+    /// Whether the request in hand was cancelled.
+    pub cancelled: Arc<AtomicBool>,
+    /// Where the last list of candidates was asked for.
+    pub completed_at: Option<(Uri, Position)>,
+    link: Arc<Link>,
+    stage: Stage,
+    left_alone_until: Option<Instant>,
+    seen: Arc<Snapshot>,
+}
+
+impl Session {
+    /// A conversation in which nothing was said.
+    pub fn new(options: Options, link: Arc<Link>) -> Self {
+        Self {
+            documents: Documents::default(),
+            seen: options
+                .live
+                .as_ref()
+                .map(|live| live.snapshot())
+                .unwrap_or_default(),
+            options,
+            cancelled: Arc::default(),
+            completed_at: None,
+            link,
+            stage: Stage::Fresh,
+            left_alone_until: None,
+        }
+    }
+
+    /// True once the client asked for `shutdown`.
+    pub fn is_shut_down(&self) -> bool {
+        self.stage == Stage::ShutDown
+    }
+
+    /// Answers a request.
+    pub fn request(&mut self, method: &str, params: Value) -> Answer {
+        let refused = |code, message: &str| Answer::Now(Err(Failure::new(code, message)));
+        match (self.stage, method) {
+            (Stage::Fresh, "initialize") => {
+                self.stage = Stage::Running;
+                self.documents.encoding = offered_encoding(&params);
+                Answer::Now(reply(&requests::initialize::result(self.documents.encoding)))
+            }
+            (Stage::Fresh, _) => refused(ErrorCode::ServerNotInitialized, "initialize has not been sent"),
+            (_, "initialize") => refused(ErrorCode::InvalidRequest, "initialized already"),
+            (Stage::Running, "shutdown") => {
+                self.stage = Stage::ShutDown;
+                Answer::Now(reply(&Value::Null))
+            }
+            (Stage::Running, _) => requests::dispatch(self, method, params),
+            (Stage::ShutDown, _) => refused(ErrorCode::InvalidRequest, "shutdown has been sent"),
+        }
+    }
+
+    /// Takes a notification. What is wrong with it is told to the client's log.
+    pub fn notified(&mut self, method: &str, params: Value) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let result = match method {
+            "textDocument/didOpen" => self.with(params, Self::open),
+            "textDocument/didChange" => self.with(params, Self::change),
+            "textDocument/didClose" => self.with(params, |session, it: DidCloseTextDocumentParams| {
+                session.close(&it.text_document.uri);
+                Ok(())
+            }),
+            "notebookDocument/didOpen" => self.with(params, Self::open_notebook),
+            "notebookDocument/didChange" => self.with(params, Self::change_notebook),
+            "notebookDocument/didClose" => {
+                self.with(params, |session, it: DidCloseNotebookDocumentParams| {
+                    for cell in it.cell_text_documents {
+                        session.close(&cell.uri);
+                    }
+                    session.documents.close_notebook(&it.notebook_document.uri);
+                    Ok(())
+                })
+            }
+            // Saving, tracing, progress and configuration change nothing here.
+            _ => Ok(()),
+        };
+        if let Err(failure) = result {
+            self.log(2, &format!("{method}: {failure}"));
+        }
+    }
+
+    /// True when something was edited whose diagnostics are not published.
+    pub fn has_changes(&self) -> bool {
+        self.stage == Stage::Running && self.documents.has_changes()
+    }
+
+    /// Uses a quiet moment: publishes the diagnostics of what changed.
+    pub fn quiet(&mut self) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let snapshot = self.snapshot();
+        if !Arc::ptr_eq(&snapshot, &self.seen) {
+            self.seen = snapshot;
+            self.documents.touch_all();
+        }
+        for root in self.documents.take_changed() {
+            for published in requests::diagnostics::publish(self, &root) {
+                self.link.notify("textDocument/publishDiagnostics", published);
+            }
+        }
+    }
+
+    /// The session's names after the last cell.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        match &self.options.live {
+            Some(live) => live.snapshot(),
+            None => Arc::clone(&self.seen),
+        }
+    }
+
+    /// Lets `work` ask the session, within the budget.
+    pub fn asking<T>(&mut self, work: impl FnOnce(&mut Self, &mut Asker) -> T) -> T {
+        let alone = self.left_alone_until.is_some_and(|until| Instant::now() < until);
+        let live = self.options.live.clone();
+        let mut asker = match &live {
+            Some(live) if !alone => Asker::new(&**live, self.options.budget),
+            _ => Asker::from_snapshot(self.snapshot()),
+        };
+        let result = work(self, &mut asker);
+        if asker.busy {
+            if self.left_alone_until.is_none() {
+                self.log(4, "Python is busy: answered from the state after the last cell");
+            }
+            self.left_alone_until = Some(Instant::now() + LEFT_ALONE);
+        } else if !alone {
+            self.left_alone_until = None;
+        }
+        result
+    }
+
+    /// Writes to the client's log: 1 error, 2 warning, 3 information, 4 log.
+    pub fn log(&self, level: u8, message: &str) {
+        self.link
+            .notify("window/logMessage", json!({"type": level, "message": message}));
+    }
+
+    fn with<P: DeserializeOwned>(
+        &mut self,
+        params: Value,
+        handler: impl FnOnce(&mut Self, P) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let params = serde_json::from_value(params)
+            .map_err(|error| Failure::new(ErrorCode::InvalidParams, error.to_string()))?;
+        handler(self, params)
+    }
+
+    fn open(&mut self, params: DidOpenTextDocumentParams) -> Result<(), Failure> {
+        let document = params.text_document;
+        self.documents
+            .open(document.uri, document.text, document.version, None)
+    }
+
+    fn change(&mut self, params: DidChangeTextDocumentParams) -> Result<(), Failure> {
+        let document = params.text_document;
+        self.documents.change(
+            &document.text_document_identifier.uri,
+            document.version,
+            params.content_changes,
+        )
+    }
+
+    fn close(&mut self, uri: &Uri) {
+        self.documents.close(uri);
+        self.link.notify(
+            "textDocument/publishDiagnostics",
+            json!({"uri": uri, "diagnostics": []}),
+        );
+    }
+
+    fn open_notebook(&mut self, params: DidOpenNotebookDocumentParams) -> Result<(), Failure> {
+        let uri = params.notebook_document.uri;
+        let cells = params.notebook_document.cells;
+        self.documents.set_notebook(uri.clone(), Notebook::new(cells));
+        for cell in params.cell_text_documents {
+            self.documents
+                .open(cell.uri, cell.text, cell.version, Some(uri.clone()))?;
+        }
+        Ok(())
+    }
+
+    fn change_notebook(&mut self, params: DidChangeNotebookDocumentParams) -> Result<(), Failure> {
+        let uri = params.notebook_document.uri;
+        self.documents.notebook_mut(&uri)?;
+        let Some(cells) = params.change.cells else {
+            return Ok(());
+        };
+        if let Some(structure) = cells.structure {
+            self.documents.notebook_mut(&uri)?.splice(structure.array);
+            for cell in structure.did_open.unwrap_or_default() {
+                self.documents
+                    .open(cell.uri, cell.text, cell.version, Some(uri.clone()))?;
+            }
+            for cell in structure.did_close.unwrap_or_default() {
+                self.close(&cell.uri);
+            }
+        }
+        if let Some(data) = cells.data {
+            self.documents.notebook_mut(&uri)?.update(data);
+        }
+        for change in cells.text_content.unwrap_or_default() {
+            self.documents.change(
+                &change.document.text_document_identifier.uri,
+                change.document.version,
+                change.changes,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn offered_encoding(params: &Value) -> Encoding {
+    let offered = params.pointer("/capabilities/general/positionEncodings");
+    let names = offered.and_then(Value::as_array).into_iter().flatten();
+    Encoding::negotiate(names.filter_map(Value::as_str))
+}

@@ -1,0 +1,270 @@
+//! What the three patterns share: accepting, the caps on connections, the books, the end of a connection.
+//!
+//! A [`Server`] is what a pattern's owner holds; its [`Hub`] is shared with the tasks of its listeners and peers, all on
+//! one thread, so `Cell` and `RefCell` do, and no borrow is ever held over an await.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, spawn_local};
+
+use super::listener::{Acceptor, SocketFile};
+use super::peer::{self, Dropped, Gone, Link};
+use super::zmtp::{Event, Hello, SocketType};
+use super::{Limits, Listener, PeerId};
+
+/// The pause after an accept that failed, for instance for want of descriptors: no spinning until there are some.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What makes a socket a ROUTER, an XPUB or a REP. Nothing here may wait.
+pub(super) trait Pattern: 'static {
+    const SOCKET: SocketType;
+
+    /// Takes a peer whose handshake is in order, or says why not.
+    fn admit(&self, link: &Rc<Link>, hello: Hello) -> Result<(), &'static str>;
+
+    /// Takes what a peer sent.
+    fn take(&self, link: &Rc<Link>, event: Event) -> Result<(), Objection>;
+
+    /// Forgets a peer. Called for those that were never admitted, too.
+    fn gone(&self, link: &Link);
+
+    /// Whether more should be read.
+    fn has_room(&self) -> bool;
+
+    /// Told (`notify_waiters`) when [`Pattern::has_room`] has become true.
+    fn room(&self) -> &Notify;
+}
+
+/// What a pattern has against something that a peer sent.
+pub(super) enum Objection {
+    /// It makes no sense here, and is dropped.
+    Ignore(&'static str),
+    /// It ends the connection.
+    End(&'static str),
+}
+
+/// What has happened on one socket so far.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Handshakes completed.
+    pub ready: u64,
+    /// Connections ended for what the peer sent or did not send in time, or turned away.
+    pub refused: u64,
+    /// Pending handshakes given up for newer ones.
+    pub displaced: u64,
+    /// Connections whose identity came back on a newer one.
+    pub handed_over: u64,
+    /// Peers cut off because they did not read.
+    pub stuck: u64,
+    /// Messages and commands that made no sense and were dropped.
+    pub ignored: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Hub<P> {
+    pub(super) name: &'static str,
+    pub(super) limits: Limits,
+    pub(super) pattern: P,
+    /// Told whenever a peer's queue has become empty or is no longer full, or a peer has left.
+    pub(super) progress: Notify,
+    pending: RefCell<VecDeque<Rc<Link>>>,
+    ready: RefCell<HashMap<PeerId, Rc<Link>>>,
+    counters: Cell<Counters>,
+    /// How many drains are under way.
+    draining: Cell<u32>,
+}
+
+impl<P: Pattern> Hub<P> {
+    /// The peers past their handshake.
+    pub(super) fn peers(&self) -> Vec<Rc<Link>> {
+        self.ready.borrow().values().cloned().collect()
+    }
+
+    pub(super) fn peer(&self, id: PeerId) -> Option<Rc<Link>> {
+        self.ready.borrow().get(&id).cloned()
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    pub(super) fn count(&self, count: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        count(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// Drops something that makes no sense, and says so once for each peer.
+    pub(super) fn odd(&self, link: &Link, what: &dyn std::fmt::Display) {
+        self.count(|counters| counters.ignored += 1);
+        link.warn(self.name, what);
+    }
+
+    /// Whether the peer is to be read from now. During a drain always: a connection that is closed with unread input
+    /// is reset, and what was on its way out is lost.
+    pub(super) fn reads(&self, link: &Link) -> bool {
+        self.draining.get() > 0 || !link.is_full() && self.pattern.has_room()
+    }
+
+    pub(super) fn begin_drain(&self) {
+        self.draining.set(self.draining.get() + 1);
+        self.pattern.room().notify_waiters();
+    }
+
+    pub(super) fn end_drain(&self) {
+        self.draining.set(self.draining.get().saturating_sub(1));
+    }
+
+    pub(super) fn admit(&self, link: &Rc<Link>, hello: Hello) -> Result<(), &'static str> {
+        if self.ready.borrow().len() >= self.limits.ready {
+            return Err("too many connections");
+        }
+        self.pattern.admit(link, hello)?;
+        self.pending.borrow_mut().retain(|other| other.id != link.id);
+        self.ready.borrow_mut().insert(link.id, link.clone());
+        self.count(|counters| counters.ready += 1);
+        tracing::debug!(socket = self.name, peer = %link.address, "connected");
+        Ok(())
+    }
+
+    pub(super) fn hand_on(&self, link: &Rc<Link>, event: Event) -> Result<(), Gone> {
+        if self.draining.get() > 0 && !self.pattern.has_room() {
+            self.odd(link, &"dropped what came in during the drain");
+            return Ok(());
+        }
+        match self.pattern.take(link, event) {
+            Ok(()) => Ok(()),
+            Err(Objection::End(reason)) => Err(Gone::Refused(reason)),
+            Err(Objection::Ignore(what)) => {
+                self.odd(link, &what);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn gone(&self, link: &Link, gone: &Gone) {
+        self.pending.borrow_mut().retain(|other| other.id != link.id);
+        self.ready.borrow_mut().remove(&link.id);
+        self.pattern.gone(link);
+        let mut odd = true;
+        self.count(|counters| match gone {
+            Gone::Left | Gone::Io(_) | Gone::Dropped(Dropped::Closed) => odd = false,
+            Gone::Protocol(_) | Gone::Handshake | Gone::Refused(_) => counters.refused += 1,
+            Gone::Stuck => counters.stuck += 1,
+            Gone::Dropped(Dropped::Displaced) => counters.displaced += 1,
+            Gone::Dropped(Dropped::HandedOver) => counters.handed_over += 1,
+        });
+        match odd {
+            true => link.warn(self.name, gone),
+            false => tracing::debug!(socket = self.name, peer = %link.address, "{gone}"),
+        }
+        self.progress.notify_waiters();
+    }
+
+    fn accepted(self: &Rc<Self>, stream: super::stream::Stream, address: String) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = PeerId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let link = Rc::new(Link::new(id, address, &stream, self.limits.peer_budget));
+        self.count(|counters| counters.accepted += 1);
+        let mut pending = self.pending.borrow_mut();
+        pending.push_back(link.clone());
+        if pending.len() > self.limits.pending
+            && let Some(oldest) = pending.pop_front()
+        {
+            oldest.drop_it(Dropped::Displaced);
+        }
+        drop(pending);
+        spawn_local(peer::run(self.clone(), stream, link));
+    }
+}
+
+async fn accept<P: Pattern>(hub: Rc<Hub<P>>, acceptor: Acceptor) {
+    let mut failing = false;
+    loop {
+        match acceptor.accept().await {
+            Ok((stream, address)) => {
+                failing = false;
+                hub.accepted(stream, address);
+            }
+            // The client was gone before it was its turn.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(socket = hub.name, %error, "cannot accept connections for now");
+                }
+                failing = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        // A burst of connections must not keep those that are here waiting.
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+/// A bound socket. Dropping it closes its listeners and its connections, and removes its socket files.
+#[derive(Debug)]
+pub(super) struct Server<P: Pattern> {
+    pub(super) hub: Rc<Hub<P>>,
+    accepting: Vec<AbortHandle>,
+    _files: Vec<SocketFile>,
+}
+
+impl<P: Pattern> Server<P> {
+    /// # Errors
+    /// When a listener cannot be made non-blocking or registered with the runtime.
+    pub(super) fn bind(
+        listeners: Vec<Listener>,
+        name: &'static str,
+        limits: Limits,
+        pattern: P,
+    ) -> io::Result<Self> {
+        let hub = Rc::new(Hub {
+            name,
+            limits,
+            pattern,
+            progress: Notify::new(),
+            pending: RefCell::default(),
+            ready: RefCell::default(),
+            counters: Cell::default(),
+            draining: Cell::new(0),
+        });
+        let mut server = Self {
+            hub,
+            accepting: Vec::new(),
+            _files: Vec::new(),
+        };
+        for listener in listeners {
+            let (acceptor, file) = Acceptor::adopt(listener)?;
+            server._files.extend(file);
+            server
+                .accepting
+                .push(spawn_local(accept(server.hub.clone(), acceptor)).abort_handle());
+        }
+        Ok(server)
+    }
+}
+
+impl<P: Pattern> Drop for Server<P> {
+    fn drop(&mut self) {
+        for task in &self.accepting {
+            task.abort();
+        }
+        for link in self
+            .hub
+            .pending
+            .borrow()
+            .iter()
+            .chain(self.hub.ready.borrow().values())
+        {
+            link.drop_it(Dropped::Closed);
+        }
+    }
+}

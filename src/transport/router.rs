@@ -1,0 +1,191 @@
+//! ROUTER: requests come in with the identity of who asked, replies go out to an identity.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::drain::drain;
+use super::hub::{Counters, Objection, Pattern, Server};
+use super::inbox::Inbox;
+use super::peer::{Dropped, Link};
+use super::zmtp::{Event, Hello, SocketType, encode};
+use super::{Frames, Limits, Listener, PeerId, SendError};
+
+/// How often [`Router::sweep`] lets the peers read before it gives up on one that has something left.
+const SWEEPS: usize = 64;
+
+/// A ROUTER socket and its one owner.
+#[derive(Debug)]
+pub struct Router {
+    server: Server<Peers>,
+}
+
+impl Router {
+    /// Starts to serve; `name` is for the log. Must be called inside a `LocalSet`.
+    ///
+    /// # Errors
+    /// When a listener cannot be registered with the runtime.
+    pub fn bind(listeners: Vec<Listener>, name: &'static str, limits: Limits) -> io::Result<Self> {
+        let pattern = Peers::new(limits.inbound_budget);
+        Ok(Self {
+            server: Server::bind(listeners, name, limits, pattern)?,
+        })
+    }
+
+    /// The next message; its first frame is the identity of the peer. Loses nothing when dropped while waiting.
+    pub async fn recv(&mut self) -> Frames {
+        self.server.hub.pattern.inbox.take().await
+    }
+
+    /// A message that has been read already, if there is one.
+    pub fn try_recv(&mut self) -> Option<Frames> {
+        self.server.hub.pattern.inbox.try_take()
+    }
+
+    /// Lets the peers read what has arrived at this machine by now, as far as budgets allow, so that
+    /// [`Router::try_recv`] finds it.
+    pub async fn sweep(&self) {
+        let hub = &self.server.hub;
+        for _ in 0..SWEEPS {
+            if !hub
+                .peers()
+                .iter()
+                .any(|peer| hub.reads(peer) && peer.has_unread())
+            {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Queues a message for the peer that its first frame names. Never waits.
+    ///
+    /// # Errors
+    /// When the peer is gone or its budget is used up; the message is lost then, and this is the caller's to log.
+    pub fn send(&self, frames: Frames) -> Result<(), SendError> {
+        let Some((identity, parts)) = frames.split_first().filter(|(_, parts)| !parts.is_empty()) else {
+            return Err(SendError::Empty);
+        };
+        let link = self
+            .server
+            .hub
+            .pattern
+            .by_identity
+            .borrow()
+            .get(identity)
+            .cloned();
+        let link = link.ok_or(SendError::NoSuchPeer)?;
+        if link.is_full() {
+            return Err(SendError::Full);
+        }
+        link.put(encode(parts));
+        Ok(())
+    }
+
+    /// Waits until the systems of all reading peers have every byte; false when `deadline` came first. Reads on
+    /// meanwhile: what does not fit into the inbound budget is dropped.
+    pub async fn drain(&self, deadline: Instant) -> bool {
+        drain(&self.server.hub, deadline).await
+    }
+
+    /// Whether a peer's bytes have arrived and not been read.
+    #[cfg(test)]
+    pub(super) fn server_unread(&self) -> bool {
+        self.server.hub.peers().iter().any(|peer| peer.has_unread())
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> Counters {
+        self.server.hub.counters()
+    }
+}
+
+#[derive(Debug)]
+struct Peers {
+    inbox: Inbox<Frames>,
+    by_identity: RefCell<HashMap<Bytes, Rc<Link>>>,
+    identities: RefCell<HashMap<PeerId, Bytes>>,
+    nameless: Cell<u32>,
+}
+
+impl Pattern for Peers {
+    const SOCKET: SocketType = SocketType::Router;
+
+    fn admit(&self, link: &Rc<Link>, hello: Hello) -> Result<(), &'static str> {
+        let identity = match hello.identity.first() {
+            None => self.make_up_name(),
+            Some(0) => return Err("identities that begin with a zero byte are the server's"),
+            // A copy: a slice would keep the whole block that it was read into alive as long as the peer.
+            Some(_) => Bytes::copy_from_slice(&hello.identity),
+        };
+        self.identities.borrow_mut().insert(link.id, identity.clone());
+        if let Some(old) = self.by_identity.borrow_mut().insert(identity, link.clone()) {
+            old.drop_it(Dropped::HandedOver);
+        }
+        Ok(())
+    }
+
+    fn take(&self, link: &Rc<Link>, event: Event) -> Result<(), Objection> {
+        if let Event::Message(mut frames) = event
+            && let Some(identity) = self.identities.borrow().get(&link.id)
+        {
+            let bytes = frames.iter().map(|frame| frame.len() + size_of::<Bytes>()).sum();
+            frames.insert(0, identity.clone());
+            self.inbox.put(frames, bytes);
+        }
+        Ok(())
+    }
+
+    fn gone(&self, link: &Link) {
+        let Some(identity) = self.identities.borrow_mut().remove(&link.id) else {
+            return;
+        };
+        let mut by_identity = self.by_identity.borrow_mut();
+        // After a handover the name belongs to the newer connection.
+        if by_identity
+            .get(&identity)
+            .is_some_and(|holder| holder.id == link.id)
+        {
+            by_identity.remove(&identity);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.inbox.has_room()
+    }
+
+    fn room(&self) -> &Notify {
+        &self.inbox.room
+    }
+}
+
+impl Peers {
+    fn new(inbound_budget: usize) -> Self {
+        Self {
+            inbox: Inbox::new(inbound_budget),
+            by_identity: RefCell::default(),
+            identities: RefCell::default(),
+            nameless: Cell::new(0),
+        }
+    }
+
+    /// A name for a peer that brought none: a zero byte, which no peer may begin its own with, and a number.
+    fn make_up_name(&self) -> Bytes {
+        loop {
+            let number = self.nameless.get().wrapping_add(1);
+            self.nameless.set(number);
+            let mut name = BytesMut::with_capacity(5);
+            name.put_u8(0);
+            name.put_u32(number);
+            let name = name.freeze();
+            if !self.by_identity.borrow().contains_key(&name) {
+                return name;
+            }
+        }
+    }
+}

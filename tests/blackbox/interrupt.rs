@@ -1,0 +1,261 @@
+//! Interrupting: by message and by signal, whatever the cell is doing.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::client::fixtures::{has_ended, wait_until};
+use crate::client::session::execute_content;
+use crate::client::{Channel, Client, Kernel, RequestId};
+
+/// One thing that a cell may be stuck in. Each prints `ready` first; `input()` asks instead.
+struct Case {
+    code: &'static str,
+    /// What the cell may say when it is interrupted; an empty name is a cell that ends well.
+    errors: &'static [&'static str],
+}
+
+const INTERRUPTED: &[&str] = &["KeyboardInterrupt"];
+
+const LOOP: Case = Case {
+    code: "print('ready', flush=True)\nwhile True: pass",
+    errors: INTERRUPTED,
+};
+const SLEEP: Case = Case {
+    code: "import time\nprint('ready', flush=True)\ntime.sleep(60)",
+    errors: INTERRUPTED,
+};
+const INPUT: Case = Case {
+    code: "input('ready')",
+    errors: INTERRUPTED,
+};
+const SUBPROCESS: Case = Case {
+    code: "import subprocess\nprint('ready', flush=True)\nsubprocess.run(['sleep', '60'])",
+    errors: INTERRUPTED,
+};
+const SHELL_COMMAND: Case = Case {
+    code: "print('ready', flush=True)\n!sleep 60",
+    errors: &["", "KeyboardInterrupt"],
+};
+const AWAIT: Case = Case {
+    code: "import asyncio\nprint('ready', flush=True)\nawait asyncio.sleep(60)",
+    errors: &["KeyboardInterrupt", "CancelledError"],
+};
+const LOCK: Case = Case {
+    code: "import threading\nlock = threading.Lock()\nlock.acquire()\nprint('ready', flush=True)\nlock.acquire()",
+    errors: INTERRUPTED,
+};
+const SOCKET: Case = Case {
+    code: "import socket\na, b = socket.socketpair()\nprint('ready', flush=True)\na.recv(1)",
+    errors: INTERRUPTED,
+};
+
+fn by_message(kernel: &mut Kernel) -> Option<RequestId> {
+    Some(kernel.send_request(Channel::Control, "interrupt_request", json!({})))
+}
+
+fn by_signal(kernel: &mut Kernel) -> Option<RequestId> {
+    kernel.signal("INT");
+    None
+}
+
+/// Takes the interrupt's own reply and status messages, which may come before, between or after the cell's.
+struct Conversation {
+    cell: RequestId,
+    interrupt: Option<RequestId>,
+}
+
+impl Conversation {
+    #[track_caller]
+    fn finish(self, kernel: &mut Client) -> String {
+        let mut idle_wanted = 1 + usize::from(self.interrupt.is_some());
+        let mut error = String::new();
+        while idle_wanted > 0 {
+            let message = kernel.recv(Channel::Iopub);
+            let of_cell = message.is_child_of(&self.cell);
+            assert!(
+                of_cell || message.parent() == self.interrupt,
+                "{}",
+                message.summary()
+            );
+            if message.is_state("idle") {
+                idle_wanted -= 1;
+            } else if message.msg_type() == "error" {
+                error = message.text("ename");
+            } else {
+                assert!(["status", "stream"].contains(&message.msg_type().as_str()));
+            }
+        }
+        let reply = kernel.recv_shell_reply(&self.cell, "execute_reply");
+        assert_eq!(reply.text("ename"), error, "{}", reply.summary());
+        if let Some(interrupt) = &self.interrupt {
+            let reply = kernel.recv_reply(Channel::Control, interrupt, "interrupt_reply");
+            assert_eq!(reply.status(), "ok");
+        }
+        error
+    }
+}
+
+/// Starts a case and waits until it is stuck.
+#[track_caller]
+fn begin(kernel: &mut Client, code: &str) -> RequestId {
+    let mut content = execute_content(code);
+    content["allow_stdin"] = json!(true);
+    let cell = kernel.send_request(Channel::Shell, "execute_request", content);
+    kernel.recv_iopub_busy(&cell);
+    kernel.recv_iopub_execute_input(&cell, code);
+    if code.starts_with("input") {
+        assert_eq!(kernel.recv(Channel::Stdin).text("prompt"), "ready");
+    } else {
+        kernel.recv_iopub_stream(&cell, "stdout", "ready\n");
+    }
+    cell
+}
+
+#[track_caller]
+fn stops(case: &Case, interrupt: impl Fn(&mut Kernel) -> Option<RequestId>) {
+    let mut kernel = Kernel::start();
+    for _ in 0..3 {
+        let cell = begin(&mut kernel, case.code);
+        let started = Instant::now();
+        let interrupt = interrupt(&mut kernel);
+        let error = Conversation { cell, interrupt }.finish(&mut kernel);
+        assert!(
+            case.errors.contains(&&*error),
+            "the error is {error:?} after {:?}",
+            started.elapsed()
+        );
+        kernel.assert_alive();
+    }
+}
+
+macro_rules! every_case {
+    ($($name:ident: $case:expr;)*) => {
+        mod a_message_stops {
+            $(#[test] fn $name() { super::stops(&$case, super::by_message); })*
+        }
+        mod a_signal_stops {
+            $(#[test] fn $name() { super::stops(&$case, super::by_signal); })*
+        }
+    };
+}
+
+every_case! {
+    a_loop: super::LOOP;
+    a_sleep: super::SLEEP;
+    input: super::INPUT;
+    a_subprocess: super::SUBPROCESS;
+    a_shell_command: super::SHELL_COMMAND;
+    an_await: super::AWAIT;
+    a_lock: super::LOCK;
+    a_socket: super::SOCKET;
+}
+
+#[test]
+fn an_idle_kernel_survives() {
+    let mut kernel = Kernel::start();
+    kernel.assert_alive();
+    for _ in 0..20 {
+        kernel.signal("INT");
+        kernel.request(Channel::Control, "interrupt_request", json!({}));
+    }
+    kernel.assert_alive();
+    // And while it has just been idle: no interrupt is left over for the next cell.
+    for _ in 0..20 {
+        kernel.request(Channel::Control, "interrupt_request", json!({}));
+        kernel.assert_alive();
+    }
+}
+
+/// An interrupt that comes while Python is still starting is for nobody.
+#[test]
+fn the_start_survives() {
+    for _ in 0..3 {
+        let mut kernel = Kernel::start();
+        kernel.signal("INT");
+        kernel.request(Channel::Control, "interrupt_request", json!({}));
+        kernel.assert_alive();
+    }
+}
+
+#[test]
+fn children_of_the_cell_get_the_signal_too() {
+    let mut kernel = Kernel::start();
+    let code = "import subprocess, time\nchild = subprocess.Popen(['sleep', '60'])\nprint(child.pid, flush=True)\ntime.sleep(60)";
+    let cell = kernel.send_execute(code);
+    kernel.recv_iopub_busy(&cell);
+    kernel.recv_iopub_execute_input(&cell, code);
+    let mut text = String::new();
+    while !text.ends_with('\n') {
+        text += &kernel.recv_iopub(&cell, "stream").text("text");
+    }
+    let child: i64 = text.trim().parse().expect("a process id");
+    let interrupt = by_message(&mut kernel);
+    assert_eq!(
+        Conversation { cell, interrupt }.finish(&mut kernel),
+        "KeyboardInterrupt"
+    );
+    wait_until("the child ends", || has_ended(child));
+    kernel.assert_alive();
+}
+
+#[test]
+fn queued_cells_are_aborted_by_an_interrupt() {
+    let mut kernel = Kernel::start();
+    let cell = begin(&mut kernel, SLEEP.code);
+    let queued = kernel.send_execute("print('must not run')");
+    // Shows that the queued request has been read.
+    kernel.request(Channel::Shell, "kernel_info_request", json!({}));
+    kernel.signal("INT");
+    let error = Conversation {
+        cell,
+        interrupt: None,
+    }
+    .finish(&mut kernel);
+    assert_eq!(error, "KeyboardInterrupt");
+    assert_eq!(
+        kernel.recv_shell_reply(&queued, "execute_reply").status(),
+        "aborted"
+    );
+    kernel.recv_iopub_busy(&queued);
+    kernel.recv_iopub_idle(&queued);
+    kernel.assert_alive();
+}
+
+/// The cell's own handler decides what an interrupt means.
+#[test]
+fn a_cell_may_catch_it() {
+    let mut kernel = Kernel::start();
+    let code = "import time\nprint('ready', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('caught')";
+    let cell = begin(&mut kernel, code);
+    kernel.signal("INT");
+    kernel.recv_iopub_stream(&cell, "stdout", "caught\n");
+    kernel.recv_iopub_idle(&cell);
+    assert_eq!(kernel.recv_shell_reply(&cell, "execute_reply").status(), "ok");
+    kernel.assert_alive();
+}
+
+#[test]
+fn interrupts_in_a_storm_lose_no_reply() {
+    let mut kernel = Kernel::start();
+    kernel.assert_alive();
+    for round in 0..50_u64 {
+        let code = "for i in range(30000): i * i";
+        let cell = kernel.send_execute(code);
+        std::thread::sleep(std::time::Duration::from_micros(round * 97));
+        kernel.signal("INT");
+        kernel.recv_iopub_busy(&cell);
+        kernel.recv_iopub_execute_input(&cell, code);
+        let outputs = kernel.recv_outputs(&cell);
+        let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+        assert_eq!(
+            reply.status() == "error",
+            outputs.len() == 1,
+            "{}",
+            reply.summary()
+        );
+    }
+    // The last signal may still be on its way when its cell has ended.
+    kernel.execute("pass");
+    kernel.assert_alive();
+}

@@ -1,0 +1,47 @@
+//! The `drupe` command from outside: choosing a Python, refusing one, `install`, `uninstall`, `doctor`.
+//!
+//! Most tests run a stand-in for Python, a shell script that answers the probe as it is told to, so that every kind
+//! of Python can be shown on every machine. Those that need a real one use `.venv` (or `DRUPE_TEST_PYTHON`), and the
+//! core that `make build` made.
+
+#![allow(clippy::unwrap_used)] // a test may
+
+mod doctor;
+mod install;
+mod python;
+mod world;
+
+use world::{World, refuses, run, succeeds};
+
+#[test]
+fn help_and_version() {
+    let world = World::new();
+    assert!(succeeds(&mut world.drupe(&["--version"])).starts_with("drupe "));
+    assert!(succeeds(&mut world.drupe(&["--help"])).contains("install"));
+    assert!(succeeds(&mut world.drupe(&["run", "--help"])).contains("--shutdown-timeout"));
+    assert!(succeeds(&mut world.drupe(&["-f", "x", "--help"])).contains("--shutdown-timeout"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let world = World::new();
+    refuses(&mut world.drupe(&["-f"]), 2, &["-f", "needs a value"]);
+    refuses(
+        &mut world.drupe(&["run", "--transport=udp"]),
+        2,
+        &["udp", "tcp or ipc"],
+    );
+    refuses(
+        &mut world.drupe(&["--shutdown-timeout", "soon"]),
+        2,
+        &["soon", "seconds"],
+    );
+    let (code, _, stderr) = run(&mut world.drupe(&["instal"]));
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.contains("install"),
+        "a mistyped command is named: {stderr}"
+    );
+    let (code, _, _) = run(&mut world.drupe(&["install", "--user", "--sys-prefix"]));
+    assert_eq!(code, Some(2));
+}

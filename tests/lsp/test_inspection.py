@@ -1,0 +1,239 @@
+"""The live half's reading of the session: it must see much and run nothing of the user's."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import pathlib
+import sys
+import time
+import types
+import weakref
+
+import pytest
+
+PACKAGE = pathlib.Path(__file__).parents[2] / "python" / "drupe"
+
+
+@pytest.fixture(scope="session")
+def inspection():
+    # The package's own start-up needs the core; these modules do not.
+    package = types.ModuleType("drupe_without_core")
+    package.__path__ = [str(PACKAGE)]
+    sys.modules[package.__name__] = package
+    return importlib.import_module("drupe_without_core.inspection")
+
+
+class Session:
+    """As much of a shell as is asked for, and the questions."""
+
+    def __init__(self, inspection, code: str = "", **names) -> None:
+        self.user_ns = {"hidden": 1, **names}
+        self.user_ns_hidden = {"hidden": self.user_ns["hidden"]}
+        magics = {"line": {"time": None}, "cell": {"bash": None}}
+        self.magics_manager = types.SimpleNamespace(magics=magics)
+        exec(compile(code, "<cell>", "exec", dont_inherit=True), self.user_ns)
+        self.inspector = inspection.Inspector(self)
+
+    def ask(self, kind: str, expression: str = "", prefix: str = ""):
+        question = {"kind": kind, "expression": expression, "prefix": prefix}
+        return json.loads(self.inspector.answer(json.dumps(question).encode()))
+
+    def names(self, *question) -> set[str]:
+        return {item["name"] for item in self.ask(*question)}
+
+    def snapshot(self) -> dict:
+        return json.loads(self.inspector.snapshot())
+
+
+TRAPS = """
+ran = []
+class Trap:
+    def __getattr__(self, name): ran.append(f'getattr {name}'); raise AttributeError
+    def __getattribute__(self, name): ran.append(f'getattribute {name}'); return object.__getattribute__(self, name)
+    def __dir__(self): ran.append('dir'); return []
+    def __repr__(self): ran.append('repr'); return 'x'
+    def __len__(self): ran.append('len'); return 1
+    def __eq__(self, other): ran.append('eq'); return False
+    def __hash__(self): ran.append('hash'); return 1
+    def __bool__(self): ran.append('bool'); return True
+    def __getitem__(self, key): ran.append('getitem'); return 1
+    def __iter__(self): ran.append('iter'); return iter(())
+    @property
+    def __class__(self): ran.append('class'); return int
+    @property
+    def prop(self): ran.append('property'); return 1
+    @property
+    def __dict__(self): ran.append('dict'); return {}
+    def method(self, a, b=None): 'Doc.'
+    value = 1
+class Meta(type):
+    def __getattribute__(self, name): ran.append(f'meta {name}'); return type.__getattribute__(self, name)
+    def __getattr__(self, name): ran.append('meta getattr'); raise AttributeError
+    def __instancecheck__(self, it): ran.append('instancecheck'); return True
+    def __call__(self, *a): ran.append('call'); return type.__call__(self, *a)
+class Made(metaclass=Meta):
+    def __init__(self, x=Trap()): pass
+trap = Trap()
+made = Made()
+class D(dict):
+    def __missing__(self, key): ran.append('missing'); return 1
+    def __iter__(self): ran.append('iter'); return iter(())
+d = D(a=1)
+def f(x=trap, y: trap = 1): 'F.'
+ran.clear()
+"""
+
+
+def test_nothing_of_the_users_runs(inspection):
+    session = Session(inspection, TRAPS)
+    session.snapshot()
+    for expression in [
+        "trap", "trap.prop", "trap.method", "trap.missing", "trap['a']", "trap[0]", "Trap", "Trap.prop",
+        "made", "Made", "Made.x", "d", "d['a']", "d['zz']", "f", "f.__doc__", "trap.value",
+        "trap()", "f(1)", "[trap for _ in range(9)]", "trap + trap", "-trap", "trap[trap]", "__import__('os')",
+    ]:  # fmt: skip
+        for kind in ["members", "keys", "inspect"]:
+            session.ask(kind, expression)
+    assert session.user_ns["ran"] == []
+    assert session.names("members", "trap") >= {"prop", "method", "value"}
+    assert session.ask("inspect", "trap.prop")["kind"] == "property"
+    assert session.ask("inspect", "trap.method")["signature"] == "(a, b=None)"
+    assert session.ask("inspect", "f")["signature"] == "(x=…, y: … = 1)"
+
+
+def test_members_of_instances_classes_and_modules(inspection):
+    code = "class A:\n  s = 1\n  def m(self): ...\nclass B(A):\n  __slots__ = ('slot',)\na = A(); a.own = 1\nb = B(); b.slot = a\nimport json"
+    session = Session(inspection, code)
+    assert session.names("members", "a") >= {"own", "s", "m", "__class__"}
+    assert session.names("members", "a", "o") == {"own"}
+    assert session.names("members", "b.slot") >= {"own", "m"}
+    assert session.names("members", "json.decoder") >= {"JSONDecoder"}
+    assert session.names("members", "sys.modules['json']", "dum") == {"dump", "dumps"}
+    assert session.ask("members", "nothing") is None
+
+
+def test_keys(inspection):
+    session = Session(inspection, d={"a": {"inner": 1}, 2: 3, "ab": 0}, t=[{"k": 1}])
+    assert session.names("keys", "d") == {"a", "ab"}
+    assert session.names("keys", "d['a']") == {"inner"}
+    assert session.names("keys", "t[0]") == {"k"}
+    assert session.ask("keys", "t[9]") is None
+
+
+def test_a_data_frame(inspection):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({f"column_{i}": [1, 2] for i in range(1000)})
+    session = Session(inspection, frame=frame)
+    assert session.names("keys", "frame", "column_99") == {"column_99"} | {
+        f"column_99{i}" for i in range(10)
+    }
+    assert session.names("members", "frame", "colu") >= {"column_0", "columns"}
+    assert session.ask("inspect", "frame")["preview"] == "2 rows × 1000 columns"
+    assert session.ask("inspect", "frame['column_1']")["type"] == "Series"
+    assert len(session.snapshot()["keys"]["frame"]) == 1000
+
+
+def test_descriptions(inspection):
+    code = "def f(a: int, /, b: 'str' = 'x', *c, d, **e) -> list: '''Do.\n\n      More.\n    '''\nclass C:\n  'Class.'\n  def __init__(self, n): ...\n  @staticmethod\n  def st(q): ...\n  @classmethod\n  def cl(cls, q): ...\nx = 3\nimport os"
+    session = Session(inspection, code)
+    found = session.ask("inspect", "f")
+    assert found["signature"] == "(a: int, /, b: str = 'x', *c, d, **e) -> list"
+    assert found["doc"] == "Do.\n\nMore."
+    assert session.ask("inspect", "C")["signature"] == "(n)"
+    assert session.ask("inspect", "C")["doc"] == "Class."
+    assert session.ask("inspect", "C.st")["signature"] == "(q)"
+    assert session.ask("inspect", "x") | {"doc": ""} == {
+        "kind": "instance", "type": "int", "topic": "int", "signature": "", "doc": "", "preview": "3",
+    }  # fmt: skip
+    assert session.ask("inspect", "os.path")["topic"] in ("posixpath", "ntpath")
+    assert session.ask("inspect", "len")["signature"].startswith("(obj")
+    assert session.ask("inspect", "'a'.join")["signature"].startswith("(iterable")
+
+
+def test_modules_without_importing(inspection):
+    session = Session(inspection)
+    sys.modules.pop("xml.dom.minidom", None)
+    assert "json" in session.names("modules", "", "js")
+    assert "xml.dom.minidom" in session.names("modules", "", "xml.dom.mi")
+    assert "xml.dom.minidom" not in sys.modules
+    assert session.names("modules", "", "no.such.package.") == set()
+
+
+def test_the_snapshot_is_bounded_and_only_taken_when_something_changed(inspection):
+    names = {f"name_{i}": i for i in range(20_000)}
+    session = Session(inspection, **names)
+    started = time.perf_counter()
+    snapshot = session.inspector.snapshot()
+    first = time.perf_counter() - started
+    found = json.loads(snapshot)
+    assert len(found["names"]) == 10_000
+    assert found["names"][-1] == {"name": "name_19999", "kind": "instance", "type": "int"}
+    assert "hidden" not in {item["name"] for item in found["names"]}
+    assert found["line_magics"] == ["time"]
+    started = time.perf_counter()
+    assert session.inspector.snapshot() is None
+    again = time.perf_counter() - started
+    print(f"first {first * 1e3:.1f} ms, unchanged {again * 1e3:.1f} ms")
+    session.user_ns["name_19999"] = "now a string"
+    assert session.snapshot()["names"][-1]["type"] == "str"
+    assert first < 1 and again < 0.2
+
+
+def test_what_is_known_is_not_worked_out_again(inspection):
+    code = "import os, sys, json\n" + "\n".join(f"def f{i}(a, b={i}): 'Doc.'" for i in range(300))
+    session = Session(inspection, code)
+    first = session.snapshot()
+    assert first["objects"]["f7"]["signature"] == "(a, b=7)"
+    assert {item["name"] for item in first["members"]["module:json"]} >= {"dumps"}
+    session.user_ns["new"] = 1
+    started = time.perf_counter()
+    session.snapshot()
+    again = time.perf_counter() - started
+    print(f"one name more: {again * 1e3:.2f} ms")
+    assert again < 0.1
+    exec("def f7(c): ...", session.user_ns)
+    session.user_ns["json"].drupe_was_here = 1
+    try:
+        second = session.snapshot()
+    finally:
+        del session.user_ns["json"].drupe_was_here
+    assert second["objects"]["f7"]["signature"] == "(c)"
+    assert "drupe_was_here" in {item["name"] for item in second["members"]["module:json"]}
+
+
+def test_nothing_is_kept_alive(inspection):
+    session = Session(inspection, "class A: ...\ndef f(): ...\na = A()")
+    session.snapshot()
+    gone = [weakref.ref(session.user_ns.pop(name)) for name in ("f", "a", "A")]
+    session.snapshot()
+    gc.collect()
+    assert [ref() for ref in gone] == [None, None, None]
+
+
+def test_in_place_changes_are_seen(inspection):
+    session = Session(inspection, d={"a": 1})
+    session.snapshot()
+    session.user_ns["d"]["b"] = 2
+    assert session.snapshot()["keys"]["d"] == ["a", "b"]
+
+
+def test_names_that_are_not_ascii(inspection):
+    session = Session(inspection, **{"größe": {"ключ": 1}, "no name": 1})
+    found = session.snapshot()
+    assert [item["name"] for item in found["names"]] == ["größe"]
+    assert found["keys"] == {"größe": ["ключ"]}
+    session.user_ns["größe"]["b"] = 1
+    assert session.snapshot()["keys"] == {"größe": ["ключ", "b"]}
+
+
+def test_lone_surrogates_are_no_danger(inspection):
+    session = Session(inspection, d={"\ud800x": 1, "fine": 2})
+    assert session.names("keys", "d") == {"\ufffdx", "fine"}
+    session.snapshot()
+
+
+@pytest.mark.parametrize("expression", ["", "(", "a" * 5000, "(" * 500, "x.", "a b", "\0", "1 +"])
+def test_nonsense_is_unknown(inspection, expression):
+    assert Session(inspection).ask("inspect", expression) is None

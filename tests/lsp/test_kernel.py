@@ -1,0 +1,179 @@
+"""The language server inside a running kernel: activation over a comm, live answers in time, and the end.
+
+`DRUPE_KERNEL` names the kernelspec (default: `drupe`); `make kernelspec` installs it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+
+import pytest
+import pytest_asyncio
+from conftest import Document, command, initialize
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import start_new_kernel
+from lsprotocol import types
+from pytest_lsp import make_test_lsp_client
+
+pytestmark = pytest.mark.asyncio
+NAME = os.environ.get("DRUPE_KERNEL", "drupe")
+
+SETUP = """
+class Table:
+    def head(self): 'The first rows.'
+    @property
+    def trap(self): raise SystemExit
+table = Table()
+table.own = 1
+config = {'first key': 1, 'second key': 2}
+"""
+BUSY = {
+    "sleeping": "import time; time.sleep(6)",
+    "spinning": "import time; end = time.time() + 6\nwhile time.time() < end: pass",
+    "holding the lock": "import ctypes; ctypes.PyDLL(None).sleep(6)",
+}
+
+
+@pytest.fixture
+def kernel():
+    try:
+        KernelSpecManager().get_kernel_spec(NAME)
+    except NoSuchKernel:
+        pytest.fail(f"no kernel named {NAME}: make kernelspec installs it")
+    manager, client = start_new_kernel(kernel_name=NAME)
+    client.execute_interactive(SETUP, timeout=30)
+    time.sleep(0.3)  # The snapshot is taken when the kernel comes to rest.
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def send(kernel, kind: str, content: dict) -> str:
+    message = kernel.session.msg(kind, content)
+    kernel.shell_channel.send(message)
+    return message["header"]["msg_id"]
+
+
+def activate(kernel, target: str = "positron.lsp", data: dict | None = None) -> tuple[str, int]:
+    """Opens the comm and waits for the port."""
+    comm = f"{target}-{uuid.uuid4().hex[:8]}"
+    data = {"ip_address": "127.0.0.1"} if data is None else data
+    send(kernel, "comm_open", {"comm_id": comm, "target_name": target, "data": data})
+    while True:
+        message = kernel.get_iopub_msg(timeout=10)
+        if message["header"]["msg_type"] == "comm_msg" and message["content"]["comm_id"] == comm:
+            told = message["content"]["data"]
+            if target == "positron.lsp":
+                assert told["msg_type"] == "server_started"
+                return comm, told["content"]["port"]
+            assert told["method"] == "server_started"
+            return comm, told["params"]["port"]
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest_asyncio.fixture
+async def editor(kernel):
+    _, port = activate(kernel)
+    client = make_test_lsp_client()
+    await client.start_tcp("127.0.0.1", port)
+    await initialize(client)
+    yield client
+    await client.shutdown_session()
+    await client.stop()
+
+
+async def labels(client, text: str) -> list[str]:
+    document = Document(client, text)
+    found = await client.text_document_completion_async(document.params(types.CompletionParams))
+    return [item.label for item in found.items]
+
+
+@pytest.mark.parametrize(
+    ("target", "data"),
+    [
+        ("positron.lsp", {"ip_address": "127.0.0.1"}),
+        ("positron.lsp", {"client_address": "127.0.0.1:44951"}),
+        ("lsp", {"host": "127.0.0.1"}),
+        ("lsp", {}),
+    ],
+)
+async def test_activation_in_every_form(kernel, target, data):
+    _, port = activate(kernel, target, data)
+    assert is_open(port)
+
+
+async def test_a_second_activation_replaces_the_first(kernel):
+    _, first = activate(kernel)
+    comm, second = activate(kernel)
+    assert is_open(second) and not is_open(first)
+    send(kernel, "comm_close", {"comm_id": comm, "data": {}})
+    deadline = time.monotonic() + 5
+    while is_open(second):
+        assert time.monotonic() < deadline
+
+
+async def test_live_answers(editor):
+    assert set(await labels(editor, "table.|")) >= {"head", "own", "trap"}
+    assert await labels(editor, "config['fi|") == ["first key"]
+    assert "table" in await labels(editor, "ta|")
+    document = Document(editor, "table.he|ad")
+    found = await editor.text_document_hover_async(document.params(types.HoverParams))
+    assert "The first rows." in found.contents.value
+
+
+async def test_an_editor_over_stdio_reaches_the_session(kernel):
+    client = make_test_lsp_client()
+    drupe = command()[0]
+    await client.start_io(drupe, "lsp", "--existing", kernel.connection_file)
+    await initialize(client)
+    assert "own" in await labels(client, "table.|")
+    await client.shutdown_session()
+    await client.stop()
+
+
+@pytest.mark.parametrize("code", BUSY.values(), ids=BUSY.keys())
+async def test_answers_are_in_time_while_a_cell_runs(kernel, editor, code):
+    assert "head" in await labels(editor, "table.|")
+    kernel.execute(code)
+    time.sleep(0.5)
+    times = []
+    started = time.monotonic()
+    while time.monotonic() - started < 3:
+        before = time.perf_counter()
+        found = await labels(editor, "table.|")
+        times.append(time.perf_counter() - before)
+        assert "head" in found
+        assert "config" in await labels(editor, "con|")
+    times.sort()
+    assert times[int(len(times) * 0.99)] < 0.1, times[-5:]
+
+
+@pytest.mark.parametrize("code", BUSY.values(), ids=BUSY.keys())
+async def test_jupyters_own_requests_are_answered_while_a_cell_runs(kernel, code):
+    kernel.execute(code)
+    time.sleep(0.5)
+    for _ in range(5):
+        started = time.monotonic()
+        kernel.complete("conf")
+        content = kernel.get_shell_msg(timeout=3)["content"]
+        assert "config" in content["matches"]
+        kernel.inspect("table")
+        content = kernel.get_shell_msg(timeout=3)["content"]
+        assert content["found"] and "Table" in content["data"]["text/plain"]
+        assert time.monotonic() - started < 0.2
+
+
+async def test_no_socket_outlives_the_shutdown_request(kernel):
+    _, port = activate(kernel)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        kernel.shutdown()
+        connection.settimeout(5)
+        assert connection.recv(1) == b""
+    assert not is_open(port)

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Random shutdowns, many: hazards singly and in pairs, random delays and triggers, under load.
+
+    python tests/soak/soak.py [N] [--seed S] [--python EXE]... [--jobs 4] [--load 2]
+    python tests/soak/soak.py --replay SEED [--python EXE]
+
+Each run draws from its own seed: one or two rows of the hazard table, how the kernel is asked to
+end, and when. Beside them a thread prints numbered lines and records, after each print returned,
+that it did: every recorded line must have arrived. A failed run is named with its seed, and
+`--replay SEED` plays just that draw again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hazards"))
+
+import report
+from hazardlib import kernels, ports, scene, table, verdict
+from hazardlib.ending import Ending
+from run import pool
+
+TRIGGERS = {
+    "shutdown": ("shutdown",),
+    "restart": ("restart",),
+    "sigterm": ("sigterm",),
+    "both": ("shutdown", "sigterm"),
+    "both-later": ("shutdown", "pause 100", "sigterm"),
+    "client-gone": ("client-gone", "pause 50", "sigterm"),
+    "client-and-parent-gone": ("client-gone", "pause 50", "parent-gone"),
+    "parent-gone": ("parent-gone",),
+}
+
+NUMBERED = """
+def _numbered():
+    import os, threading, time
+    said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    def work():
+        n = 0
+        while True:
+            n += 1
+            # One write, so that no other thread's output comes between.
+            print("line " + str(n) + "\\n", end="")
+            os.write(said, b"%d\\n" % n)
+            time.sleep({pause})
+    threading.Thread(target=work, daemon=True, name="numbered").start()
+_numbered()
+"""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a seed stands for."""
+
+    seed: int
+    rows: tuple[table.Hazard, ...]
+    trigger: str
+    delay: int
+    """Milliseconds between the state and the trigger."""
+    pause: float
+    """Seconds between two numbered lines."""
+
+    def __str__(self) -> str:
+        names = " + ".join(row.name for row in self.rows)
+        return f"seed {self.seed}: {names}, {self.trigger} after {self.delay} ms"
+
+
+@dataclass
+class Outcome:
+    """What became of one draw. `seconds` is None where the kernel had to be killed."""
+
+    draw: str
+    seed: int
+    python: str
+    seconds: float | None
+    lines: int
+    failures: list[verdict.Failure] = field(default_factory=list)
+    forced: bool = False
+    """Whether something was abandoned: the kernel said so on stderr, or took over a second."""
+
+
+def eligible(abilities: frozenset[str]) -> list[table.Hazard]:
+    """The rows that a draw may hold: states that need nothing but cells."""
+    return [
+        row
+        for row in table.load()
+        if row.soak
+        and row.start == "ready"
+        and row.clients == 1
+        and not row.deaf
+        and row.stdin == "null"
+        and not row.expect.numbered
+        and set(row.needs) <= abilities
+        # A row whose script does more than to end the kernel is a state of its own.
+        and row.script == ("shutdown",)
+    ]
+
+
+def draw(seed: int, rows: list[table.Hazard]) -> Draw:
+    """The same seed always gives the same draw from the same table."""
+    dice = random.Random(seed)
+    first = dice.choice(rows)
+    chosen = [first]
+    if dice.random() < 0.5:
+        # Two cells cannot run at once: the second row is one that leaves the kernel idle.
+        quiet = [row for row in rows if not row.cell and row is not first]
+        chosen.insert(0, dice.choice(quiet))
+    return Draw(
+        seed=seed,
+        rows=tuple(chosen),
+        trigger=dice.choice(list(TRIGGERS)),
+        delay=dice.randrange(301),
+        pause=dice.choice([0.0, 0.001, 0.02]),
+    )
+
+
+def play(seed: int, kernel: kernels.Kernel) -> Outcome:
+    """Play one draw; never raises for what the kernel does."""
+    drawn = draw(seed, eligible(kernel.abilities))
+    script = TRIGGERS[drawn.trigger]
+    outcome = Outcome(str(drawn), seed, kernel.python, None, 0)
+    stage = scene.Scene(
+        kernel, parent="stand-in" if "parent-gone" in script else "runner", patience=10
+    )
+    try:
+        stage.wait_started("ready")
+        stage.run(NUMBERED.format(pause=drawn.pause))
+        for row in drawn.rows:
+            for code in row.setup:
+                stage.run(code)
+            if row.cell:
+                stage.begin(row.cell, row.until)
+        stage.pump(drawn.delay / 1000)
+        for act in script:
+            stage.perform(act)
+        ending = stage.await_end()
+    except scene.SceneError as error:
+        outcome.failures.append(verdict.Failure("state", str(error)))
+        return outcome
+    finally:
+        stage.close()
+    outcome.seconds = ending.seconds
+    outcome.lines = ending.files.get("said", "").count("\n")
+    said = ending.clients[0].text("stderr")
+    outcome.forced = "abandoned" in said or (ending.seconds or 99) > 1
+    outcome.failures = judge(drawn, ending)
+    return outcome
+
+
+def judge(drawn: Draw, ending: Ending) -> list[verdict.Failure]:
+    """What did not hold. What each row loses or keeps is not asked of a pair, whose halves share
+    one budget: the end, its status, the lines and the reply are."""
+    limit = 3.5 if "parent-gone" in TRIGGERS[drawn.trigger] else 2.5
+    plain = table.Hazard("soak", "soak", "", expect=table.Expect(children="any"))
+    failures = verdict.judge(plain, ending, at_least=limit)
+    client = ending.clients[0]
+    if not client.closed:
+        failures += verdict.numbered(client.text("stdout"), ending.files.get("said", ""))
+    return failures
+
+
+def begin_load(processes: int) -> list[subprocess.Popen]:
+    """Busy loops, one pinned to each processor in turn."""
+    available = sorted(os.sched_getaffinity(0))
+    loops = []
+    for index in range(processes):
+        loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        os.sched_setaffinity(loop.pid, {available[index % len(available)]})
+        loops.append(loop)
+    return loops
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("runs", type=int, nargs="?", default=200)
+    parser.add_argument("--kernel", choices=kernels.NAMES, default="drupe")
+    parser.add_argument("--python", action="append", default=[], help="default: this one")
+    parser.add_argument("--seed", type=int, help="of the whole; default: drawn, and printed")
+    parser.add_argument("--replay", type=int, action="append", help="play the draw of this seed")
+    parser.add_argument("--jobs", type=int, default=4, help="kernels side by side")
+    parser.add_argument("--load", type=int, default=0, help="pinned busy loops beside them")
+    parser.add_argument("--markdown", type=Path, help="write the summary to this file")
+    args = parser.parse_args(argv)
+
+    kernels.build_extension()
+    try:
+        chosen = [kernels.find(args.kernel, p) for p in args.python or [sys.executable]]
+    except kernels.KernelMissing as error:
+        print(error, file=sys.stderr)
+        return 2
+    whole = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
+    dice = random.Random(whole)
+    seeds = args.replay or [dice.randrange(1 << 31) for _ in range(args.runs)]
+    print(f"{len(seeds)} runs, seed {whole}, {args.jobs} at once, {args.load} busy loops")
+    begun = time.monotonic()
+    loops = begin_load(args.load)
+    try:
+        outcomes = soak(seeds, chosen, 1 if args.replay else args.jobs)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+        shutil.rmtree(ports.scratch(), ignore_errors=True)
+    conditions = f"seed {whole}, {args.jobs} kernels at once, {args.load} busy loops"
+    text = report.summary(outcomes, conditions, time.monotonic() - begun)
+    print(text)
+    if args.markdown:
+        args.markdown.write_text(text, encoding="utf-8")
+    return 1 if any(o.failures for o in outcomes) else 0
+
+
+def soak(seeds: list[int], chosen: list[kernels.Kernel], jobs: int) -> list[Outcome]:
+    """Play every seed, on the kernels in turn; reports failures on stderr as they come."""
+    outcomes = []
+    begun = time.monotonic()
+    with pool(jobs) as workers:
+        turns = zip(seeds, itertools.cycle(chosen), strict=False)
+        work = [workers.submit(play, seed, kernel) for seed, kernel in turns]
+        for future in as_completed(work):
+            outcome = future.result()
+            outcomes.append(outcome)
+            if outcome.failures:
+                print(f"FAILED {outcome.draw} ({outcome.python})", file=sys.stderr)
+                for failure in outcome.failures:
+                    print(f"      {failure}", file=sys.stderr)
+            if len(outcomes) % 100 == 0:
+                rate = (time.monotonic() - begun) / len(outcomes)
+                failed = sum(bool(o.failures) for o in outcomes)
+                print(
+                    f"[{len(outcomes)}/{len(work)}] {failed} failed, {rate:.2f} s each",
+                    file=sys.stderr,
+                )
+    return outcomes
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
