@@ -14,6 +14,7 @@ take over the handling of SIGINT only when they find just that.
 import _signal
 import signal
 import sys
+import threading
 import time
 
 from . import _drupe
@@ -36,7 +37,7 @@ class Interrupts:
         self._cancelled_at = None
         # A cell was cancelled by a signal: its CancelledError is presented as KeyboardInterrupt.
         self.cancelled = False
-        # A cell has begun and not ended, and a signal came while the kernel's own code worked for it.
+        # A cell has been taken and not ended, and a signal came while the kernel's own code worked for it.
         self._in_cell = False
         self._missed = False
 
@@ -50,6 +51,16 @@ class Interrupts:
                 return
             except KeyboardInterrupt:
                 self._missed = self._in_cell
+
+    def begin_cell(self) -> None:
+        """From now on a signal is meant for this cell, also while its code does not run yet."""
+        self.cancelled = False
+        self._cancelled_at = None
+        self._missed = False
+        self._in_cell = True
+
+    def end_cell(self) -> None:
+        self._in_cell = False
 
     def user_code(self) -> "_UserCode":
         """A context manager: within it a signal raises KeyboardInterrupt."""
@@ -87,6 +98,60 @@ class Interrupts:
         return missed
 
 
+class CutOff(BaseException):
+    """An interrupt that came while the traceback of another was made."""
+
+
+class CutOffInstead:
+    """Within it a signal raises CutOff where it would have raised KeyboardInterrupt, and in the first second
+    nothing: IPython's formatter imports much at its first use, and half imported it stays broken."""
+
+    def __enter__(self):
+        self._since = time.monotonic()
+        # A handler of the user's own stays.
+        self._replaces = (
+            _on_main_thread() and _get_handler(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._replaces:
+            _set_handler(signal.SIGINT, self._handle)
+
+    def __exit__(self, *_exc):
+        while self._replaces:
+            try:
+                _set_handler(signal.SIGINT, signal.default_int_handler)
+                return
+            except CutOff:
+                # A signal that was there already.
+                pass
+
+    def _handle(self, _signum, _frame) -> None:
+        if time.monotonic() - self._since > 1:
+            raise CutOff
+
+
+class Undivided:
+    """Within it no signal strikes; one that came strikes at its end."""
+
+    def __enter__(self):
+        self._came = False
+        self._before = _get_handler(signal.SIGINT) if _on_main_thread() else None
+        if self._before is not None:
+            _set_handler(signal.SIGINT, self._handle)
+
+    def __exit__(self, *_exc):
+        if self._before is not None:
+            _set_handler(signal.SIGINT, self._before)
+            if self._came:
+                _signal.raise_signal(signal.SIGINT)
+
+    def _handle(self, _signum, _frame) -> None:
+        self._came = True
+
+
+def _on_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
+
+
 class _UserCode:
     __slots__ = ("_interrupts",)
 
@@ -110,15 +175,7 @@ class Cell:
         self._task = task
 
     def __await__(self):
-        coroutine, interrupts = self._coroutine, self._interrupts
-        interrupts.cancelled = False
-        interrupts._cancelled_at = None
-        interrupts._missed = False
-        interrupts._in_cell = True
-        try:
-            return (yield from self._steps(coroutine, interrupts))
-        finally:
-            interrupts._in_cell = False
+        return (yield from self._steps(self._coroutine, self._interrupts))
 
     def _steps(self, coroutine, interrupts):
         error = None
@@ -167,7 +224,8 @@ def _in_user_code(frame) -> bool:
     return False
 
 
-# The one of C: that of the module works in Python, where a signal may strike.
+# Those of C: those of the module work in Python, where a signal may strike.
 _set_handler = _signal.signal
+_get_handler = _signal.getsignal
 
 interrupts = Interrupts()

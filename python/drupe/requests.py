@@ -56,9 +56,10 @@ class Execution:
         """Run the cell; the content of its reply."""
         shell = self.shell
         shell.begin_cell()
+        self.count = shell.execution_count
         if not self.silent:
-            count = {"code": self.code, "execution_count": shell.execution_count}
-            _drupe.publish("execute_input", encode(count), parent=self.request.parent)
+            input_ = {"code": self.code, "execution_count": self.count}
+            _drupe.publish("execute_input", encode(input_), parent=self.request.parent)
         failed = await self._run_cell()
         expressions = {}
         if failed is None and self.expressions:
@@ -100,7 +101,9 @@ class Execution:
         try:
             result = await self._run_code()
         except BaseException as error:
-            # The signal landed in IPython's own code, outside what it guards.
+            # The signal landed in IPython's own code, outside what it guards, or before that began.
+            if self.store_history and shell.execution_count == self.count:
+                shell.execution_count += 1
             if shell._last_traceback is None:
                 shell.show_plainly(error)
             return shell._last_error
@@ -180,8 +183,12 @@ def _accepted(function, **arguments) -> dict:
 
 async def execute(shell, request, task) -> None:
     """Run a cell and answer it."""
-    execution = Execution(shell, request, task)
-    reply = await execution.run()
+    interrupts.begin_cell()
+    try:
+        execution = Execution(shell, request, task)
+        reply = await execution.run()
+    finally:
+        interrupts.end_cell()
     failed = reply["status"] == "error"
     metadata = execution.reply_metadata(reply["status"])
     if failed:

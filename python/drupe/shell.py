@@ -1,6 +1,7 @@
 """The IPython shell behind the kernel. Its name and its config section `IPKernelApp` are what libraries look
 for to find out that they run in a notebook."""
 
+import builtins
 import os
 import sys
 import traceback
@@ -13,7 +14,7 @@ from traitlets import Any, CBool, Instance, Type, default
 
 from . import _drupe, parents
 from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
-from .interrupt import interrupts
+from .interrupt import CutOff, CutOffInstead, Undivided, interrupts
 from .jsonutil import encode
 
 
@@ -130,15 +131,33 @@ class ZMQInteractiveShell(InteractiveShell):
         if _drupe.shutting_down():
             # The kernel ends, and interrupts come until the cell has: IPython's own would take too long.
             self.show_plainly(value)
+        elif isinstance(value, KeyboardInterrupt):
+            self._show_interrupt(value, exc_tuple, *args, **kwargs)
+        elif _holds_group(value):
+            # IPython would write it to stderr, and no client would know of an error.
+            self._show_standard(value)
         else:
             super().showtraceback(exc_tuple, *args, **kwargs)
-            if self._last_traceback is None and isinstance(value, KeyboardInterrupt):
-                # A second interrupt cut the first one's traceback off.
-                self.show_plainly(value)
+
+    def _show_interrupt(self, value, *args, **kwargs) -> None:
+        """Show the interrupt of a cell once, however many came: IPython would say it again on stderr."""
+        if self._last_traceback is not None and self._last_error[0] == "KeyboardInterrupt":
+            return
+        try:
+            with CutOffInstead():
+                super().showtraceback(*args, **kwargs)
+        except CutOff:
+            pass
+        if self._last_traceback is None:
+            # A second interrupt cut the first one's traceback off.
+            self.show_plainly(value)
 
     def show_plainly(self, error: BaseException) -> None:
         """Show an error in no time, and without being interrupted."""
         interrupts.install()
+        self._show_standard(error)
+
+    def _show_standard(self, error: BaseException) -> None:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         self._showtraceback(type(error), error, "".join(lines).rstrip())
 
@@ -146,10 +165,13 @@ class ZMQInteractiveShell(InteractiveShell):
         lines = stb.split("\n") if isinstance(stb, str) else list(stb)
         if self.displayhook.msg is not None:
             self._last_traceback_during_displayhook = True
-        self._last_traceback = lines
-        self._last_error = (str(etype.__name__), str(evalue))
-        content = {"ename": str(etype.__name__), "evalue": str(evalue), "traceback": lines}
-        _drupe.publish("error", encode(content))
+        name, value = str(etype.__name__), str(evalue)
+        content = encode({"ename": name, "evalue": value, "traceback": lines})
+        with Undivided():
+            # What is published is what the reply tells.
+            self._last_traceback = lines
+            self._last_error = (name, value)
+            _drupe.publish("error", content)
 
     def _format_exception_for_storage(self, exception, *args, **kwargs) -> dict:
         """The traceback as it was shown: IPython would make it a second time for the history."""
@@ -218,6 +240,18 @@ def is_cancellation(error) -> bool:
     from asyncio import CancelledError
 
     return isinstance(error, CancelledError)
+
+
+def _holds_group(error) -> bool:
+    """Whether it is an ExceptionGroup, or came while one was handled."""
+    # Before Python 3.11 it is a package's.
+    home = (
+        builtins if hasattr(builtins, "BaseExceptionGroup") else sys.modules.get("exceptiongroup")
+    )
+    group = getattr(home, "BaseExceptionGroup", ())
+    while error is not None and not isinstance(error, group):
+        error = error.__context__
+    return error is not None
 
 
 def as_interrupt(error: BaseException) -> KeyboardInterrupt:

@@ -120,6 +120,22 @@ fn errors_of_many_kinds() {
     kernel.assert_alive();
 }
 
+/// As an error with a traceback, where IPython writes it to stderr.
+#[test]
+fn an_exception_group_shows_its_members() {
+    let mut kernel = Kernel::start();
+    let code = "import builtins\nif not hasattr(builtins, 'ExceptionGroup'):\n    from exceptiongroup import ExceptionGroup\n\
+                raise ExceptionGroup('both', [ValueError('one'), TypeError('two')])";
+    let outcome = kernel.execute(code);
+    assert_eq!(outcome.error(), "ExceptionGroup");
+    let traceback = outcome.traceback();
+    assert!(
+        traceback.contains("ValueError: one") && traceback.contains("TypeError: two"),
+        "{traceback}"
+    );
+    kernel.assert_alive();
+}
+
 #[test]
 fn an_object_whose_repr_fails_is_an_error_or_a_traceback_and_no_more() {
     let mut kernel = Kernel::start();

@@ -248,14 +248,41 @@ fn interrupts_in_a_storm_lose_no_reply() {
         kernel.recv_iopub_execute_input(&cell, code);
         let outputs = kernel.recv_outputs(&cell);
         let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+        // One error where the signal met the cell, nothing else in any case.
         assert_eq!(
-            reply.status() == "error",
-            outputs.len() == 1,
-            "{}",
+            usize::from(reply.status() == "error"),
+            outputs.len(),
+            "{} beside {outputs:?}",
             reply.summary()
+        );
+        assert!(
+            outputs.iter().all(|output| output.msg_type() == "error"),
+            "{outputs:?}"
         );
     }
     // The last signal may still be on its way when its cell has ended.
     kernel.execute("pass");
+    kernel.assert_alive();
+}
+
+/// A second signal comes while the traceback of the first is made, published or told in the reply.
+#[test]
+fn two_interrupts_of_one_cell_show_one_error() {
+    let mut kernel = Kernel::start();
+    kernel.assert_alive();
+    for round in 0..80_u64 {
+        let code = "while True: pass";
+        let cell = kernel.send_execute(code);
+        kernel.recv_iopub_busy(&cell);
+        kernel.recv_iopub_execute_input(&cell, code);
+        kernel.signal("INT");
+        std::thread::sleep(std::time::Duration::from_micros(round * 61));
+        kernel.signal("INT");
+        let outputs = kernel.recv_outputs(&cell);
+        let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+        assert_eq!(reply.content["ename"], "KeyboardInterrupt", "{}", reply.summary());
+        assert_eq!(outputs.len(), 1, "{outputs:?}");
+        assert_eq!(outputs[0].content["traceback"], reply.content["traceback"]);
+    }
     kernel.assert_alive();
 }
