@@ -37,6 +37,7 @@ use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
 use crate::lifecycle::{Budgets, Switch, Trigger};
 use crate::lsp::LiveSession;
+use crate::lsp::types::Checker;
 pub use bind::StartError;
 pub use handle::Handle;
 
@@ -55,6 +56,8 @@ pub struct KernelConfig {
     pub language_version: Option<String>,
     /// Folders with programs of the environment's, such as its `bin`.
     pub tools: Vec<PathBuf>,
+    /// The type checker that the language server asks besides.
+    pub types: Option<Checker>,
     /// IPython's version where it is known already.
     pub ipython_version: Option<String>,
 }
@@ -95,6 +98,7 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
     let asked = Arc::clone(&interpreter);
     let handle = Arc::new(Handle {
         tools: config.tools,
+        types: config.types,
         live: Arc::new(LiveSession::new(Box::new(move |question| asked.ask(question)))),
         watchdog: Watchdog::start(watch, Box::new(report))?,
         outbox: outbox::Outbox::default(),

@@ -18,6 +18,7 @@ mod requests;
 mod server;
 mod session;
 mod stdio;
+pub mod types;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,8 +38,10 @@ pub struct Options {
     pub budget: Duration,
     /// Allows an address that other machines reach. Off unless the user asked for it at start.
     pub any_address: bool,
-    /// Folders that are searched for a `ruff` executable before `PATH`: the `bin` of the environment.
+    /// Folders that are searched for `ruff` and type checkers before `PATH`: the `bin` of the environment.
     pub tools: Vec<PathBuf>,
+    /// The type checker to ask besides.
+    pub types: Option<types::Checker>,
 }
 
 impl Default for Options {
@@ -48,6 +51,7 @@ impl Default for Options {
             budget: Duration::from_millis(50),
             any_address: false,
             tools: Vec::new(),
+            types: None,
         }
     }
 }
@@ -60,6 +64,7 @@ impl std::fmt::Debug for Options {
             .field("budget", &self.budget)
             .field("any_address", &self.any_address)
             .field("tools", &self.tools)
+            .field("types", &self.types)
             .finish()
     }
 }

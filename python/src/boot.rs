@@ -135,6 +135,7 @@ fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
         shutdown_timeout: options.shutdown_timeout,
         language_version: known.version,
         ipython_version: known.ipython,
+        types: options.lsp_types.as_deref().and_then(|name| name.parse().ok()),
         tools: known.python.parent().map(Path::to_owned).into_iter().collect(),
     };
     let started = kernel::start(config, Arc::new(python)).map_err(|error| error.to_string())?;

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lsp::types::Checker;
+
 /// The longest `--shutdown-timeout`, in seconds: a day. Longer is taken for a slip of the pen.
 const LONGEST_SHUTDOWN: f64 = 86_400.0;
 
@@ -46,6 +48,8 @@ pub struct RunOptions {
     pub transport: Option<String>,
     /// `--shutdown-timeout`, or `DRUPE_SHUTDOWN_TIMEOUT`: seconds that the whole exit ladder may take.
     pub shutdown_timeout: Option<f64>,
+    /// `--lsp-types`: the type checker that the language server asks besides.
+    pub lsp_types: Option<String>,
     /// Arguments that mean nothing to drupe, in order: logged, then ignored.
     pub unknown: Vec<String>,
 }
@@ -127,6 +131,7 @@ fn take_flag(
         }
         "ip" => options.ip = Some(value()?),
         "transport" => options.transport = Some(transport(flag, value()?)?),
+        "lsp-types" => options.lsp_types = Some(checker(flag, value()?)?),
         "shutdown-timeout" => options.shutdown_timeout = Some(seconds(flag, &value()?)?),
         _ => match trait_name(flag) {
             Some("IPKernelApp.connection_file") => options.connection_file = Some(value()?.into()),
@@ -226,6 +231,17 @@ fn transport(flag: &str, value: String) -> Result<String, UsageError> {
             flag: flag.to_owned(),
             value,
             expected: "tcp or ipc",
+        }),
+    }
+}
+
+fn checker(flag: &str, value: String) -> Result<String, UsageError> {
+    match value.parse::<Checker>() {
+        Ok(_) => Ok(value),
+        Err(_) => Err(UsageError::BadValue {
+            flag: flag.to_owned(),
+            value,
+            expected: Checker::NAMES,
         }),
     }
 }

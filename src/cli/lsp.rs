@@ -15,6 +15,7 @@ use uuid::Uuid;
 use zeromq::{DealerSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
 
 use crate::jupyter;
+use crate::lsp::types::Checker;
 use crate::lsp::{self, Options};
 use crate::wire::message::to_json;
 use crate::wire::{ConnectionFile, ConnectionInfo, Outgoing};
@@ -35,6 +36,9 @@ pub struct Lsp {
     /// The Python in whose environment formatters are looked for
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
+    /// Ask a type checker of the environment besides
+    #[arg(long, value_name = "CHECKER", conflicts_with = "existing")]
+    lsp_types: Option<Checker>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +78,7 @@ impl Lsp {
             .collect();
         let orderly = lsp::serve_stdio(Options {
             tools,
+            types: self.lsp_types,
             ..Options::default()
         })?;
         Ok(orderly)

@@ -22,6 +22,7 @@ use crate::lifecycle::record::Abandoned;
 use crate::lifecycle::watchdog::Watchdog;
 use crate::lifecycle::{Budgets, Leg, Place, Rung, Switch, Trigger};
 use crate::lsp::LiveSession;
+use crate::lsp::types::Checker;
 
 /// What Python's side tells the io thread, beside its output.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub struct Handle {
     pub gate: Gate,
     /// Folders with programs of the environment's.
     pub(super) tools: Vec<PathBuf>,
+    /// The type checker that the language server asks besides.
+    pub(super) types: Option<Checker>,
     pub(super) live: Arc<LiveSession>,
     pub(super) watchdog: Watchdog,
     pub(super) mailbox: Mailbox<Request>,

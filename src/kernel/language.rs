@@ -84,6 +84,7 @@ impl Io {
         let options = Options {
             live: Some(Arc::clone(&self.handle.live) as Arc<dyn Live>),
             tools: self.handle.tools.clone(),
+            types: self.handle.types,
             ..Options::default()
         };
         let server = Server::bind(activation::requested_address(&opening.data), options);

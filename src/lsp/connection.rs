@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lsp_server::{ErrorCode, Message, Request, RequestId};
+use serde_json::{Value, json};
 
 use super::Options;
 use super::analysis::depth;
@@ -139,6 +140,7 @@ pub(super) fn work(queue: &Queue<Message>, link: &Arc<Link>, options: Options) -
 fn serve(session: &mut Session, link: &Arc<Link>, slow: &Arc<AtomicUsize>, request: Request) {
     let Request { id, method, params } = request;
     let started = std::time::Instant::now();
+    let progress = params.get("workDoneToken").cloned();
     session.cancelled = link.cancelled(&id);
     if session.cancelled.load(Ordering::Relaxed) {
         link.reply(&id, Err(Failure::new(ErrorCode::RequestCanceled, "cancelled")));
@@ -147,13 +149,21 @@ fn serve(session: &mut Session, link: &Arc<Link>, slow: &Arc<AtomicUsize>, reque
     match guard(&method, || session.request(&method, params)) {
         None => link.reply(&id, Err(panicked(&method))),
         Some(Answer::Now(result)) => link.reply(&id, result),
-        Some(Answer::Later(work)) => later(link, slow, &id, &method, work),
+        Some(Answer::Later(work)) => later(link, slow, &id, &method, progress, work),
     }
     tracing::debug!(method, elapsed = ?started.elapsed(), "answered");
 }
 
 /// Finishes a slow request on a thread of its own, so that the next completion does not wait for it.
-fn later(link: &Arc<Link>, slow: &Arc<AtomicUsize>, id: &RequestId, method: &str, work: Job) {
+/// With a token from the client, it is told when that begins and ends.
+fn later(
+    link: &Arc<Link>,
+    slow: &Arc<AtomicUsize>,
+    id: &RequestId,
+    method: &str,
+    progress: Option<Value>,
+    work: Job,
+) {
     if slow.fetch_add(1, Ordering::Relaxed) >= MOST_SLOW {
         slow.fetch_sub(1, Ordering::Relaxed);
         link.reply(
@@ -168,8 +178,15 @@ fn later(link: &Arc<Link>, slow: &Arc<AtomicUsize>, id: &RequestId, method: &str
         let (link, slow) = (Arc::clone(link), Arc::clone(slow));
         let (id, method) = (id.clone(), method.to_owned());
         move || {
+            let report = |value: Value| {
+                if let Some(token) = &progress {
+                    link.notify("$/progress", json!({"token": token, "value": value}));
+                }
+            };
+            report(json!({"kind": "begin", "title": method}));
             let result = guard(&method, work).unwrap_or_else(|| Err(panicked(&method)));
             slow.fetch_sub(1, Ordering::Relaxed);
+            report(json!({"kind": "end"}));
             link.reply(&id, result);
         }
     };

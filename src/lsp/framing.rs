@@ -41,12 +41,29 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError::Body`] leaves the stream usable; every other error ends it.
 pub fn read_message(input: &mut impl BufRead) -> Result<Option<(Message, usize)>, FrameError> {
+    let Some((raw, length)) = read_json::<Raw>(input)? else {
+        return Ok(None);
+    };
+    Ok(Some((raw.into_message()?, length)))
+}
+
+/// Reads the next message as it is; what else holds for [`read_message`] holds here.
+///
+/// # Errors
+/// As [`read_message`].
+pub fn read_value(input: &mut impl BufRead) -> Result<Option<Value>, FrameError> {
+    Ok(read_json(input)?.map(|(value, _)| value))
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(
+    input: &mut impl BufRead,
+) -> Result<Option<(T, usize)>, FrameError> {
     let Some(length) = read_header(input)? else {
         return Ok(None);
     };
     let body = read_body(input, length)?;
-    let raw: Raw = serde_json::from_slice(&body).map_err(|error| FrameError::Body(error.to_string()))?;
-    Ok(Some((raw.into_message()?, length)))
+    let json = serde_json::from_slice(&body).map_err(|error| FrameError::Body(error.to_string()))?;
+    Ok(Some((json, length)))
 }
 
 /// A message before it is known which kind it is.

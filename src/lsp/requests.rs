@@ -3,6 +3,7 @@
 //! A handler gets the session and its parameters and returns a result or a [`Failure`]; it may panic without harm
 //! beyond its own reply, and must not run longer than a client's patience without looking at `session.cancelled`.
 
+pub mod across;
 pub mod code_action;
 pub mod completion;
 pub mod definition;
@@ -21,6 +22,8 @@ pub mod semantic_tokens;
 pub mod signature;
 pub mod statement_range;
 pub mod symbols;
+
+use std::time::Duration;
 
 use lsp_server::ErrorCode;
 use serde::Serialize;
@@ -71,6 +74,9 @@ fn run<P: DeserializeOwned, R: Serialize>(
 ) -> Reply {
     reply(&handler(session, read(params)?)?)
 }
+
+/// How long a request that a user waits for may wait for the type checker. Completion waits less: see there.
+const TYPES: Duration = Duration::from_millis(300);
 
 /// A job that a handler leaves for a thread of its own.
 pub type Job = Box<dyn FnOnce() -> Reply + Send>;

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Options;
+use super::analysis::Program;
 use super::documents::Documents;
 use super::documents::notebook::Notebook;
 use super::documents::text::Encoding;
@@ -22,6 +23,7 @@ use super::engine::Asker;
 use super::link::{Failure, Link, Reply, reply};
 use super::live::Snapshot;
 use super::requests;
+use super::types::{Asked, Types};
 
 /// After the interpreter did not answer in time, it is left alone for this long: one request in many pays the
 /// budget, the others are answered from the snapshot at once.
@@ -56,6 +58,7 @@ pub struct Session {
     stage: Stage,
     left_alone_until: Option<Instant>,
     seen: Arc<Snapshot>,
+    types: Option<Types>,
 }
 
 impl Session {
@@ -74,6 +77,7 @@ impl Session {
             link,
             stage: Stage::Fresh,
             left_alone_until: None,
+            types: None,
         }
     }
 
@@ -89,6 +93,7 @@ impl Session {
             (Stage::Fresh, "initialize") => {
                 self.stage = Stage::Running;
                 self.documents.encoding = offered_encoding(&params);
+                self.start_types(&params);
                 Answer::Now(reply(&requests::initialize::result(self.documents.encoding)))
             }
             (Stage::Fresh, _) => refused(ErrorCode::ServerNotInitialized, "initialize has not been sent"),
@@ -181,6 +186,23 @@ impl Session {
             self.left_alone_until = None;
         }
         result
+    }
+
+    /// Asks the type checker, where there is one, about byte `offset` of a program; the answer comes beside other work.
+    pub fn ask_types(&mut self, method: &str, program: &Arc<Program>, offset: usize) -> Option<Asked> {
+        self.types.as_mut()?.ask(method, program, offset)
+    }
+
+    fn start_types(&mut self, params: &Value) {
+        let Some(checker) = self.options.types else { return };
+        let root = params
+            .pointer("/workspaceFolders/0/uri")
+            .or_else(|| params.get("rootUri"))
+            .unwrap_or(&Value::Null);
+        match Types::start(checker, &self.options.tools, root, self.documents.encoding) {
+            Ok(types) => self.types = Some(types),
+            Err(reason) => self.log(2, &reason),
+        }
     }
 
     /// Writes to the client's log: 1 error, 2 warning, 3 information, 4 log.

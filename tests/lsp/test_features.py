@@ -160,6 +160,73 @@ async def test_rename(client, text, after):
     assert document.apply(found.changes[document.uri]) == after
 
 
+ELSEWHERE = {
+    "file:///p/shapes.py": "def area(side): return side\nprint(area(1))\n",
+    "file:///p/use.py": "from shapes import area\nprint(area(2))\n",
+    "file:///p/alias.py": "from shapes import area as a\nprint(a(2))\n",
+    "file:///p/sub/dotted.py": "import shapes\nshapes.area(3)\n",
+    "file:///p/sub/own.py": "def area(): ...\narea()\n",
+    "file:///q/shapes.py": "area = 'another'\n",
+    "file:///q/use.py": "from shapes import area\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("file:///p/shapes.py", "def ar|ea(side): return side\nprint(area(1))\n"),
+        ("file:///p/use.py", "from shapes import area\nprint(ar|ea(2))\n"),
+        ("file:///p/alias.py", "from shapes import ar|ea as a\nprint(a(2))\n"),
+        ("file:///p/sub/dotted.py", "import shapes\nshapes.ar|ea(3)\n"),
+    ],
+)
+async def test_a_rename_reaches_all_open_documents_that_import_it(client, uri, text):
+    documents = {
+        other: Document(client, code, other) for other, code in ELSEWHERE.items() if other != uri
+    }
+    documents[uri] = document = Document(client, text, uri)
+    assert await client.text_document_prepare_rename_async(
+        document.params(types.PrepareRenameParams)
+    )
+    found = await client.text_document_rename_async(
+        document.params(types.RenameParams, new_name="new")
+    )
+    after = {other: documents[other].apply(edits) for other, edits in found.changes.items()}
+    assert after == {
+        "file:///p/shapes.py": "def new(side): return side\nprint(new(1))\n",
+        "file:///p/use.py": "from shapes import new\nprint(new(2))\n",
+        "file:///p/alias.py": "from shapes import new as a\nprint(a(2))\n",
+        "file:///p/sub/dotted.py": "import shapes\nshapes.new(3)\n",
+    }
+    found = await client.text_document_references_async(
+        document.params(types.ReferenceParams, context=types.ReferenceContext(False))
+    )
+    assert sorted((place.uri, place.range.start.line) for place in found) == [
+        ("file:///p/alias.py", 0),
+        ("file:///p/shapes.py", 1),
+        ("file:///p/sub/dotted.py", 1),
+        ("file:///p/use.py", 0),
+        ("file:///p/use.py", 1),
+    ]
+    definition = await client.text_document_definition_async(
+        document.params(types.DefinitionParams)
+    )
+    assert [place.uri for place in definition] == ["file:///p/shapes.py"]
+
+
+async def test_an_alias_is_renamed_in_its_document_alone(client):
+    Document(client, ELSEWHERE["file:///p/shapes.py"], "file:///p/shapes.py")
+    document = Document(
+        client, "from shapes import area as |a\nprint(a(2))\n", "file:///p/alias.py"
+    )
+    found = await client.text_document_rename_async(
+        document.params(types.RenameParams, new_name="new")
+    )
+    assert list(found.changes) == [document.uri]
+    after = document.apply(found.changes[document.uri])
+    assert after == "from shapes import area as new\nprint(new(2))\n"
+
+
 @pytest.mark.parametrize("name", ["class", "1a", "a b", ""])
 async def test_rename_refuses_what_is_no_name(client, name):
     document = Document(client, "|x = 1")
@@ -307,6 +374,20 @@ async def test_formatting(client):
         types.DocumentFormattingParams(document.identifier, types.FormattingOptions(4, True))
     )
     assert document.apply(edits) == "%matplotlib inline\nx = [1, 2]\nif x:\n    !ls   -l\n"
+
+
+# pytest-lsp knows only tokens that the server made.
+@pytest.mark.filterwarnings("ignore:Unknown progress token")
+async def test_what_takes_long_tells_its_progress(client):
+    document = Document(client, "x=1\n")
+    token = "formatting-1"
+    await client.text_document_formatting_async(
+        types.DocumentFormattingParams(
+            document.identifier, types.FormattingOptions(4, True), work_done_token=token
+        )
+    )
+    kinds = [report.kind for report in client.progress_reports[token]]
+    assert kinds == ["begin", "end"]
 
 
 async def test_formatting_of_broken_code_is_an_error_reply(client):

@@ -65,12 +65,14 @@ fn positron() {
         "--no-stdout",
         "--no_stderr",
         "--matplotlib=inline",
+        "--lsp-types=ty",
     ]);
     assert_eq!(options.logfile, Some("/tmp/k.log".into()));
     assert_eq!(options.log_level.as_deref(), Some("warn"));
     assert_eq!(options.session_mode.as_deref(), Some("console"));
     assert!(options.quiet && options.no_stdout && options.no_stderr);
     assert_eq!(options.matplotlib.as_deref(), Some("inline"));
+    assert_eq!(options.lsp_types.as_deref(), Some("ty"));
 }
 
 #[test]
@@ -132,6 +134,7 @@ fn a_value_that_is_missing() {
 fn a_value_that_makes_no_sense() {
     for words in [
         &["--transport=udp"][..],
+        &["--lsp-types=mypy"],
         &["--loglevel=loud"],
         &["--shutdown-timeout=soon"],
         &["--shutdown-timeout=0"],

@@ -1,5 +1,11 @@
 //! `textDocument/completion` and `completionItem/resolve`.
 
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::lsp::analysis::cursor::Place;
 use crate::lsp::analysis::size;
 use crate::lsp::engine::candidates::{self, Candidate, Kind};
 use crate::lsp::engine::description;
@@ -11,6 +17,10 @@ use lsp_types::{
 };
 use ruff_text_size::TextRange;
 
+/// How long completion waits for the type checker, the wait for the session included: a list that comes after
+/// 100 ms comes too late.
+const TYPES: Duration = Duration::from_millis(70);
+
 /// Candidates at a position.
 ///
 /// # Errors
@@ -21,21 +31,32 @@ pub fn complete(
 ) -> Result<CompletionList, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
+    let until = Instant::now() + TYPES;
+    let is_code = matches!(
+        program.cursor(offset).place,
+        Place::Name | Place::Attribute { .. } | Place::Module | Place::Member { .. }
+    );
+    let typed = is_code
+        .then(|| session.ask_types("textDocument/completion", &program, offset))
+        .flatten();
     let found = session.asking(|_, asker| candidates::at(&program, offset, asker));
-    let typed = TextRange::new(size(found.start.min(offset)), size(offset));
+    let word = TextRange::new(size(found.start.min(offset)), size(offset));
     let range = session
         .documents
-        .range_in(&uri, &program, typed)
+        .range_in(&uri, &program, word)
         .unwrap_or(lsp_types::Range {
             start: params.position,
             end: params.position,
         });
-    let items = found
+    let mut items: Vec<CompletionItem> = found
         .candidates
         .into_iter()
         .enumerate()
         .map(|(index, candidate)| item(candidate, index, range))
         .collect();
+    if let Some(answer) = typed.and_then(|asked| asked.answer(until)) {
+        add_typed(&mut items, answer, program.text(word), range);
+    }
     // An item carries only its expression; what it means is looked up where the list was asked for.
     session.completed_at = Some((uri, params.position));
     Ok(CompletionList {
@@ -43,6 +64,38 @@ pub fn complete(
         items,
         ..CompletionList::default()
     })
+}
+
+/// Adds what only the type checker knows, behind everything else, as it sorts it itself.
+fn add_typed(items: &mut Vec<CompletionItem>, answer: Value, word: &str, range: lsp_types::Range) {
+    let answer = match answer {
+        Value::Object(mut list) => list.get_mut("items").map(Value::take).unwrap_or_default(),
+        items => items,
+    };
+    let mut typed: Vec<CompletionItem> = serde_json::from_value(answer).unwrap_or_default();
+    let known: HashSet<String> = items.iter().map(|item| item.label.clone()).collect();
+    let lower = word.to_lowercase();
+    typed.retain(|item| {
+        // An item that edits other lines too is an import that nobody asked for.
+        item.additional_text_edits.as_ref().is_none_or(Vec::is_empty)
+            && !known.contains(&item.label)
+            && item.label.to_lowercase().starts_with(&lower)
+    });
+    typed.sort_by(|left, right| left.sort_text.cmp(&right.sort_text));
+    let count = items.len();
+    let typed = typed.into_iter().enumerate().map(|(index, item)| CompletionItem {
+        sort_text: Some(format!("{:05}", count + index)),
+        text_edit: Some(CompletionItemTextEdit::TextEdit(TextEdit {
+            range,
+            new_text: item.label.clone(),
+        })),
+        label: item.label,
+        kind: item.kind,
+        detail: item.detail,
+        documentation: item.documentation,
+        ..CompletionItem::default()
+    });
+    items.extend(typed.take(candidates::MOST));
 }
 
 /// Documentation for one item.

@@ -1,12 +1,17 @@
 //! `textDocument/definition` and `textDocument/declaration`.
 
+use std::time::Instant;
+
 use lsp_types::{Location, TextDocumentPositionParams};
 
+use super::TYPES;
+use super::across::everywhere;
 use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
 
-/// Where the thing under the cursor is bound. A name that another open document defines at its top is found there.
+/// Where the thing under the cursor is bound. A name that another open document defines at its top is found there,
+/// and one that no open document defines by the type checker.
 ///
 /// # Errors
 /// When the document is not open.
@@ -16,17 +21,21 @@ pub fn definition(
 ) -> Result<Vec<Location>, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
-    let found = program.occurrences(offset);
+    let programs = session.documents.all_programs();
+    let found = everywhere(&programs, &program, offset);
     let definition = found.and_then(|found| found.definition);
-    let imported = definition.is_some_and(|range| is_import(&program, range));
-    let own = definition.and_then(|range| session.documents.location(&program, range));
+    let imported = definition
+        .as_ref()
+        .is_some_and(|(home, range)| is_import(home, *range));
+    let own = definition.and_then(|(home, range)| session.documents.location(&home, range));
     if own.is_some() && !imported {
         return Ok(own.into_iter().collect());
     }
     let Some((name, _)) = program.expression_at(offset) else {
         return Ok(own.into_iter().collect());
     };
-    let elsewhere = session.documents.all_programs().into_iter().find_map(|other| {
+    let typed = session.ask_types("textDocument/definition", &program, offset);
+    let elsewhere = programs.into_iter().find_map(|other| {
         if std::sync::Arc::ptr_eq(&other, &program) {
             return None;
         }
@@ -38,6 +47,14 @@ pub fn definition(
             _ => None,
         }
     });
+    if elsewhere.is_none()
+        && let Some(asked) = typed
+    {
+        let found = asked.locations(&session.documents, &program, Instant::now() + TYPES);
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
     Ok(elsewhere.or(own).into_iter().collect())
 }
 

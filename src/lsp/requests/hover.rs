@@ -1,7 +1,11 @@
 //! `textDocument/hover`.
 
-use lsp_types::{Contents, Hover, MarkupContent, MarkupKind, TextDocumentPositionParams};
+use std::time::Instant;
 
+use lsp_types::{Contents, Hover, MarkupContent, MarkupKind, TextDocumentPositionParams};
+use serde_json::Value;
+
+use super::TYPES;
 use crate::lsp::engine::description::{self, Description};
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
@@ -16,14 +20,40 @@ const MOST: usize = 16 * 1024;
 pub fn hover(session: &mut Session, params: TextDocumentPositionParams) -> Result<Option<Hover>, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
+    let typed = session.ask_types("textDocument/hover", &program, offset);
     let described = session.asking(|_, asker| description::at(&program, offset, asker));
-    Ok(described.map(|described| Hover {
+    // What the session or the source says in full stands alone; the type checker completes the rest.
+    let typed = match &described {
+        Some(described) if !described.doc.is_empty() || !described.preview.is_empty() => None,
+        _ => typed.and_then(|asked| asked.answer(Instant::now() + TYPES)),
+    };
+    let texts: Vec<String> = described
+        .iter()
+        .map(markdown)
+        .chain(typed.and_then(|answer| text_of(&answer)))
+        .collect();
+    Ok((!texts.is_empty()).then(|| Hover {
         contents: Contents::MarkupContent(MarkupContent {
             kind: MarkupKind::Markdown,
-            value: markdown(&described),
+            value: texts.join("\n\n---\n\n"),
         }),
-        range: session.documents.range_in(&uri, &program, described.range),
+        range: described.and_then(|described| session.documents.range_in(&uri, &program, described.range)),
     }))
+}
+
+/// The text of another server's hover, in any of the protocol's forms.
+fn text_of(hover: &Value) -> Option<String> {
+    let of = |content: &Value| {
+        content
+            .as_str()
+            .or_else(|| content.get("value")?.as_str())
+            .map(str::to_owned)
+    };
+    match hover.get("contents")? {
+        Value::Array(contents) => Some(contents.iter().filter_map(of).collect::<Vec<_>>().join("\n\n")),
+        content => of(content),
+    }
+    .filter(|text| !text.is_empty())
 }
 
 /// A description as Markdown. Docstrings are no Markdown, so they stand in a block of their own.

@@ -43,8 +43,8 @@ pub fn result(encoding: Encoding) -> Value {
             },
             "codeActionProvider": {"codeActionKinds": ["quickfix", "source.fixAll"]},
             "inlayHintProvider": true,
-            "documentFormattingProvider": true,
-            "documentRangeFormattingProvider": true,
+            "documentFormattingProvider": {"workDoneProgress": true},
+            "documentRangeFormattingProvider": {"workDoneProgress": true},
             "experimental": {
                 "positron": {"helpTopic": true, "statementRange": true},
             },

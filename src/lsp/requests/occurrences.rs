@@ -60,7 +60,8 @@ impl Program {
     }
 }
 
-fn of_symbol(model: &Model, symbol: &Symbol, here: TextRange) -> Occurrences {
+/// The places of a symbol; `here` is the one under the cursor.
+pub fn of_symbol(model: &Model, symbol: &Symbol, here: TextRange) -> Occurrences {
     let mut places = own_places(symbol);
     // A parameter is also named by the keywords of calls.
     let keywords = model

@@ -1,13 +1,17 @@
 //! `textDocument/references` and `textDocument/documentHighlight`.
 
+use std::sync::Arc;
+
 use lsp_types::{
     DocumentHighlight, DocumentHighlightKind, Location, ReferenceParams, TextDocumentPositionParams,
 };
 
+use super::across::everywhere;
+use crate::lsp::analysis::Program;
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
 
-/// Every place that names the thing under the cursor.
+/// Every place that names the thing under the cursor, in all open documents.
 ///
 /// # Errors
 /// When the document is not open.
@@ -16,14 +20,19 @@ pub fn references(session: &mut Session, params: ReferenceParams) -> Result<Vec<
     let (program, offset) = session
         .documents
         .locate(&place.text_document.uri, place.position)?;
-    let Some(found) = program.occurrences(offset) else {
+    let programs = session.documents.all_programs();
+    let Some(found) = everywhere(&programs, &program, offset) else {
         return Ok(Vec::new());
+    };
+    let is_definition = |program: &Arc<Program>, range| {
+        let definition = found.definition.as_ref();
+        definition.is_some_and(|(home, at)| Arc::ptr_eq(home, program) && *at == range)
     };
     Ok(found
         .places
         .iter()
-        .filter(|it| params.context.include_declaration || Some(it.range) != found.definition)
-        .filter_map(|it| session.documents.location(&program, it.range))
+        .filter(|(program, it)| params.context.include_declaration || !is_definition(program, it.range))
+        .filter_map(|(program, it)| session.documents.location(program, it.range))
         .collect())
 }
 

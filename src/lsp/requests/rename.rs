@@ -1,12 +1,14 @@
 //! `textDocument/rename` and `textDocument/prepareRename`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use lsp_server::ErrorCode;
 use lsp_types::{Range, RenameParams, TextDocumentPositionParams, TextEdit, Uri, WorkspaceEdit};
 use ruff_text_size::TextRange;
 
-use super::occurrences::Occurrences;
+use super::across::everywhere;
+use super::occurrences::Occurrence;
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::BindingKind;
@@ -21,12 +23,18 @@ use crate::lsp::session::Session;
 pub fn prepare(session: &mut Session, params: TextDocumentPositionParams) -> Result<Option<Range>, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
-    Ok(program
-        .occurrences(offset)
-        .and_then(|found| session.documents.range_in(&uri, &program, found.here)))
+    let programs = session.documents.all_programs();
+    let at = crate::lsp::analysis::size(offset);
+    let here = everywhere(&programs, &program, offset).and_then(|found| {
+        let is_here = |(other, it): &(Arc<Program>, Occurrence)| {
+            Arc::ptr_eq(other, &program) && it.range.contains_inclusive(at)
+        };
+        found.places.into_iter().find(is_here)
+    });
+    Ok(here.and_then(|(_, it)| session.documents.range_in(&uri, &program, it.range)))
 }
 
-/// The edits that give the thing under the cursor another name, everywhere in its program.
+/// The edits that give the thing under the cursor another name, in all open documents.
 ///
 /// # Errors
 /// When nothing is named there, the new name is none, or a place cannot be changed.
@@ -48,7 +56,8 @@ pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEd
     let (program, offset) = session
         .documents
         .locate(&place.text_document.uri, place.position)?;
-    let Some(found) = program.occurrences(offset) else {
+    let programs = session.documents.all_programs();
+    let Some(found) = everywhere(&programs, &program, offset) else {
         return Err(Failure::failed("nothing that can be renamed is here"));
     };
     if found.mentioned {
@@ -58,13 +67,17 @@ pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEd
         )));
     }
     let mut changes: HashMap<Uri, Vec<TextEdit>> = HashMap::new();
-    for place in &found.places {
-        let Some(location) = session.documents.location(&program, place.range) else {
+    for (program, place) in &found.places {
+        let Some(location) = session.documents.location(program, place.range) else {
             continue;
+        };
+        let new_text = match found.is_whole {
+            true => new.clone(),
+            false => text(program, &found.name, place.range, &new)?,
         };
         changes.entry(location.uri).or_default().push(TextEdit {
             range: location.range,
-            new_text: text(&program, &found, place.range, &new)?,
+            new_text,
         });
     }
     Ok(WorkspaceEdit {
@@ -74,7 +87,7 @@ pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEd
 }
 
 /// What stands at `range` afterwards: the new name, but `name as new` for what an import calls by its own name.
-fn text(program: &Program, found: &Occurrences, range: TextRange, new: &str) -> Result<String, Failure> {
+fn text(program: &Program, name: &str, range: TextRange, new: &str) -> Result<String, Failure> {
     let binding = program
         .model
         .symbols()
@@ -88,10 +101,9 @@ fn text(program: &Program, found: &Occurrences, range: TextRange, new: &str) -> 
         BindingKind::Import { .. } | BindingKind::FromImport { .. } if !alias.contains(" as ") => {
             match alias.contains('.') {
                 true => Err(Failure::failed(format!(
-                    "`import {alias}` binds {}, which cannot have another name",
-                    found.name
+                    "`import {alias}` binds {name}, which cannot have another name"
                 ))),
-                false => Ok(format!("{} as {new}", found.name)),
+                false => Ok(format!("{name} as {new}")),
             }
         }
         _ => Ok(new.to_owned()),

@@ -1,10 +1,13 @@
 //! `textDocument/signatureHelp`.
 
+use std::time::Instant;
+
 use lsp_types::{
     ActiveParameter, Documentation, ParameterInformation, ParameterInformationLabel, SignatureHelp,
     SignatureInformation, TextDocumentPositionParams,
 };
 
+use super::TYPES;
 use crate::lsp::analysis::cursor::Call;
 use crate::lsp::analysis::describe::{self, Signature};
 use crate::lsp::documents::text::saturate;
@@ -26,8 +29,13 @@ pub fn help(
         return Ok(None);
     };
     let scope = program.model.scope_at(&program.source, offset);
+    let typed = session.ask_types("textDocument/signatureHelp", &program, offset);
     let signature = session.asking(|_, asker| description::signature(&program, scope, &call.callee, asker));
-    Ok(signature.map(|signature| {
+    let Some(signature) = signature else {
+        let typed = typed.and_then(|asked| asked.answer(Instant::now() + TYPES));
+        return Ok(typed.and_then(|answer| serde_json::from_value(answer).ok()));
+    };
+    Ok(Some({
         let active = active(&signature, &call).map(|index| ActiveParameter::Int(saturate(index)));
         SignatureHelp {
             signatures: vec![SignatureInformation {

@@ -1,0 +1,246 @@
+//! What is named under the cursor in all open documents: the module that defines it, and those that import it from there.
+//!
+//! A module is found by its path, as an import names it: no import is run and no file is read. Of several that fit,
+//! the one nearest to the importing document is meant.
+
+use std::sync::Arc;
+
+use ruff_python_ast::visitor::{Visitor, walk_expr};
+use ruff_python_ast::{Expr, ExprAttribute};
+use ruff_text_size::{Ranged, TextRange};
+
+use super::occurrences::{Occurrence, of_symbol};
+use crate::lsp::analysis::model::{Binding, BindingKind};
+use crate::lsp::analysis::{Program, ScopeKind, size};
+
+/// The places of one thing in all open documents.
+#[derive(Debug)]
+pub struct Everywhere {
+    /// Its name where it is defined.
+    pub name: String,
+    /// Where it is named, and in which program.
+    pub places: Vec<(Arc<Program>, Occurrence)>,
+    /// The first place that binds it.
+    pub definition: Option<(Arc<Program>, TextRange)>,
+    /// Named where a rename cannot reach.
+    pub mentioned: bool,
+    /// The program that defines it is open, so that every place may be renamed alike.
+    pub is_whole: bool,
+}
+
+/// Finds what is named at byte `offset` of `program`, one of `programs`.
+pub fn everywhere(programs: &[Arc<Program>], program: &Arc<Program>, offset: usize) -> Option<Everywhere> {
+    if let Some((home, name)) = home(programs, program, offset) {
+        return linked(programs, &home, name);
+    }
+    let found = program.occurrences(offset)?;
+    let here = |it| (Arc::clone(program), it);
+    Some(Everywhere {
+        definition: found.definition.map(|range| (Arc::clone(program), range)),
+        name: found.name,
+        mentioned: found.mentioned,
+        places: found.places.into_iter().map(here).collect(),
+        is_whole: false,
+    })
+}
+
+/// The open module that defines, at its top, what is named at `offset`; and its name there.
+fn home(programs: &[Arc<Program>], program: &Arc<Program>, offset: usize) -> Option<(Arc<Program>, String)> {
+    let at = size(offset);
+    let attributes = attributes_of_modules(program);
+    if let Some((module, attribute)) = attributes
+        .iter()
+        .find(|(_, it)| it.attr.range.contains_inclusive(at))
+    {
+        let name = attribute.attr.id.to_string();
+        return Some((defining(programs, program, module, &name)?, name));
+    }
+    if let Some((module, member, _)) = imports(program).find(|(.., token)| token.contains_inclusive(at)) {
+        return Some((defining(programs, program, module, member)?, member.to_owned()));
+    }
+    let symbol = program.model.symbol(program.model.symbol_at(offset)?.0)?;
+    let import = symbol.bindings.iter().find_map(|binding| match &binding.kind {
+        // Under another name it is this document's own.
+        BindingKind::FromImport { module, member } if *member == symbol.name => Some(module),
+        _ => None,
+    });
+    if let Some(module) = import {
+        return Some((
+            defining(programs, program, module, &symbol.name)?,
+            symbol.name.clone(),
+        ));
+    }
+    let is_top = program.model.scope(symbol.scope)?.kind == ScopeKind::Module;
+    let is_module = path_of(program).is_some_and(|path| !path.is_empty());
+    (is_top && is_module && symbol.bindings.iter().any(defines))
+        .then(|| (Arc::clone(program), symbol.name.clone()))
+}
+
+/// The places of the name that `home` defines, there and in the programs that import it.
+fn linked(programs: &[Arc<Program>], home: &Arc<Program>, name: String) -> Option<Everywhere> {
+    let mut found = Everywhere {
+        places: Vec::new(),
+        definition: None,
+        mentioned: false,
+        is_whole: true,
+        name,
+    };
+    let name = found.name.clone();
+    let symbol = home.model.module_symbol(&name)?;
+    let own = of_symbol(&home.model, symbol, TextRange::default());
+    found.mentioned = own.mentioned;
+    found.definition = own.definition.map(|range| (Arc::clone(home), range));
+    let mut add = |program: &Arc<Program>, mut places: Vec<Occurrence>| {
+        places.sort_by_key(|it| (it.range.start(), !it.write));
+        places.dedup_by_key(|it| it.range);
+        let places = places.into_iter().map(|it| (Arc::clone(program), it));
+        found.places.extend(places);
+    };
+    add(home, own.places);
+    for program in programs.iter().filter(|it| !Arc::ptr_eq(it, home)) {
+        let is_home = |module: &str| {
+            defining(programs, program, module, &name).is_some_and(|it| Arc::ptr_eq(&it, home))
+        };
+        let mut places = Vec::new();
+        for (module, member, token) in imports(program) {
+            if member == name && is_home(module) {
+                places.push(Occurrence {
+                    range: token,
+                    write: true,
+                });
+            }
+        }
+        for (_, symbol) in program.model.symbols().filter(|(_, it)| it.name == name) {
+            let comes_from_home = symbol.bindings.iter().any(|binding| match &binding.kind {
+                BindingKind::FromImport { module, member } => *member == name && is_home(module),
+                _ => false,
+            });
+            if comes_from_home {
+                let own = of_symbol(&program.model, symbol, TextRange::default());
+                found.mentioned |= own.mentioned;
+                places.extend(own.places);
+            }
+        }
+        for (module, attribute) in attributes_of_modules(program) {
+            if attribute.attr.id.as_str() == name && is_home(&module) {
+                places.push(Occurrence {
+                    range: attribute.attr.range,
+                    write: attribute.ctx.is_store(),
+                });
+            }
+        }
+        add(program, places);
+    }
+    Some(found)
+}
+
+/// The open program that `importer` means by `module`, if it defines `name` itself.
+fn defining(
+    programs: &[Arc<Program>],
+    importer: &Arc<Program>,
+    module: &str,
+    name: &str,
+) -> Option<Arc<Program>> {
+    let wanted: Vec<&str> = module.trim_start_matches('.').split('.').collect();
+    let importer_path = folder_of(importer);
+    programs
+        .iter()
+        .filter(|program| !Arc::ptr_eq(program, importer))
+        .filter(|program| path_of(program).is_some_and(|path| path.ends_with(&wanted)))
+        .filter(|program| {
+            let symbol = program.model.module_symbol(name);
+            symbol.is_some_and(|symbol| symbol.bindings.iter().any(defines))
+        })
+        .max_by_key(|program| {
+            let path = folder_of(program);
+            let shared = path.iter().zip(&importer_path).take_while(|(a, b)| a == b);
+            shared.count()
+        })
+        .cloned()
+}
+
+fn defines(binding: &Binding) -> bool {
+    !matches!(
+        binding.kind,
+        BindingKind::Import { .. } | BindingKind::FromImport { .. }
+    )
+}
+
+/// The dotted name of a module as far as its path tells it; `None` for a notebook.
+fn path_of(program: &Program) -> Option<Vec<&str>> {
+    let [part] = program.parts.as_slice() else {
+        return None;
+    };
+    let path = part.uri.0.strip_suffix(".py")?;
+    let mut path: Vec<&str> = path.split('/').collect();
+    if path.last() == Some(&"__init__") {
+        path.pop();
+    }
+    Some(path)
+}
+
+fn folder_of(program: &Program) -> Vec<&str> {
+    let uri = program.parts.first().map_or("", |part| part.uri.0.as_str());
+    let folder = uri.rsplit_once('/').map_or("", |(folder, _)| folder);
+    // A notebook's cell has a scheme of its own.
+    let folder = folder.split_once(':').map_or(folder, |(_, path)| path);
+    folder.trim_start_matches('/').split('/').collect()
+}
+
+/// Every `from module import member`: the module, the member, and where the member is named.
+fn imports(program: &Program) -> impl Iterator<Item = (&str, &str, TextRange)> {
+    let bindings = program.model.symbols().flat_map(|(_, symbol)| &symbol.bindings);
+    bindings.filter_map(|binding| match &binding.kind {
+        BindingKind::FromImport { module, member } => {
+            let start = binding.signature?.start();
+            let token = TextRange::at(start, size(member.len()));
+            Some((module.as_str(), member.as_str(), token))
+        }
+        _ => None,
+    })
+}
+
+/// Every `module.name` where the module was imported: the module's dotted name, and the expression.
+fn attributes_of_modules(program: &Program) -> Vec<(String, &ExprAttribute)> {
+    struct Attributes<'a>(Vec<&'a ExprAttribute>);
+    impl<'a> Visitor<'a> for Attributes<'a> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            if let Expr::Attribute(attribute) = expr {
+                self.0.push(attribute);
+            }
+            walk_expr(self, expr);
+        }
+    }
+    let mut found = Attributes(Vec::new());
+    found.visit_body(program.module.suite());
+    let module_of = |attribute: &ExprAttribute| {
+        let base = program.text(attribute.value.range());
+        let first = base.split('.').next().unwrap_or(base);
+        let (id, _) = program
+            .model
+            .symbol_at(attribute.value.range().start().to_usize())?;
+        let symbol = program.model.symbol(id).filter(|symbol| symbol.name == first)?;
+        symbol.bindings.iter().find_map(|binding| {
+            let written = program.text(binding.signature?);
+            match &binding.kind {
+                // `import a.b as c`, then `c.name`; `import a.b`, then `a.b.name`.
+                BindingKind::Import { module } if written.contains(" as ") => {
+                    (base == symbol.name).then(|| module.clone())
+                }
+                BindingKind::Import { .. } => (base == written).then(|| written.to_owned()),
+                // `from a import b`, where `b` is a module.
+                BindingKind::FromImport { module, member } => {
+                    let parent = module.trim_start_matches('.');
+                    let dot = if parent.is_empty() { "" } else { "." };
+                    (base == symbol.name).then(|| format!("{parent}{dot}{member}"))
+                }
+                _ => None,
+            }
+        })
+    };
+    found
+        .0
+        .into_iter()
+        .filter_map(|attribute| Some((module_of(attribute)?, attribute)))
+        .collect()
+}
