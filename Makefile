@@ -16,6 +16,7 @@ CORE := python/drupe/_drupe.abi3.so
 VENV := .venv
 TOOLS := .cache/tools
 FUZZ := .cache/fuzz
+BROWSER := $(or $(DRUPE_BROWSER),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 PIP := -m pip install --quiet --disable-pip-version-check
 PY_SOURCES := python tests benches examples
 
@@ -25,8 +26,8 @@ else
 CDYLIB := target/release/lib_drupe.so
 endif
 
-.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python check bench hazards soak fuzz \
-  install uninstall lock clean
+.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards \
+  soak races fuzz install uninstall lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +70,7 @@ $(TOOLS)/.tools: requirements/tools.txt
 $(VENV)/bin/python:
 	"$(python)" -m venv --clear $(VENV)
 
-$(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.lab: $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
+$(addprefix $(VENV)/.,demo test bench lab browser): $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
 	$(call fill,$(VENV),$<)
 	@touch $@
 
@@ -102,17 +103,24 @@ lab: kernelspec $(VENV)/.lab ## Open JupyterLab with drupe as the default kernel
 
 # --- test ---------------------------------------------------------------------------------------------------------
 
-test: test-rust test-python ## Run every test, on every Python that this machine has
+test: test-rust test-python test-soak ## Run every test, on every Python that this machine has
 
 test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --release --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
-test-python: kernelspec $(VENV)/.test test-venvs
+test-python: kernelspec $(VENV)/.test $(VENV)/.browser test-venvs
 	for suite in tests/*/; do \
 	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
+	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
+	    echo "tests/browser is left out: there is no chromium and no google-chrome"; continue; \
+	  fi; \
 	  DRUPE=$(CURDIR)/$(BIN) $(VENV)/bin/python -m pytest -q $$suite; \
 	done
+
+test-soak:
+	@$(MAKE) --no-print-directory soak N=200
+	@$(MAKE) --no-print-directory races N=20
 
 check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
 	$(CARGO) fmt --all --check
@@ -126,6 +134,9 @@ hazards: build $(VENV)/.bench ## Play the shutdown hazards on each kernel and pr
 N ?= 200
 soak: build $(VENV)/.test test-venvs ## Shut down N times at random moments, on every Python (N=200)
 	$(VENV)/bin/python tests/soak/soak.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)
+
+races: build $(VENV)/.test test-venvs ## Ask for a language server N times before, at and after the end (N=200)
+	$(VENV)/bin/python tests/soak/lsp_races.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)
 
 bench: build $(VENV)/.bench ## Measure drupe beside the other Python kernels
 	$(VENV)/bin/python benches/run.py $(ARGS)
@@ -146,7 +157,7 @@ $(FUZZ)/bin/cargo-fuzz:
 UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
-	cd requirements && for lock in runtime demo lab bench; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
+	cd requirements && for lock in runtime demo lab bench browser; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made
 	rm -rf target $(VENV) .venvs .cache $(CORE)

@@ -143,7 +143,10 @@ impl Io {
     /// it is told so again.
     pub(super) fn idle(&self, parent: &Parent) {
         self.status(Some(parent), ExecutionState::Idle);
-        if let Some((_, running)) = &self.running {
+        // A cell that never comes back is answered at the end, and from then on it counts as idle.
+        if let Some((id, running)) = &self.running
+            && self.requests.contains_key(id)
+        {
             self.status(Some(running), ExecutionState::Busy);
         }
     }

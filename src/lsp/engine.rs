@@ -105,7 +105,13 @@ pub fn inspect(code: &str, cursor: usize, snapshot: &Arc<Snapshot>) -> Option<St
         let program = Program::plain(code);
         let offset = byte_offset(code, cursor);
         let mut asker = Asker::from_snapshot(Arc::clone(snapshot));
-        Some(description::at(&program, offset, &mut asker)?.plain_text())
+        let found = description::at(&program, offset, &mut asker).or_else(|| {
+            // Between the brackets of a call it is the function that one wants to know about.
+            let callee = program.cursor(offset).call?.callee;
+            let scope = program.model.scope_at(&program.source, offset);
+            description::of(&program, scope, &callee, &mut asker)
+        });
+        Some(found?.plain_text())
     })
     .flatten()
 }
@@ -196,6 +202,13 @@ mod tests {
         );
         let text = inspect("def f(a):\n    'Doc.'\nf(1)", 21, &snapshot()).unwrap_or_default();
         assert!(text.contains("def f(a)") && text.contains("Doc."), "{text}");
+        for (code, cursor) in [
+            ("def f(a):\n    'Doc.'\nf()", 23),
+            ("def f(a):\n    'Doc.'\nf(1, ", 26),
+        ] {
+            let text = inspect(code, cursor, &snapshot()).unwrap_or_default();
+            assert!(text.contains("Doc."), "{code}: {text}");
+        }
         assert_eq!(inspect("nothing", 2, &snapshot()), None);
     }
 

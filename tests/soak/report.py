@@ -35,7 +35,7 @@ def summary(outcomes: list, conditions: str, seconds: float) -> str:
     out += ["", "| ends | runs | p50 | p99 | max |", "| --- | --- | --- | --- | --- |"]
     for name, forced in (("clean", False), ("forced", True)):
         times = sorted(o.seconds for o in outcomes if o.seconds is not None and o.forced is forced)
-        out.append(f"| {name} | {len(times)} | " + " | ".join(_quantiles(times)) + " |")
+        out.append(f"| {name} | {len(times)} | " + " | ".join(quantiles(times)) + " |")
     failed = [o for o in outcomes if o.failures]
     if failed:
         out += ["", "Failures:", ""]
@@ -45,7 +45,8 @@ def summary(outcomes: list, conditions: str, seconds: float) -> str:
     return "\n".join(out) + "\n"
 
 
-def _quantiles(times: list[float]) -> list[str]:
+def quantiles(times: list[float]) -> list[str]:
+    """p50, p99 and max of sorted seconds."""
     if not times:
         return ["-"] * 3
     picked = [times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.99)]

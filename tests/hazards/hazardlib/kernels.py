@@ -49,6 +49,8 @@ class Kernel:
 
 def find(name: str, python: str) -> Kernel:
     """The kernel called `name` on the interpreter `python`; `KernelMissing` when it cannot run."""
+    # Each kernel has a folder of its own; a venv's link must not be followed.
+    python = os.path.abspath(python)
     modules = _importable(python)
     if name == "drupe":
         binary = os.environ.get("DRUPE_BIN") or str(ROOT / "target" / "release" / "drupe")

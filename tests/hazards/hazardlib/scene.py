@@ -62,7 +62,7 @@ class Scene:
         self.requests: list[Request] = []
         self.watch_listeners = False
         self._listeners: set[int] = set()
-        self._lsp_sockets: list[socket.socket] = []
+        self.links: list[socket.socket] = []
         self._known_ports: set[int] = set()
         env = self.kernel.environment(scratch()) | self.extra_env
         self.process = KernelProcess(
@@ -276,7 +276,7 @@ class Scene:
             raise SceneError("no language server was announced")
         port = started[-1].content["data"]["content"]["port"]
         link = socket.create_connection(("127.0.0.1", port), timeout=5)
-        self._lsp_sockets.append(link)
+        self.links.append(link)
         body = json.dumps(
             {
                 "jsonrpc": "2.0",
@@ -362,7 +362,7 @@ class Scene:
         """End what is left of the kernel and remove its folder."""
         for client in self.clients:
             client.close()
-        for link in self._lsp_sockets:
+        for link in self.links:
             link.close()
         self.process.destroy()
         if not keep:
