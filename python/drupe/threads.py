@@ -8,6 +8,7 @@ with drupe.threads.registered("camera", purpose="frames"):
 """
 
 import contextlib
+import os
 import sys
 import threading
 
@@ -35,7 +36,7 @@ def registered(name: str, purpose: str = ""):
 
 
 def list() -> "list[dict]":
-    """The registered threads: dicts with `name`, `purpose` and `seconds`."""
+    """The registered threads: dicts with `name`, `purpose`, `seconds` since they came, and `ident`."""
     return _drupe.threads_list()
 
 
@@ -43,21 +44,39 @@ def where(identifier) -> str:
     """Where a thread stands, in a few words."""
     frame = sys._current_frames().get(identifier)
     if frame is None:
-        return ""
+        return "outside of Python"
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
+def age(thread: threading.Thread) -> str:
+    """How long the system has known a thread."""
+    try:
+        with open(f"/proc/self/task/{thread.native_id}/stat") as stat, open("/proc/uptime") as uptime:
+            # The fields behind the name, which may hold anything: the start, in ticks, is the 22nd of all.
+            ticks = int(stat.read().rpartition(")")[2].split()[19])
+            seconds = float(uptime.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return ""
+    return f"{max(0.0, seconds):.1f} s"
+
+
 def table() -> str:
-    """The threads of this process that Python knows, and those that registered themselves."""
-    rows = [("name", "kind", "purpose", "stands at")]
+    """The threads of this process that Python knows, and those that registered themselves, as text."""
+    rows = [("name", "daemon", "for", "since", "stands at")]
+    registered = {entry["ident"]: entry for entry in list()}
     for thread in threading.enumerate():
-        kind = "daemon" if thread.daemon else "thread"
-        rows.append((thread.name, kind, "", where(thread.ident)))
-    for entry in list():
-        since = f"for {entry['seconds']:.1f} s"
-        rows.append((entry["name"], "registered", entry["purpose"], since))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        daemon = "yes" if thread.daemon else "no"
+        # One that a foreign runtime made has told its own name.
+        entry = registered.pop(thread.ident, None)
+        name, purpose = (entry["name"], entry["purpose"]) if entry else (thread.name, "")
+        since = f"{entry['seconds']:.1f} s" if entry else age(thread)
+        rows.append((name, daemon, purpose, since, where(thread.ident)))
+    for ident, entry in registered.items():
+        # Nobody waits for it at the end, as for a daemon.
+        since = f"{entry['seconds']:.1f} s"
+        rows.append((entry["name"], "yes", entry["purpose"], since, where(ident)))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip()
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]).rstrip()
         for row in rows
     )

@@ -3,9 +3,7 @@
 //! The book is the kernel's [`Gate`](drupe::kernel::gate::Gate); this adds the attach itself, and opens the book to
 //! Python code whose threads are made by a foreign runtime.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::thread::ThreadId;
+use std::cell::RefCell;
 
 use drupe::kernel::gate::Pass;
 use pyo3::exceptions::PyRuntimeError;
@@ -21,8 +19,11 @@ pub fn enter<T>(name: &'static str, purpose: &'static str, work: impl FnOnce(Pyt
     Python::try_attach(work)
 }
 
-/// The passes of threads that a foreign runtime made, and that registered themselves.
-static FOREIGN: Mutex<Option<HashMap<ThreadId, Pass>>> = Mutex::new(None);
+thread_local! {
+    /// The pass of a thread that a foreign runtime made and that registered itself. Whatever happens in the thread, its
+    /// end drops the pass: that needs no Python.
+    static FOREIGN: RefCell<Option<Pass>> = const { RefCell::new(None) };
+}
 
 /// Enter the calling thread into the book. Raises RuntimeError when the kernel is ending.
 #[pyfunction]
@@ -32,27 +33,17 @@ fn threads_register(name: String, purpose: String) -> PyResult<()> {
     let pass = handle.gate.register(name, purpose).ok_or_else(|| {
         PyRuntimeError::new_err("the kernel is ending: no thread may enter Python any more")
     })?;
-    let old = FOREIGN
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get_or_insert_default()
-        .insert(std::thread::current().id(), pass);
-    drop(old);
+    drop(FOREIGN.replace(Some(pass)));
     Ok(())
 }
 
 /// Take the calling thread out of the book. Harmless where it is not in it.
 #[pyfunction]
 fn threads_unregister() {
-    let pass = FOREIGN
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .as_mut()
-        .and_then(|passes| passes.remove(&std::thread::current().id()));
-    drop(pass);
+    drop(FOREIGN.take());
 }
 
-/// Who is inside: a list of dicts with `name`, `purpose` and `seconds`.
+/// Who is inside: a list of dicts with `name`, `purpose`, `seconds` and `ident`.
 #[pyfunction]
 fn threads_list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     let handle = boot::handle().ok_or_else(boot::not_started)?;
@@ -62,6 +53,7 @@ fn threads_list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         row.set_item("name", &inside.name)?;
         row.set_item("purpose", &inside.purpose)?;
         row.set_item("seconds", inside.since.elapsed().as_secs_f64())?;
+        row.set_item("ident", inside.ident)?;
         rows.append(row)?;
     }
     Ok(rows)

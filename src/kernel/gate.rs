@@ -22,6 +22,8 @@ pub struct Inside {
     pub purpose: Cow<'static, str>,
     /// Since when.
     pub since: Instant,
+    /// The thread, as Python's `threading.get_ident` names it.
+    pub ident: u64,
     /// True for a thread that was only registered ([`Gate::register`]): nobody waits for it.
     pub resident: bool,
 }
@@ -100,6 +102,7 @@ impl Gate {
                 name,
                 purpose,
                 since,
+                ident: this_thread(),
                 resident,
             },
         );
@@ -165,6 +168,12 @@ impl Gate {
         // The book is whole between any two of its statements, so a panic elsewhere takes nothing from it.
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn this_thread() -> u64 {
+    // SAFETY: the call takes nothing and cannot fail.
+    let thread = unsafe { libc::pthread_self() };
+    thread as u64
 }
 
 impl fmt::Debug for Gate {

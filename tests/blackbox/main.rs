@@ -21,4 +21,5 @@ mod pythons;
 mod shutdown;
 mod stdin;
 mod streams;
+mod threads;
 mod user_expressions;
