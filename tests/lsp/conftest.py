@@ -11,7 +11,9 @@ import pathlib
 import shlex
 import sys
 
+import pytest
 import pytest_asyncio
+from jupyter_client.manager import start_new_kernel
 from lsprotocol import types
 from pygls.lsp.client import BaseLanguageClient
 from pytest_lsp import LanguageClient, client_capabilities, make_test_lsp_client
@@ -57,9 +59,28 @@ async def stop(client: BaseLanguageClient) -> None:
     await asyncio.wait_for(client.stop(), 5)
 
 
-@pytest_asyncio.fixture
-async def client():
-    client = await start()
+@pytest.fixture(scope="session")
+def port():
+    """The port of a language server inside a running kernel."""
+    manager, kernel = start_new_kernel(kernel_name=os.environ.get("DRUPE_KERNEL", "drupe"))
+    opened = {"comm_id": "lsp", "target_name": "lsp", "data": {"ip_address": "127.0.0.1"}}
+    kernel.shell_channel.send(kernel.session.msg("comm_open", opened))
+    while (message := kernel.get_iopub_msg(timeout=10))["msg_type"] != "comm_msg":
+        pass
+    yield message["content"]["data"]["params"]["port"]
+    kernel.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest_asyncio.fixture(params=["stdio", "tcp"])
+async def client(request):
+    """A client of `drupe lsp`, and one of the server inside a kernel."""
+    if request.param == "stdio":
+        client = await start()
+    else:
+        client = make_test_lsp_client()
+        await client.start_tcp("127.0.0.1", request.getfixturevalue("port"))
+        await initialize(client)
     yield client
     await stop(client)
 

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""What the language server in a running kernel costs, and how soon it answers.
+
+    python benches/language_server.py [--kernel drupe] [--asks 300]
+
+A session of 10,000 names and a DataFrame of 1,000 columns (pandas where it is there, else a table of
+the same shape); completions over TCP while the kernel is idle and while its cell keeps Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import random
+import socket
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from jupyter_client.manager import start_new_kernel
+
+SETUP = """
+for number in range(10_000):
+    globals()[f"name_{number:05}"] = number
+try:
+    import pandas
+    frame = pandas.DataFrame({f"column {n}": [n] for n in range(1_000)})
+except ImportError:
+    frame = {f"column {n}": [n] for n in range(1_000)}
+del number
+"""
+BUSY = {
+    "sleeping": "import time; time.sleep({0})",
+    "spinning": "import time; end = time.time() + {0}\nwhile time.time() < end: pass",
+    "C holds the GIL": "import ctypes; ctypes.PyDLL(None).sleep({0})",
+}
+PLACES = ("name_0{}", "frame['column {}", "frame.h", "imp", "print(na")
+
+
+class Editor:
+    """As much of a language client as completions need."""
+
+    def __init__(self, port: int):
+        self.link = socket.create_connection(("127.0.0.1", port))
+        self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.input = self.link.makefile("rb")
+        self.ids = itertools.count(1)
+        self.ask("initialize", {"capabilities": {}, "processId": None, "rootUri": None})
+        self.tell("initialized", {})
+        document = {"uri": "inmemory:/bench", "languageId": "python", "version": 1, "text": ""}
+        self.tell("textDocument/didOpen", {"textDocument": document})
+        self.versions = itertools.count(2)
+
+    def tell(self, method: str, params: dict, **more) -> None:
+        body = json.dumps({"jsonrpc": "2.0", "method": method, "params": params} | more).encode()
+        self.link.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def ask(self, method: str, params: dict):
+        number = next(self.ids)
+        self.tell(method, params, id=number)
+        while True:
+            length = 0
+            while (line := self.input.readline()) != b"\r\n":
+                length = int(line.split(b":")[1])
+            answer = json.loads(self.input.read(length))
+            if answer.get("id") == number and "method" not in answer:
+                return answer["result"]
+
+    def complete(self, text: str) -> tuple[float, int]:
+        """Types `text` and completes it: milliseconds, and how many candidates came."""
+        change = {"uri": "inmemory:/bench", "version": next(self.versions)}
+        changes = {"textDocument": change, "contentChanges": [{"text": text}]}
+        begin = time.perf_counter()
+        self.tell("textDocument/didChange", changes)
+        place = {"line": 0, "character": len(text)}
+        document = {"uri": "inmemory:/bench"}
+        answer = self.ask("textDocument/completion", {"textDocument": document, "position": place})
+        return (time.perf_counter() - begin) * 1000, len(answer["items"])
+
+
+def activate(kernel) -> tuple[float, int]:
+    """Milliseconds from the request for a server to its port, and the port."""
+    content = {
+        "comm_id": "bench",
+        "target_name": "positron.lsp",
+        "data": {"ip_address": "127.0.0.1"},
+    }
+    message = kernel.session.msg("comm_open", content)
+    begin = time.perf_counter()
+    kernel.shell_channel.send(message)
+    while True:
+        found = kernel.get_iopub_msg(timeout=10)
+        if found["msg_type"] == "comm_msg":
+            took = (time.perf_counter() - begin) * 1000
+            return took, found["content"]["data"]["content"]["port"]
+
+
+def private(pid: int) -> float:
+    """MiB that belong to the process alone."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return (
+        sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private")) / 1024
+    )
+
+
+def line(name: str, times: list[float]) -> str:
+    times = sorted(times)
+    p99 = times[min(len(times) - 1, int(len(times) * 0.99))]
+    return f"| {name} | {statistics.median(times):.2f} ms | {p99:.2f} ms | {times[-1]:.2f} ms |"
+
+
+def measure(editor: Editor, asks: int) -> list[float]:
+    times = []
+    for _ in range(asks):
+        text = random.choice(PLACES).format(random.randrange(10))
+        took, found = editor.complete(text)
+        if not found:
+            sys.exit(f"nothing was found for {text!r}")
+        times.append(took)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--kernel", default="drupe")
+    parser.add_argument("--asks", type=int, default=300, help="completions for each state")
+    args = parser.parse_args()
+    manager, kernel = start_new_kernel(kernel_name=args.kernel)
+    with contextlib.ExitStack() as stack:
+        stack.callback(manager.shutdown_kernel, now=True)
+        stack.callback(kernel.stop_channels)
+        kernel.execute_interactive(SETUP, timeout=60)
+        time.sleep(1)
+        before = private(manager.provisioner.pid)
+        took, port = activate(kernel)
+        editor = Editor(port)
+        time.sleep(1)
+        idle = private(manager.provisioner.pid)
+        print(
+            f"activation to port: {took:.1f} ms; an idle server with a client: {idle - before:.1f} MiB\n"
+        )
+        print("| while the kernel is | p50 | p99 | max |\n| --- | --- | --- | --- |")
+        measure(editor, 20)
+        print(line("idle", measure(editor, args.asks)))
+        for name, code in BUSY.items():
+            seconds = args.asks * 0.08
+            kernel.execute(code.format(int(seconds) + 1))
+            time.sleep(0.3)
+            print(line(name, measure(editor, args.asks)))
+            kernel.get_shell_msg(timeout=seconds + 30)
+
+
+if __name__ == "__main__":
+    main()
