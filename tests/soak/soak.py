@@ -59,6 +59,11 @@ _numbered()
 """
 
 
+# A name that the second row binds anew must not be the end of what the first one had there: some
+# of those ends never return, and the kernel would never be asked to end.
+KEPT = "_kept = dict(globals())"
+
+
 @dataclass(frozen=True)
 class Draw:
     """What a seed stands for."""
@@ -137,6 +142,8 @@ def play(seed: int, kernel: kernels.Kernel) -> Outcome:
         stage.wait_started("ready")
         stage.run(NUMBERED.format(pause=drawn.pause))
         for row in drawn.rows:
+            if row is not drawn.rows[0]:
+                stage.run(KEPT)
             for code in row.setup:
                 stage.run(code)
             if row.cell:
