@@ -138,8 +138,9 @@ soak: build $(VENV)/.test test-venvs ## Shut down N times at random moments, on 
 races: build $(VENV)/.test test-venvs ## Ask for a language server N times before, at and after the end (N=200)
 	$(VENV)/bin/python tests/soak/lsp_races.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)
 
-bench: build $(VENV)/.bench ## Measure drupe beside the other Python kernels
+bench: kernelspec $(VENV)/.bench ## Measure drupe beside the other Python kernels, and its language server
 	$(VENV)/bin/python benches/run.py $(ARGS)
+	$(VENV)/bin/python benches/language_server.py
 
 SECONDS_EACH ?= 60
 fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz each decoder for SECONDS_EACH (60)
