@@ -51,6 +51,8 @@ class ZMQInteractiveShell(InteractiveShell):
     # The last traceback shown, as the reply to a failed cell tells it.
     _last_traceback = None
     _last_error = ("", "")
+    # The identity of the last interrupt shown: the exception itself would keep the cell's frames alive.
+    _shown_interrupt = None
     # The value of the cell could not be displayed: that makes the cell a failed one.
     _last_traceback_during_displayhook = False
 
@@ -114,6 +116,7 @@ class ZMQInteractiveShell(InteractiveShell):
     def begin_cell(self) -> None:
         """Forget the errors of the cell before."""
         self._last_traceback = None
+        self._shown_interrupt = None
         self._last_traceback_during_displayhook = False
         self.displayhook.msg = None
 
@@ -141,8 +144,13 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _show_interrupt(self, value, *args, **kwargs) -> None:
         """Show the interrupt of a cell once, however many came: IPython would say it again on stderr."""
-        if self._last_traceback is not None and self._last_error[0] == "KeyboardInterrupt":
-            return
+        # The next one struck while that which is shown was handled.
+        context = value.__context__
+        while context is not None:
+            if id(context) == self._shown_interrupt and self._last_traceback is not None:
+                return
+            context = context.__context__
+        self._shown_interrupt, self._last_traceback = id(value), None
         try:
             with CutOffInstead():
                 super().showtraceback(*args, **kwargs)

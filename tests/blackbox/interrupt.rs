@@ -286,3 +286,22 @@ fn two_interrupts_of_one_cell_show_one_error() {
     }
     kernel.assert_alive();
 }
+
+/// What a cell handles itself is no reason to keep the next one quiet.
+#[test]
+fn every_interrupt_that_ends_something_is_shown() {
+    let mut kernel = Kernel::start();
+    let code = "import time\nshell = get_ipython()\nshell.run_cell(\"print('ready', flush=True)\\ntime.sleep(60)\")\n\
+                print('ready', flush=True)\ntime.sleep(60)";
+    let cell = begin(&mut kernel, code);
+    kernel.signal("INT");
+    assert_eq!(kernel.recv(Channel::Iopub).content["ename"], "KeyboardInterrupt");
+    kernel.recv_iopub_stream(&cell, "stdout", "ready\n");
+    kernel.signal("INT");
+    let outputs = kernel.recv_outputs(&cell);
+    assert_eq!(outputs.len(), 1, "{outputs:?}");
+    assert_eq!(outputs[0].content["ename"], "KeyboardInterrupt");
+    let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+    assert_eq!(reply.content["traceback"], outputs[0].content["traceback"]);
+    kernel.assert_alive();
+}
