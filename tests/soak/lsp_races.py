@@ -38,8 +38,12 @@ STATES = {
     "computing": "print('ready', flush=True)\nwhile True: pass",
     "stubborn": "import time\nprint('ready', flush=True)\n"
     "while True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass",
-    "in C": "import ctypes\nprint('ready', flush=True)\nctypes.PyDLL(None).sleep(60)",
+    "in C": "print('ready', flush=True)\nsum(range(10**13))",
 }
+
+
+LAST_WORDS = 0.1
+"""Seconds before its end from which on a kernel need not read any more: its last reply is out."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +117,30 @@ def play(seed: int, kernel: kernels.Kernel) -> Outcome:
             stage.watch_listeners = True
             stage.perform("shutdown")
             stage.pump(drawn.delay / 1000)
-            stage.perform(activation | {"refused": True})
+            stage.perform(activation)
+        sent_at = time.monotonic()
         ending = stage.await_end()
         judge(drawn, stage, ending, outcome)
+        if drawn.when == "after" and outcome.answer == "refused":
+            outcome.failures += refusal(ending.requests[-1])
+        lived = ending.seconds is not None and ending.seconds - (sent_at - ending.triggered_at)
+        if outcome.answer == "none" and lived > LAST_WORDS:
+            text = f"the kernel lived for {lived:.2f} s and did not answer"
+            outcome.failures.append(verdict.Failure("answer", text))
     except scene.SceneError as error:
         outcome.failures.append(verdict.Failure("state", str(error)))
     finally:
         stage.close()
     return outcome
+
+
+def refusal(request) -> list[verdict.Failure]:
+    """Whether an activation that was refused was refused once, and whole."""
+    said = [m for m in request.client.log if m.channel == "iopub" and m.parent == request.id]
+    kinds = [m.content.get("execution_state") or m.type for m in said]
+    if kinds == ["busy", "comm_close", "idle"]:
+        return []
+    return [verdict.Failure("refusal", f"it was answered by {kinds}")]
 
 
 def connect(stage: scene.Scene) -> None:
