@@ -51,7 +51,10 @@ def where(identifier) -> str:
 def age(thread: threading.Thread) -> str:
     """How long the system has known a thread."""
     try:
-        with open(f"/proc/self/task/{thread.native_id}/stat") as stat, open("/proc/uptime") as uptime:
+        with (
+            open(f"/proc/self/task/{thread.native_id}/stat") as stat,
+            open("/proc/uptime") as uptime,
+        ):
             # The fields behind the name, which may hold anything: the start, in ticks, is the 22nd of all.
             ticks = int(stat.read().rpartition(")")[2].split()[19])
             seconds = float(uptime.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
