@@ -178,11 +178,12 @@ def judge(drawn: Draw, ending: Ending) -> list[verdict.Failure]:
 
 
 def begin_load(processes: int) -> list[subprocess.Popen]:
-    """Busy loops, one pinned to each processor in turn."""
+    """Busy loops, one pinned to each processor in turn; none outlives this process."""
     available = sorted(os.sched_getaffinity(0))
+    code = f"import os\nwhile os.getppid() == {os.getpid()}: pass"
     loops = []
     for index in range(processes):
-        loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        loop = subprocess.Popen([sys.executable, "-c", code])
         os.sched_setaffinity(loop.pid, {available[index % len(available)]})
         loops.append(loop)
     return loops
