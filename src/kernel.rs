@@ -10,6 +10,7 @@ pub mod comms;
 pub mod decoder;
 mod ending;
 pub mod eventfd;
+mod forks;
 pub mod gate;
 pub mod handle;
 mod handshake;

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::forks;
 use super::handle::{Note, rung_place};
 use super::io::Io;
 use super::outbox::Body;
@@ -280,6 +281,7 @@ impl Io {
         for file in &self.own_files {
             let _ = std::fs::remove_file(file);
         }
+        forks::kill();
         transport::hang_up();
         // SAFETY: _exit takes a number and does not return. Everything that was to be done has been done.
         unsafe { libc::_exit(i32::from(status)) }

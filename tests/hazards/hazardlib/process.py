@@ -90,12 +90,17 @@ class KernelProcess:
         return self.status
 
     def surviving_children(self) -> list[psutil.Process]:
-        """Those of the remembered children that still live, in the kernel's own session."""
+        """What still lives in the kernel's own session: of the remembered children, and of its forks, whenever
+        they were made, which have its command line."""
+        known = {child.pid for child in self.children}
         alive = []
-        for child in self.children:
+        for pid in psutil.pids():
             with contextlib.suppress(psutil.Error, ProcessLookupError):
-                running = child.is_running() and child.status() != psutil.STATUS_ZOMBIE
-                if running and os.getsid(child.pid) == self.pid:
+                if pid == self.pid or os.getsid(pid) != self.pid:
+                    continue
+                child = psutil.Process(pid)
+                is_fork = any("connection.json" in word for word in child.cmdline())
+                if (is_fork or pid in known) and child.status() != psutil.STATUS_ZOMBIE:
                     alive.append(child)
         return alive
 
@@ -107,6 +112,9 @@ class KernelProcess:
             self._stand_in.wait()
         self.signal(signal.SIGKILL)
         for child in self.children:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        for child in self.surviving_children():
             with contextlib.suppress(psutil.Error):
                 child.kill()
         for note in (self.folder / "cwd").glob("*.pid"):

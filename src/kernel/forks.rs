@@ -1,0 +1,58 @@
+//! Forks of the kernel itself that were made after its children were dealt with: `multiprocessing.Pool`, for one, replaces
+//! a worker that is told to end. Such a copy of the process, often stuck in a lock that a thread of ours held, would stay
+//! for ever. Asked on the io thread, right before the process ends; needs no Python.
+
+use std::fs;
+
+/// Kill the direct children in this process's group that have never become another program.
+pub(super) fn kill() {
+    if !any_children() {
+        return;
+    }
+    let me = std::process::id();
+    let Some((_, group)) = parent_and_group("self") else {
+        return;
+    };
+    let Ok(own) = fs::read("/proc/self/cmdline") else {
+        return;
+    };
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return;
+    };
+    for process in processes.flatten() {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let is_fork = parent_and_group(&pid.to_string()) == Some((me, group))
+            && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == own);
+        if is_fork {
+            tracing::info!("a fork that came too late to be told to end is killed (pid {pid})");
+            // SAFETY: kill takes two numbers. The child is ours and not reaped: its number is nobody else's.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+    }
+}
+
+/// Whether there is any child, one that has ended and was not waited for included.
+fn any_children() -> bool {
+    // SAFETY: an all-zero siginfo_t is a valid one, and waitid fills no more than it.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(
+            libc::P_ALL,
+            0,
+            &raw mut info,
+            libc::WEXITED | libc::WNOHANG | libc::WNOWAIT,
+        ) == 0
+    }
+}
+
+/// The parent's number and the group of a process.
+fn parent_and_group(process: &str) -> Option<(u32, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(1);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
