@@ -145,11 +145,9 @@ class ZMQInteractiveShell(InteractiveShell):
     def _show_interrupt(self, value, *args, **kwargs) -> None:
         """Show the interrupt of a cell once, however many came: IPython would say it again on stderr."""
         # The next one struck while that which is shown was handled.
-        context = value.__context__
-        while context is not None:
-            if id(context) == self._shown_interrupt and self._last_traceback is not None:
-                return
-            context = context.__context__
+        earlier = any(id(error) == self._shown_interrupt for error in _chain(value.__context__))
+        if earlier and self._last_traceback is not None:
+            return
         self._shown_interrupt, self._last_traceback = id(value), None
         try:
             with CutOffInstead():
@@ -257,9 +255,16 @@ def _holds_group(error) -> bool:
         builtins if hasattr(builtins, "BaseExceptionGroup") else sys.modules.get("exceptiongroup")
     )
     group = getattr(home, "BaseExceptionGroup", ())
-    while error is not None and not isinstance(error, group):
+    return any(isinstance(one, group) for one in _chain(error))
+
+
+def _chain(error):
+    """An error and those that were handled when it came. User code can close the chain to a ring."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
         error = error.__context__
-    return error is not None
 
 
 def as_interrupt(error: BaseException) -> KeyboardInterrupt:

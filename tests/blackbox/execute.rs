@@ -136,6 +136,15 @@ fn an_exception_group_shows_its_members() {
     kernel.assert_alive();
 }
 
+/// Nothing that looks along the chain of errors may walk it for ever.
+#[test]
+fn a_ring_of_errors_is_an_error_like_others() {
+    let mut kernel = Kernel::start();
+    let code = "one, two = ValueError('one'), TypeError('two')\none.__context__, two.__context__ = two, one\nraise one";
+    assert_eq!(kernel.execute(code).error(), "ValueError");
+    kernel.assert_alive();
+}
+
 #[test]
 fn an_object_whose_repr_fails_is_an_error_or_a_traceback_and_no_more() {
     let mut kernel = Kernel::start();

@@ -131,7 +131,11 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let process = Arc::clone(&self.process);
-        let _ = lock(&process).kill();
+        if let Ok(group) = libc::pid_t::try_from(lock(&process).id()) {
+            // A checker may be a script around the real one: its whole group goes, which it leads.
+            // SAFETY: kill takes two numbers. The leader is not reaped yet: its number is nobody else's.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+        }
         // A killed process ends at once, but for one that the system holds: nobody waits for that.
         let _ = thread("drupe-lsp-types-x", move || drop(lock(&process).wait()));
     }
