@@ -136,8 +136,7 @@ class ZMQInteractiveShell(InteractiveShell):
             self.show_plainly(value)
         elif isinstance(value, KeyboardInterrupt):
             self._show_interrupt(value, exc_tuple, *args, **kwargs)
-        elif _holds_group(value):
-            # IPython would write it to stderr, and no client would know of an error.
+        elif _is_beyond_ipython(value):
             self._show_standard(value)
         else:
             super().showtraceback(exc_tuple, *args, **kwargs)
@@ -248,14 +247,17 @@ def is_cancellation(error) -> bool:
     return isinstance(error, CancelledError)
 
 
-def _holds_group(error) -> bool:
-    """Whether it is an ExceptionGroup, or came while one was handled."""
+def _is_beyond_ipython(error) -> bool:
+    """Whether it is an ExceptionGroup, or came while one was handled: IPython would write that to stderr, and no client
+    would know of an error. Or a ring of errors, along which IPython runs until the stack ends."""
     # Before Python 3.11 it is a package's.
     home = (
         builtins if hasattr(builtins, "BaseExceptionGroup") else sys.modules.get("exceptiongroup")
     )
     group = getattr(home, "BaseExceptionGroup", ())
-    return any(isinstance(one, group) for one in _chain(error))
+    chain = list(_chain(error))
+    is_ring = bool(chain) and chain[-1].__context__ is not None
+    return is_ring or any(isinstance(one, group) for one in chain)
 
 
 def _chain(error):
