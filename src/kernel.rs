@@ -38,7 +38,7 @@ use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
 use crate::lifecycle::{Budgets, Switch, Trigger};
 use crate::lsp::LiveSession;
-use crate::lsp::types::Checker;
+use crate::options::Checker;
 pub use bind::StartError;
 pub use handle::Handle;
 

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::flags::RunOptions;
+use crate::options::RunOptions;
 pub use choice::{Choice, Source};
 pub use environment::Environment;
 pub use error::LaunchError;

@@ -11,5 +11,6 @@ pub mod kernel;
 pub mod launch;
 pub mod lifecycle;
 pub mod lsp;
+pub mod options;
 pub mod transport;
 pub mod wire;

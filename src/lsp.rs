@@ -24,6 +24,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::options::Checker;
+
 pub use live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, LiveSession, Snapshot};
 pub use server::Server;
 pub use stdio::{bridge_stdio, serve_stdio};
@@ -41,7 +43,7 @@ pub struct Options {
     /// Folders that are searched for `ruff` and type checkers before `PATH`: the `bin` of the environment.
     pub tools: Vec<PathBuf>,
     /// The type checker to ask besides.
-    pub types: Option<types::Checker>,
+    pub types: Option<Checker>,
 }
 
 impl Default for Options {

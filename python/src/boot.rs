@@ -6,10 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use drupe::cli::flags::{self, RunOptions};
+use drupe::cli::flags;
 use drupe::interpreter::Interpreter;
 use drupe::kernel::{self, Handle, KernelConfig};
 use drupe::launch::LaunchConfig;
+use drupe::options::RunOptions;
 use pyo3::exceptions::{PyRuntimeError, PySystemExit, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -135,7 +136,7 @@ fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
         shutdown_timeout: options.shutdown_timeout,
         language_version: known.version,
         ipython_version: known.ipython,
-        types: options.lsp_types.as_deref().and_then(|name| name.parse().ok()),
+        types: options.lsp_types,
         tools: known.python.parent().map(Path::to_owned).into_iter().collect(),
     };
     let started = kernel::start(config, Arc::new(python)).map_err(|error| error.to_string())?;

@@ -5,54 +5,12 @@
 //! to be logged. It refuses only a flag that it does know and whose value is missing or makes no sense.
 //! It must never read a file, look for a Python, or print.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
-use crate::lsp::types::Checker;
+use crate::options::{Checker, RunOptions};
 
 /// The longest `--shutdown-timeout`, in seconds: a day. Longer is taken for a slip of the pen.
 const LONGEST_SHUTDOWN: f64 = 86_400.0;
-
-/// What the command line said. A field that nothing was said about is `None`, `false` or empty.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunOptions {
-    /// `-f`, `--f`, `--connection-file`: the connection file, or the registration file of the handshake.
-    pub connection_file: Option<PathBuf>,
-    /// `--python`: the interpreter to run, an executable or an environment's folder. Read by the launcher only.
-    pub python: Option<PathBuf>,
-    /// `--environment`: the record that `drupe install` wrote. Read by the launcher only.
-    pub environment: Option<PathBuf>,
-    /// `--Class.trait=value`, for IPython's configuration; values are as given.
-    pub traits: BTreeMap<String, String>,
-    /// `--logfile`, `--log`: where the log goes instead of stderr.
-    pub logfile: Option<PathBuf>,
-    /// `--loglevel`: one of `off`, `error`, `warn`, `info`, `debug`, `trace`.
-    pub log_level: Option<String>,
-    /// `--session-mode`: `console`, `notebook` or `background`, as Positron says it.
-    pub session_mode: Option<String>,
-    /// `--quiet`: nothing is echoed to the terminal that started the kernel.
-    pub quiet: bool,
-    /// `--no-stdout`: user output to stdout is not captured.
-    pub no_stdout: bool,
-    /// `--no-stderr`: user output to stderr is not captured.
-    pub no_stderr: bool,
-    /// `--matplotlib`: the backend to begin with; `auto` when none was named.
-    pub matplotlib: Option<String>,
-    /// `--ip`: the address to bind when there is no connection file.
-    pub ip: Option<String>,
-    /// `--transport`: `tcp` or `ipc`, when there is no connection file.
-    pub transport: Option<String>,
-    /// `--shutdown-timeout`, or `DRUPE_SHUTDOWN_TIMEOUT`: seconds that the whole exit ladder may take.
-    pub shutdown_timeout: Option<f64>,
-    /// `--lsp-types`: the type checker that the language server asks besides.
-    pub lsp_types: Option<String>,
-    /// Arguments that mean nothing to drupe, in order: logged, then ignored.
-    pub unknown: Vec<String>,
-}
 
 /// A flag that drupe knows, used wrongly. Ends the process with status 2.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -235,15 +193,12 @@ fn transport(flag: &str, value: String) -> Result<String, UsageError> {
     }
 }
 
-fn checker(flag: &str, value: String) -> Result<String, UsageError> {
-    match value.parse::<Checker>() {
-        Ok(_) => Ok(value),
-        Err(_) => Err(UsageError::BadValue {
-            flag: flag.to_owned(),
-            value,
-            expected: Checker::NAMES,
-        }),
-    }
+fn checker(flag: &str, value: String) -> Result<Checker, UsageError> {
+    value.parse().map_err(|_| UsageError::BadValue {
+        flag: flag.to_owned(),
+        value,
+        expected: Checker::NAMES,
+    })
 }
 
 fn seconds(flag: &str, value: &str) -> Result<f64, UsageError> {

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use zeromq::{DealerSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
 
 use crate::jupyter;
-use crate::lsp::types::Checker;
 use crate::lsp::{self, Options};
+use crate::options::Checker;
 use crate::wire::message::to_json;
 use crate::wire::{ConnectionFile, ConnectionInfo, Outgoing};
 

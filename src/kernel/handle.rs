@@ -22,7 +22,7 @@ use crate::lifecycle::record::Abandoned;
 use crate::lifecycle::watchdog::Watchdog;
 use crate::lifecycle::{Budgets, Leg, Place, Rung, Switch, Trigger};
 use crate::lsp::LiveSession;
-use crate::lsp::types::Checker;
+use crate::options::Checker;
 
 /// What Python's side tells the io thread, beside its output.
 #[derive(Debug)]

@@ -7,7 +7,6 @@
 mod child;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,44 +19,14 @@ use serde_json::{Value, json};
 use super::analysis::{Program, size};
 use super::documents::Documents;
 use super::documents::text::{Encoding, Text};
+use crate::options::Checker;
 use child::{Child, Pending};
 
 /// Programs that the child has open; the one that was asked about longest ago is closed first.
 const MOST_OPEN: usize = 32;
 
-/// A type checker that drupe knows how to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checker {
-    /// Astral's `ty`.
-    Ty,
-    /// Meta's `pyrefly`.
-    Pyrefly,
-    /// `basedpyright`, Microsoft's pyright and more.
-    Basedpyright,
-}
-
-/// Another name than that of a [`Checker`].
-#[derive(Debug, thiserror::Error)]
-#[error("it must be {}", Checker::NAMES)]
-pub struct NoChecker;
-
-impl FromStr for Checker {
-    type Err = NoChecker;
-
-    fn from_str(name: &str) -> Result<Self, NoChecker> {
-        match name {
-            "ty" => Ok(Self::Ty),
-            "pyrefly" => Ok(Self::Pyrefly),
-            "basedpyright" => Ok(Self::Basedpyright),
-            _ => Err(NoChecker),
-        }
-    }
-}
-
+/// How to start it and what to tell it.
 impl Checker {
-    /// What `--lsp-types` takes.
-    pub const NAMES: &'static str = "ty, pyrefly or basedpyright";
-
     /// The package that brings it, its executable, and what makes that a language server on standard input and output.
     fn command(self) -> (&'static str, &'static str, &'static str) {
         match self {

@@ -72,7 +72,7 @@ fn positron() {
     assert_eq!(options.session_mode.as_deref(), Some("console"));
     assert!(options.quiet && options.no_stdout && options.no_stderr);
     assert_eq!(options.matplotlib.as_deref(), Some("inline"));
-    assert_eq!(options.lsp_types.as_deref(), Some("ty"));
+    assert_eq!(options.lsp_types, Some(Checker::Ty));
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! What a kernel can be told on its command line, as data.
+//!
+//! Read from the words by [`crate::cli::flags`], handed to the core as JSON by [`crate::launch`], and from there to
+//! Python (`_drupe.config()`). Stands below all of them: it must never name a room, read a file or print.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What the command line said. A field that nothing was said about is `None`, `false` or empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunOptions {
+    /// `-f`, `--f`, `--connection-file`: the connection file, or the registration file of the handshake.
+    pub connection_file: Option<PathBuf>,
+    /// `--python`: the interpreter to run, an executable or an environment's folder. Read by the launcher only.
+    pub python: Option<PathBuf>,
+    /// `--environment`: the record that `drupe install` wrote. Read by the launcher only.
+    pub environment: Option<PathBuf>,
+    /// `--Class.trait=value`, for IPython's configuration; values are as given.
+    pub traits: BTreeMap<String, String>,
+    /// `--logfile`, `--log`: where the log goes instead of stderr.
+    pub logfile: Option<PathBuf>,
+    /// `--loglevel`: one of `off`, `error`, `warn`, `info`, `debug`, `trace`.
+    pub log_level: Option<String>,
+    /// `--session-mode`: `console`, `notebook` or `background`, as Positron says it.
+    pub session_mode: Option<String>,
+    /// `--quiet`: nothing is echoed to the terminal that started the kernel.
+    pub quiet: bool,
+    /// `--no-stdout`: user output to stdout is not captured.
+    pub no_stdout: bool,
+    /// `--no-stderr`: user output to stderr is not captured.
+    pub no_stderr: bool,
+    /// `--matplotlib`: the backend to begin with; `auto` when none was named.
+    pub matplotlib: Option<String>,
+    /// `--ip`: the address to bind when there is no connection file.
+    pub ip: Option<String>,
+    /// `--transport`: `tcp` or `ipc`, when there is no connection file.
+    pub transport: Option<String>,
+    /// `--shutdown-timeout`, or `DRUPE_SHUTDOWN_TIMEOUT`: seconds that the whole exit ladder may take.
+    pub shutdown_timeout: Option<f64>,
+    /// `--lsp-types`: the type checker that the language server asks besides.
+    pub lsp_types: Option<Checker>,
+    /// Arguments that mean nothing to drupe, in order: logged, then ignored.
+    pub unknown: Vec<String>,
+}
+
+/// A type checker that drupe knows how to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checker {
+    /// Astral's `ty`.
+    Ty,
+    /// Meta's `pyrefly`.
+    Pyrefly,
+    /// `basedpyright`, Microsoft's pyright and more.
+    Basedpyright,
+}
+
+/// Another name than that of a [`Checker`].
+#[derive(Debug, thiserror::Error)]
+#[error("it must be {}", Checker::NAMES)]
+pub struct NoChecker;
+
+impl FromStr for Checker {
+    type Err = NoChecker;
+
+    fn from_str(name: &str) -> Result<Self, NoChecker> {
+        match name {
+            "ty" => Ok(Self::Ty),
+            "pyrefly" => Ok(Self::Pyrefly),
+            "basedpyright" => Ok(Self::Basedpyright),
+            _ => Err(NoChecker),
+        }
+    }
+}
+
+impl Checker {
+    /// What `--lsp-types` takes.
+    pub const NAMES: &'static str = "ty, pyrefly or basedpyright";
+}
