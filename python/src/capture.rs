@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use drupe::kernel::Handle;
 use drupe::kernel::decoder::Decoder;
-use drupe::kernel::outbox::StreamName;
+use drupe::kernel::out::StreamName;
 
 use crate::parent;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use drupe::kernel::input::Answer;
-use drupe::kernel::outbox::Out;
+use drupe::kernel::out::Out;
 use pyo3::exceptions::PyEOFError;
 use pyo3::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Messages of Python's on iopub, and the table of its comms.
 
 use bytes::Bytes;
-use drupe::kernel::outbox::{Body, Out};
+use drupe::kernel::out::{Body, Out};
 use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

@@ -1,7 +1,7 @@
 //! The requests that Python answers, one after the other.
 
 use bytes::Bytes;
-use drupe::kernel::outbox::{Body, Out};
+use drupe::kernel::out::{Body, Out};
 use drupe::kernel::request::Request;
 use jiff::Timestamp;
 use pyo3::prelude::*;

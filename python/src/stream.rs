@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use drupe::kernel::outbox::StreamName;
+use drupe::kernel::out::StreamName;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -15,6 +15,9 @@ use crate::{boot, capture, fork, parent};
 
 /// How long a writer waits for room before it looks at its signals.
 const SIGNAL_CHECK: Duration = Duration::from_millis(20);
+
+/// How long a `flush()` waits. The io thread needs 0.1 ms; a client that reads nothing is not worth more.
+const FLUSH_PATIENCE: Duration = Duration::from_millis(20);
 
 /// `drupe._drupe.Stream(name)`, `name` being `stdout` or `stderr`.
 #[pyclass(name = "Stream", module = "drupe._drupe", subclass, frozen, dict)]
@@ -105,8 +108,16 @@ impl Stream {
         Ok(())
     }
 
-    /// Nothing to do: what was written is on its way.
-    fn flush(&self) {}
+    /// Send what was written: it is in the sockets' hands when this returns, so that a crash right behind it does not take
+    /// it along. In a flood of flushes it is sent within 10 ms instead.
+    fn flush(&self, py: Python<'_>) {
+        if !fork::is_child()
+            && let Some(handle) = boot::handle()
+            && handle.outbox.flush()
+        {
+            py.detach(|| handle.outbox.wait_until_sent(FLUSH_PATIENCE));
+        }
+    }
 
     fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);

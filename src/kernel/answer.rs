@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::io::{Brief, Io};
-use super::outbox::Body;
+use super::out::Body;
 use super::request::Request;
 use super::{language, usage};
 use crate::lifecycle::{Action, Asker, Event, Refusal, RequestKind};

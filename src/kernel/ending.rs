@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::forks;
 use super::handle::{Note, rung_place};
 use super::io::Io;
-use super::outbox::Body;
+use super::out::Body;
 use super::timers::Due;
 use crate::jupyter;
 use crate::lifecycle::budget::NUDGE_EVERY;

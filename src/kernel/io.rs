@@ -1,7 +1,7 @@
 //! The io thread: one loop over the sockets, the queues and the timers.
 //!
-//! Whatever is readable at once, control comes first. Each turn takes at most one shell message and one batch of
-//! output, so that a flood of either delays the other, and control, by microseconds.
+//! In each turn each source has a [`Share`] of the time, control first, and after each turn every connection has its own,
+//! the heartbeat's among them. So whatever floods one of them delays the others by milliseconds.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,12 +13,14 @@ use tokio::time::Instant;
 
 use super::bind::{Bound, Listeners, StartError};
 use super::ending::Ending;
+use super::flush;
 use super::handle::{Handle, Note};
 use super::language::Servers;
-use super::outbox::Channel;
+use super::out::{Channel, Out};
 use super::parent::Parent;
 use super::request::Request;
 use super::timers::{Due, Timers};
+use super::turns::{Share, Turns};
 use super::{block_signals, handshake};
 use crate::interpreter::Interpreter;
 use crate::lifecycle::{Event, Refusal, Trigger};
@@ -30,6 +32,9 @@ use crate::wire::{Outgoing, Ports, Session, message::to_json};
 /// When, in milliseconds after an interrupt, the main thread is woken once more: the signal may have come after it
 /// looked for signals and before it began to wait. Quick at first, for a machine that has time; later for one that has not.
 const POKES: [u64; 6] = [1, 5, 15, 40, 100, 250];
+
+/// Bytes of output that one turn of the loop sends.
+const BATCH: usize = 1 << 20;
 
 /// What the io thread remembers of an admitted request until it ends.
 #[derive(Debug, Clone)]
@@ -47,6 +52,16 @@ impl Brief {
             msg_type: request.msg_type.clone(),
         }
     }
+}
+
+/// A cell has failed: what had been sent on shell by then is read, and nothing more until the cells among it have been
+/// aborted.
+#[derive(Debug)]
+pub(super) struct Abort {
+    /// The request that failed.
+    pub(super) cell: u64,
+    /// Messages that are still to be read.
+    left: usize,
 }
 
 /// The state of the io thread.
@@ -69,15 +84,14 @@ pub(super) struct Io {
     /// The cell that runs on the main thread.
     pub(super) running: Option<(u64, Parent)>,
     pub(super) ending: Ending,
-    /// A cell has failed, this one: nothing is read from shell until those behind it are aborted.
-    pub(super) aborting: Option<u64>,
+    pub(super) aborting: Option<Abort>,
+    turns: Turns,
     /// An `input_request` whose client is not connected on stdin yet.
     pub(super) question: Option<(Parent, Bytes)>,
     pub(super) servers: Servers,
     /// Python is up.
     ready: bool,
     next_id: u64,
-    pub(super) last_flush: Option<Instant>,
     /// Files to remove at the end: the sockets', and the connection file where it is ours.
     pub(super) own_files: Vec<PathBuf>,
 }
@@ -155,11 +169,11 @@ impl Io {
             running: None,
             ending: Ending::default(),
             aborting: None,
+            turns: Turns::default(),
             question: None,
             servers: Servers::default(),
             ready: false,
             next_id: 0,
-            last_flush: None,
             own_files: bound.own_files,
         })
     }
@@ -171,49 +185,145 @@ impl Io {
     ) {
         let handle = Arc::clone(&self.handle);
         loop {
-            self.read_control();
-            while let Some(subscription) = self.iopub.try_recv() {
-                self.subscribed(subscription);
+            while let Ok(trigger) = triggers.try_recv() {
+                self.feed(Event::Stop(trigger));
             }
-            if self.aborting.is_none()
-                && let Some(frames) = self.shell.try_recv()
-            {
-                self.receive_shell(frames).await;
+            while let Ok(note) = notes.try_recv() {
+                self.noted(note);
             }
-            while let Some(due) = self.timers.take(Instant::now()) {
-                self.due(due).await;
+            if self.turn().await {
+                tokio::task::yield_now().await;
+                continue;
             }
-            let next = self.timers.next();
-            // During the end output is taken as it comes: the time is short, and so is what can pile up.
-            let writable = self.ending.begun() || is_writable(&self.iopub).await;
-            let flush_waits = self.timers.has(Due::Flush);
+            let writable = self.is_writable().await;
+            let next = match handle.outbox.due() {
+                flush::Due::At(at) if writable => self.timers.next().into_iter().chain([at.into()]).min(),
+                _ => self.timers.next(),
+            };
             tokio::select! {
                 biased;
-                frames = self.control.recv() => self.receive(Channel::Control, frames),
+                () = self.control.readable() => {}
                 Some(trigger) = triggers.recv() => self.feed(Event::Stop(trigger)),
                 Some(note) = notes.recv() => self.noted(note),
                 () = sleep_until(next) => {}
-                subscription = subscription_or_room(&mut self.iopub, !writable) => {
-                    if let Some(subscription) = subscription {
-                        self.subscribed(subscription);
-                    }
-                }
-                frames = self.stdin.recv() => self.answered(frames),
-                frames = self.shell.recv(), if self.aborting.is_none() => self.receive_shell(frames).await,
-                () = handle.outbox.filled(), if writable && !flush_waits => {
-                    self.flush_or_wait().await;
-                    // What was published is written when the writers have their turn.
-                    tokio::task::yield_now().await;
-                }
+                () = self.iopub.readable() => {}
+                () = self.iopub.writable(), if !writable => {}
+                () = self.stdin.readable() => {}
+                () = self.shell.readable(), if self.aborting.is_none() => {}
+                () = handle.outbox.filled(), if writable => {}
             }
         }
     }
 
-    /// A shell message takes its turn after every control message that has arrived at this machine by now.
-    async fn receive_shell(&mut self, frames: Vec<Bytes>) {
-        self.control.sweep().await;
-        self.read_control();
-        self.receive(Channel::Shell, frames);
+    /// Each source has its share. Returns whether any of them has more.
+    async fn turn(&mut self) -> bool {
+        let mut more = self.hear_control();
+        while let Some(due) = self.timers.take(Instant::now()) {
+            self.due(due).await;
+        }
+        more |= self.hear_subscriptions();
+        more |= self.hear_stdin();
+        more |= self.hear_shell().await;
+        more |= self.say().await;
+        more
+    }
+
+    fn hear_control(&mut self) -> bool {
+        let share = Share::new();
+        while share.lasts()
+            && let Some(frames) = self.control.try_recv()
+        {
+            self.turns.control_heard();
+            self.receive(Channel::Control, frames);
+        }
+        self.control.waiting() > 0
+    }
+
+    /// A shell message takes its turn after every control message that has arrived at this machine by then.
+    async fn hear_shell(&mut self) -> bool {
+        let mut waiting = self.shell.waiting();
+        if let Some(abort) = &mut self.aborting {
+            abort.left = abort.left.min(waiting);
+            waiting = abort.left;
+        }
+        if waiting == 0 {
+            return false;
+        }
+        if self.turns.are_over() {
+            self.control.sweep().await;
+            self.turns = Turns::new(waiting, self.control.waiting());
+        }
+        let share = Share::new();
+        while share.lasts()
+            && self.turns.is_shells()
+            && let Some(frames) = self.shell.try_recv()
+        {
+            self.turns.shell_heard();
+            if let Some(abort) = &mut self.aborting {
+                abort.left -= 1;
+            }
+            self.receive(Channel::Shell, frames);
+        }
+        true
+    }
+
+    fn hear_subscriptions(&mut self) -> bool {
+        let share = Share::new();
+        while share.lasts() {
+            match self.iopub.try_recv() {
+                Some(subscription) => self.subscribed(subscription),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn hear_stdin(&mut self) -> bool {
+        let share = Share::new();
+        while share.lasts() {
+            match self.stdin.try_recv() {
+                Some(frames) => self.answered(frames),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Send what is due, as much as its share allows.
+    async fn say(&mut self) -> bool {
+        if !self.is_writable().await {
+            return false;
+        }
+        let share = Share::new();
+        let mut bytes = 0;
+        while share.lasts()
+            && bytes < BATCH
+            && self.may_say()
+            && let Some(out) = self.handle.outbox.take(share.begun())
+        {
+            bytes += out.size();
+            match out {
+                Out::Abort => self.begin_abort().await,
+                out => self.send(out),
+            }
+        }
+        if bytes > 0 {
+            // What was published is written when the writers have their turn.
+            tokio::task::yield_now().await;
+            self.handle.outbox.handed_over();
+        }
+        bytes > 0
+    }
+
+    /// What was sent before a cell failed is read before its client is told.
+    fn may_say(&self) -> bool {
+        self.aborting.as_ref().is_none_or(|abort| abort.left == 0)
+    }
+
+    /// Whether a client that reads slowly asks for a pause. During the end output is taken as it comes: the time is short,
+    /// and so is what can pile up.
+    async fn is_writable(&self) -> bool {
+        self.ending.begun() || is_writable(&self.iopub).await
     }
 
     /// Interrupt what runs, so that it notices.
@@ -234,12 +344,6 @@ impl Io {
     /// The cell that runs, or ran when the end began.
     pub(super) fn running_parent(&self) -> Option<&Parent> {
         self.running.as_ref().map(|(_, parent)| parent)
-    }
-
-    fn read_control(&mut self) {
-        while let Some(frames) = self.control.try_recv() {
-            self.receive(Channel::Control, frames);
-        }
     }
 
     /// Open a message and let the life cycle say what becomes of it.
@@ -291,15 +395,15 @@ impl Io {
 
     /// A cell failed, and its client is about to be told: what was sent before that is read, and nothing more until the
     /// cells among it have been aborted.
-    pub(super) async fn begin_abort(&mut self) {
+    async fn begin_abort(&mut self) {
+        let Some((cell, _)) = self.running else {
+            return self.end_abort();
+        };
         self.shell.sweep().await;
-        while let Some(frames) = self.shell.try_recv() {
-            self.receive_shell(frames).await;
-        }
-        self.aborting = self.running.as_ref().map(|(id, _)| *id);
-        if self.aborting.is_none() {
-            self.end_abort();
-        }
+        let left = self.shell.waiting();
+        self.aborting = Some(Abort { cell, left });
+        // Those that are let in first among them are these.
+        self.turns = Turns::default();
     }
 
     pub(super) fn end_abort(&mut self) {
@@ -310,10 +414,6 @@ impl Io {
 
     async fn due(&mut self, due: Due) {
         match due {
-            Due::Flush => {
-                self.flush().await;
-                tokio::task::yield_now().await;
-            }
             Due::Event(event) => self.feed(event),
             Due::Nudge(leg) => self.nudge(leg),
             Due::Ask => {
@@ -380,15 +480,6 @@ async fn is_writable(iopub: &XPub) -> bool {
         () = iopub.writable() => true,
         () = std::future::ready(()) => false,
     }
-}
-
-/// The next subscription or, while a client's queue is full, the moment in which it is not.
-async fn subscription_or_room(iopub: &mut XPub, full: bool) -> Option<Subscription> {
-    if full {
-        iopub.writable().await;
-        return None;
-    }
-    Some(iopub.recv().await)
 }
 
 async fn sleep_until(next: Option<Instant>) {

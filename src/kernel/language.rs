@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::block_signals;
 use super::handle::Handle;
 use super::io::Io;
-use super::outbox::{Body, Out};
+use super::out::{Body, Out};
 use super::parent::Parent;
 use super::request::Request;
 use crate::lifecycle::{Event, Place};

@@ -2,7 +2,8 @@
 //!
 //! Python threads push (through the core), the io thread takes. Order is the order of the pushes, over all kinds,
 //! so a display never overtakes the print before it. Stream text is coalesced here: while the io thread has not
-//! taken it yet, a write with the same name and parent is appended to the text before it.
+//! taken it yet, a write with the same name and parent is appended to the text before it. How long it is left here for
+//! that is [`Flush`]'s to say.
 //!
 //! A push never waits. Whoever may write without end asks [`Outbox::wait_for_room`] first, with the GIL released;
 //! that is what makes a flood slow down instead of growing without bound or being dropped.
@@ -11,157 +12,28 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::flush::{Due, Flush};
+use super::out::{Out, StreamName};
 use super::parent::Parent;
-use crate::wire::message::EMPTY;
 
 /// Bytes that may wait here before a writer has to. A few screens of the largest terminal output, and small
 /// beside Python itself.
 const CAPACITY: usize = 16 << 20;
 
 /// Text of one stream message is not coalesced beyond this many bytes, so that a front-end gets pieces it can draw.
-const STREAM_MESSAGE: usize = 128 << 10;
-
-/// Which ROUTER socket a reply belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Channel {
-    Shell,
-    Control,
-}
-
-impl Channel {
-    /// The channel's name in the Jupyter documentation.
-    pub fn name(self) -> &'static str {
-        match self {
-            Channel::Shell => "shell",
-            Channel::Control => "control",
-        }
-    }
-}
-
-/// The name of a text stream of Python.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamName {
-    Stdout,
-    Stderr,
-}
-
-impl StreamName {
-    /// The `name` field of a stream message.
-    pub fn name(self) -> &'static str {
-        match self {
-            StreamName::Stdout => "stdout",
-            StreamName::Stderr => "stderr",
-        }
-    }
-}
-
-/// The parts of a message that its sender decides.
-#[derive(Debug, Clone)]
-pub struct Body {
-    pub msg_type: String,
-    /// JSON object.
-    pub content: Bytes,
-    /// JSON object.
-    pub metadata: Bytes,
-    pub buffers: Vec<Bytes>,
-    /// When it was said: the date of its header, though it is sent a moment later.
-    pub created: Timestamp,
-}
-
-impl Body {
-    /// A body without metadata and buffers.
-    pub fn new(msg_type: impl Into<String>, content: Bytes) -> Self {
-        Body {
-            msg_type: msg_type.into(),
-            content,
-            metadata: EMPTY,
-            buffers: Vec::new(),
-            created: Timestamp::now(),
-        }
-    }
-}
-
-/// One thing to send.
-#[derive(Debug)]
-pub enum Out {
-    Stream {
-        name: StreamName,
-        parent: Option<Parent>,
-        text: String,
-    },
-    Iopub {
-        parent: Option<Parent>,
-        /// `None`: the usual topic of the message type.
-        topic: Option<Bytes>,
-        body: Body,
-    },
-    Reply {
-        /// The request's number.
-        id: u64,
-        channel: Channel,
-        parent: Parent,
-        body: Body,
-    },
-    /// The request takes effect: `busy`.
-    Began {
-        /// The request's number.
-        id: u64,
-        parent: Parent,
-        /// It runs a cell.
-        executes: bool,
-    },
-    /// The cell whose reply comes next has failed: the cells that its client had sent before it could know are to be
-    /// aborted.
-    Abort,
-    /// The request has ended: what it still lacks is sent, then `idle`.
-    Finished {
-        id: u64,
-    },
-    InputRequest {
-        parent: Parent,
-        content: Bytes,
-    },
-}
-
-impl Out {
-    /// Bytes that it keeps in memory, roughly.
-    fn size(&self) -> usize {
-        const OVERHEAD: usize = 128;
-        OVERHEAD
-            + match self {
-                Out::Stream { text, .. } => text.len(),
-                Out::Iopub { body, .. } | Out::Reply { body, .. } => {
-                    body.content.len()
-                        + body.metadata.len()
-                        + body.buffers.iter().map(Bytes::len).sum::<usize>()
-                }
-                Out::InputRequest { content, .. } => content.len(),
-                Out::Began { .. } | Out::Abort | Out::Finished { .. } => 0,
-            }
-    }
-}
-
-/// How pressing it is to send what waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
-    /// Something other than text, or a lot of text.
-    Urgent,
-    /// Text that ends with a line.
-    Lines,
-    /// Text whose line goes on, probably at once: `print` writes the end of its line by itself.
-    PartOfLine,
-}
+const STREAM_MESSAGE: usize = 512 << 10;
 
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Out>,
     bytes: usize,
-    /// Something other than stream text waits, or a lot of text: send now.
-    urgent: bool,
+    flush: Flush,
+    /// How many items were ever appended, taken, and given to the sockets.
+    pushed: u64,
+    taken: u64,
+    handed: u64,
     /// Nothing is taken any more: whoever writes waits for the end of the process.
     closed: bool,
 }
@@ -170,6 +42,47 @@ impl Queue {
     fn full(&self) -> bool {
         self.closed || self.bytes > CAPACITY
     }
+
+    fn append(&mut self, out: Out) {
+        self.bytes += out.size();
+        self.pushed += 1;
+        self.items.push_back(out);
+    }
+
+    /// Append to the last text where it is of the same stream and parent and not too long. Whether it was.
+    fn coalesce(&mut self, name: StreamName, parent: &Option<Parent>, text: &str) -> bool {
+        match self.items.back_mut() {
+            Some(Out::Stream {
+                name: last_name,
+                parent: last_parent,
+                text: last,
+            }) if *last_name == name
+                && last_parent == parent
+                && last.len() + text.len() <= STREAM_MESSAGE =>
+            {
+                last.push_str(text);
+                self.bytes += text.len();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// After text was appended: when is it to go?
+    fn schedule(&mut self, text: &str) {
+        let (items, whole) = (self.items.len(), text.len() >= STREAM_MESSAGE);
+        // The clock is not read for every single print.
+        if self.flush.waits() && self.bytes < STREAM_MESSAGE {
+            return;
+        }
+        let now = Instant::now();
+        self.flush.text(now);
+        if whole {
+            self.flush.whole(now, items, false);
+        } else if self.bytes >= STREAM_MESSAGE {
+            self.flush.whole(now, items - 1, true);
+        }
+    }
 }
 
 /// See the module.
@@ -177,6 +90,7 @@ impl Queue {
 pub struct Outbox {
     queue: Mutex<Queue>,
     room: Condvar,
+    handed: Condvar,
     filled: Notify,
 }
 
@@ -186,17 +100,31 @@ impl Outbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Append one message. Never waits. Once the queue is closed nothing is appended.
+    /// Do something to the queue, and have the io thread look at it if something is due earlier than it knows.
+    fn change<T>(&self, mut queue: MutexGuard<'_, Queue>, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let before = queue.flush.due();
+        let result = change(&mut queue);
+        let earlier = queue.flush.due() != before;
+        drop(queue);
+        if earlier {
+            self.filled.notify_one();
+        }
+        result
+    }
+
+    /// Append one message, which goes at once. Never waits. Once the queue is closed nothing is appended.
     pub fn push(&self, out: Out) {
-        let mut queue = self.lock();
+        let queue = self.lock();
         if queue.closed {
             return;
         }
-        queue.bytes += out.size();
-        queue.items.push_back(out);
-        queue.urgent = true;
-        drop(queue);
-        self.filled.notify_one();
+        self.change(queue, |queue| {
+            if matches!(out, Out::Began { .. }) {
+                queue.flush.begins();
+            }
+            queue.append(out);
+            queue.flush.message(queue.items.len());
+        });
     }
 
     /// Append stream text, to the last message where that has the same name and parent. Never waits. Returns
@@ -206,62 +134,48 @@ impl Outbox {
         if text.is_empty() {
             return false;
         }
-        let mut queue = self.lock();
+        let queue = self.lock();
         if queue.closed {
             return true;
         }
-        let was_empty = queue.items.is_empty();
-        let was_urgent = queue.urgent;
-        match queue.items.back_mut() {
-            Some(Out::Stream {
-                name: last_name,
-                parent: last_parent,
-                text: last_text,
-            }) if *last_name == name
-                && *last_parent == parent
-                && last_text.len() + text.len() <= STREAM_MESSAGE =>
-            {
-                last_text.push_str(text);
-                queue.bytes += text.len();
-            }
-            _ => {
-                let out = Out::Stream {
+        self.change(queue, |queue| {
+            if !queue.coalesce(name, &parent, text) {
+                queue.append(Out::Stream {
                     name,
                     parent,
                     text: text.to_owned(),
-                };
-                queue.bytes += out.size();
-                queue.items.push_back(out);
+                });
             }
-        }
-        if queue.bytes >= STREAM_MESSAGE {
-            queue.urgent = true;
-        }
-        let wake = was_empty || (queue.urgent && !was_urgent);
-        let full = queue.full();
-        drop(queue);
-        if wake {
-            self.filled.notify_one();
-        }
-        full
+            queue.schedule(text);
+            queue.full()
+        })
+    }
+
+    /// Have the text that waits sent. Returns whether that happens at once, so that it is worth
+    /// [waiting](Self::wait_until_sent) for: in a flood of flushes most are put together.
+    pub fn flush(&self) -> bool {
+        self.change(self.lock(), |queue| queue.flush.flush(Instant::now()))
+    }
+
+    /// Wait until all that was said so far has been given to the sockets, at most `timeout`. Call with the GIL released.
+    pub fn wait_until_sent(&self, timeout: Duration) {
+        let queue = self.lock();
+        let all = queue.pushed;
+        // Whatever comes of it, there is nothing more to do here.
+        drop(
+            self.handed
+                .wait_timeout_while(queue, timeout, |queue| !queue.closed && queue.handed < all),
+        );
     }
 
     /// Wait until there is room for more, at most `timeout`. Returns whether there is. Call with the GIL released.
     pub fn wait_for_room(&self, timeout: Duration) -> bool {
-        let mut queue = self.lock();
-        let deadline = Instant::now() + timeout;
-        while queue.full() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            queue = self
-                .room
-                .wait_timeout(queue, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        true
+        let queue = self.lock();
+        let (queue, _) = self
+            .room
+            .wait_timeout_while(queue, timeout, |queue| queue.full())
+            .unwrap_or_else(PoisonError::into_inner);
+        !queue.full()
     }
 
     /// Whether a writer that may write without end should wait before it goes on.
@@ -269,28 +183,36 @@ impl Outbox {
         self.lock().full()
     }
 
-    /// Take what waits, up to about `limit` bytes, in order.
-    pub fn take(&self, limit: usize) -> Vec<Out> {
+    /// When the first of what waits is to be taken.
+    pub fn due(&self) -> Due {
+        self.lock().flush.due()
+    }
+
+    /// Take the first of what waits, if it goes by now.
+    pub fn take(&self, now: Instant) -> Option<Out> {
         let mut queue = self.lock();
-        let mut taken = Vec::with_capacity(queue.items.len().min(64));
-        let mut bytes = 0;
-        while bytes < limit {
-            let Some(out) = queue.items.pop_front() else {
-                break;
-            };
-            bytes += out.size();
-            taken.push(out);
+        let items = queue.items.len();
+        if !queue.flush.take(now, items) {
+            return None;
         }
-        queue.bytes = queue.bytes.saturating_sub(bytes);
-        if queue.items.is_empty() {
-            queue.bytes = 0;
-            queue.urgent = false;
-        }
+        let was_full = queue.full();
+        let out = queue.items.pop_front()?;
+        queue.taken += 1;
+        queue.bytes = queue.bytes.saturating_sub(out.size());
+        let room = was_full && !queue.full();
         drop(queue);
-        if !taken.is_empty() {
+        if room {
             self.room.notify_all();
         }
-        taken
+        Some(out)
+    }
+
+    /// What was taken is in the sockets' hands, as far as those take it.
+    pub fn handed_over(&self) {
+        let mut queue = self.lock();
+        queue.handed = queue.taken;
+        drop(queue);
+        self.handed.notify_all();
     }
 
     /// Take all that was said, and nothing more from now on.
@@ -298,27 +220,15 @@ impl Outbox {
         let mut queue = self.lock();
         queue.closed = true;
         queue.bytes = 0;
-        queue.urgent = false;
-        std::mem::take(&mut queue.items).into()
+        queue.flush = Flush::default();
+        let rest = std::mem::take(&mut queue.items).into();
+        drop(queue);
+        self.handed.notify_all();
+        rest
     }
 
-    /// Have [`Outbox::filled`] resolve once more, for what a take has left.
-    pub fn more(&self) {
-        self.filled.notify_one();
-    }
-
-    /// What waits; `None` where nothing does.
-    pub fn waiting(&self) -> Option<Waiting> {
-        let queue = self.lock();
-        let last = queue.items.back()?;
-        Some(match last {
-            _ if queue.urgent => Waiting::Urgent,
-            Out::Stream { text, .. } if !text.ends_with('\n') => Waiting::PartOfLine,
-            _ => Waiting::Lines,
-        })
-    }
-
-    /// Resolves after a push, or at once when there was one since the last call.
+    /// Resolves when something has become due earlier than the last [`Outbox::due`] said, or at once when that was so since
+    /// the last call.
     pub async fn filled(&self) {
         self.filled.notified().await;
     }
@@ -327,11 +237,12 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::flush::{GOES_ON, LONE};
+    use crate::kernel::out::Body;
+    use crate::wire::message::EMPTY;
 
-    fn texts(outbox: &Outbox) -> Vec<String> {
-        outbox
-            .take(usize::MAX)
-            .into_iter()
+    fn texts(outbox: &Outbox, now: Instant) -> Vec<String> {
+        std::iter::from_fn(|| outbox.take(now))
             .map(|out| match out {
                 Out::Stream { name, text, .. } => format!("{}:{text}", name.name()),
                 Out::Iopub { body, .. } => body.msg_type,
@@ -351,31 +262,53 @@ mod tests {
     #[test]
     fn text_is_coalesced_but_never_across_another_message() {
         let outbox = Outbox::default();
+        let now = Instant::now();
         outbox.write(StreamName::Stdout, None, "a");
         outbox.write(StreamName::Stdout, None, "b");
         outbox.push(display());
         outbox.write(StreamName::Stdout, None, "c");
         outbox.write(StreamName::Stderr, None, "d");
         outbox.write(StreamName::Stdout, None, "e");
+        assert_eq!(texts(&outbox, now), ["stdout:ab", "display_data"]);
         assert_eq!(
-            texts(&outbox),
-            ["stdout:ab", "display_data", "stdout:c", "stderr:d", "stdout:e"]
+            texts(&outbox, now + GOES_ON),
+            ["stdout:c", "stderr:d", "stdout:e"]
         );
-        assert_eq!(outbox.waiting(), None);
+        assert_eq!(outbox.due(), Due::Never);
     }
 
     #[test]
-    fn text_is_lazy_and_messages_are_urgent() {
+    fn text_waits_and_what_comes_behind_it_takes_it_along() {
         let outbox = Outbox::default();
-        outbox.write(StreamName::Stdout, None, "a");
-        assert_eq!(outbox.waiting(), Some(Waiting::PartOfLine));
-        outbox.write(StreamName::Stdout, None, "\n");
-        assert_eq!(outbox.waiting(), Some(Waiting::Lines));
+        let now = Instant::now();
+        outbox.write(StreamName::Stdout, None, "a\n");
+        assert!(matches!(outbox.due(), Due::At(at) if at >= now + LONE));
+        assert_eq!(texts(&outbox, now), [""; 0]);
         outbox.push(display());
-        assert_eq!(outbox.waiting(), Some(Waiting::Urgent));
-        outbox.take(usize::MAX);
+        assert_eq!(outbox.due(), Due::Now);
+        assert_eq!(texts(&outbox, now), ["stdout:a\n", "display_data"]);
+    }
+
+    #[test]
+    fn a_flood_goes_in_whole_pieces() {
+        let outbox = Outbox::default();
+        let now = Instant::now();
+        let line = "x".repeat(STREAM_MESSAGE / 4);
+        for _ in 0..9 {
+            outbox.write(StreamName::Stdout, None, &line);
+        }
+        let sizes: Vec<usize> = std::iter::from_fn(|| outbox.take(now))
+            .map(|out| out.size())
+            .collect();
+        assert_eq!(sizes.len(), 2, "the ninth line may still grow");
+        assert!(sizes.iter().all(|size| *size > STREAM_MESSAGE));
         outbox.write(StreamName::Stdout, None, &"x".repeat(STREAM_MESSAGE));
-        assert_eq!(outbox.waiting(), Some(Waiting::Urgent));
+        assert_eq!(
+            texts(&outbox, now).len(),
+            2,
+            "nothing will be appended to what is so long"
+        );
+        assert_eq!(outbox.due(), Due::Never);
     }
 
     #[test]
@@ -386,7 +319,8 @@ mod tests {
         assert!(outbox.write(StreamName::Stdout, None, "b"));
         assert!(!outbox.wait_for_room(Duration::from_millis(1)));
         outbox.push(display());
-        assert_eq!(outbox.waiting(), None);
+        assert_eq!(outbox.due(), Due::Never);
+        outbox.wait_until_sent(Duration::from_secs(60));
     }
 
     #[test]
@@ -395,8 +329,28 @@ mod tests {
         outbox.write(StreamName::Stdout, None, &"x".repeat(CAPACITY + 1));
         assert!(outbox.is_full());
         assert!(!outbox.wait_for_room(Duration::from_millis(1)));
-        outbox.take(1);
+        outbox.take(Instant::now());
         assert!(!outbox.is_full());
         assert!(outbox.wait_for_room(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_flush_is_waited_for_until_the_sockets_have_it() {
+        let outbox = Outbox::default();
+        outbox.write(StreamName::Stdout, None, "a");
+        assert!(outbox.flush());
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let begun = Instant::now();
+                outbox.wait_until_sent(Duration::from_secs(60));
+                begun.elapsed()
+            });
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(!waiter.is_finished());
+            assert!(outbox.take(Instant::now()).is_some());
+            outbox.handed_over();
+            let waited = waiter.join().expect("the waiter");
+            assert!(waited < Duration::from_secs(30), "{waited:?}");
+        });
     }
 }

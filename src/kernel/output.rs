@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::io::Io;
-use super::outbox::{Body, Channel, Out, Waiting};
+use super::out::{Body, Channel, Out};
 use super::parent::Parent;
 use super::timers::Due;
 use crate::lifecycle::{Action, Event};
@@ -15,46 +15,10 @@ use crate::wire::Outgoing;
 use crate::wire::message::to_json;
 use crate::wire::messages::iopub::{ExecutionState, Stream};
 
-/// How long stream text may wait for more of it. Short enough for a progress bar, long enough that a flood of prints
-/// becomes a hundred messages a second and not a hundred thousand.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(10);
-
-/// Bytes of output that one turn of the loop sends.
-const BATCH: usize = 1 << 20;
-
-/// How long the beginning of a line waits for its rest.
-const REST_OF_LINE: Duration = Duration::from_millis(5);
-
 /// How often a question is sent anew to a client that is not connected yet.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Io {
-    /// Send what waits, or leave text a moment to gather more.
-    pub(super) async fn flush_or_wait(&mut self) {
-        match (self.handle.outbox.waiting(), self.last_flush) {
-            (None, _) => {}
-            (Some(Waiting::PartOfLine), _) => self.timers.add(Instant::now() + REST_OF_LINE, Due::Flush),
-            (Some(Waiting::Lines), Some(last)) if last.elapsed() < FLUSH_INTERVAL => {
-                self.timers.add(last + FLUSH_INTERVAL, Due::Flush);
-            }
-            _ => self.flush().await,
-        }
-    }
-
-    /// Send a batch of what waits.
-    pub(super) async fn flush(&mut self) {
-        for out in self.handle.outbox.take(BATCH) {
-            match out {
-                Out::Abort => self.begin_abort().await,
-                out => self.send(out),
-            }
-        }
-        self.last_flush = Some(Instant::now());
-        if self.handle.outbox.waiting().is_some() {
-            self.handle.outbox.more();
-        }
-    }
-
     pub(super) fn send(&mut self, out: Out) {
         if self.ending.output_closed {
             return;
@@ -87,7 +51,7 @@ impl Io {
                 }
             }
             Out::InputRequest { parent, content } => self.ask(parent, content),
-            // Taken care of in `flush`; at the very end there is nothing left to abort.
+            // Taken care of before; at the very end there is nothing left to abort.
             Out::Abort => {}
             Out::Began { id, parent, executes } => {
                 self.status(Some(&parent), ExecutionState::Busy);
@@ -102,7 +66,7 @@ impl Io {
                 // The cell may have set SIGTERM to be ignored; it is how the kernel is told to end.
                 self.handle.reclaim_sigterm();
                 self.feed(Event::Finished { id });
-                if self.aborting == Some(id) {
+                if self.aborting.as_ref().is_some_and(|abort| abort.cell == id) {
                     self.end_abort();
                 }
             }

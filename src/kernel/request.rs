@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::outbox::Channel;
+use super::out::Channel;
 use super::parent::Parent;
 use crate::wire;
 

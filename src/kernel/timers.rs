@@ -7,8 +7,6 @@ use crate::lifecycle::{Event, Leg};
 /// Something that is due at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Send the text that waits.
-    Flush,
     /// Tell the life cycle.
     Event(Event),
     /// Interrupt what this rung waits for, if it still does.
@@ -44,10 +42,5 @@ impl Timers {
             .filter(|(_, (at, _))| *at <= now)
             .min_by_key(|(_, (at, _))| *at)?;
         Some(self.0.swap_remove(index).1)
-    }
-
-    /// Whether this is waited for.
-    pub(super) fn has(&self, due: Due) -> bool {
-        self.0.iter().any(|(_, other)| *other == due)
     }
 }

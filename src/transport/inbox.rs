@@ -53,6 +53,18 @@ impl<T> Inbox<T> {
         Some(item)
     }
 
+    /// How many items wait.
+    pub(super) fn len(&self) -> usize {
+        self.items.borrow().len()
+    }
+
+    /// Returns when there is an item to take. May be dropped while waiting. One waiter at a time.
+    pub(super) async fn filled(&self) {
+        while self.len() == 0 {
+            self.arrived.notified().await;
+        }
+    }
+
     /// The next item; loses nothing when dropped while waiting. One taker at a time.
     pub(super) async fn take(&self) -> T {
         loop {

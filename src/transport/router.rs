@@ -47,6 +47,16 @@ impl Router {
         self.server.hub.pattern.inbox.try_take()
     }
 
+    /// How many messages have been read and not been taken.
+    pub fn waiting(&self) -> usize {
+        self.server.hub.pattern.inbox.len()
+    }
+
+    /// Returns when there is a message to take. May be dropped while waiting.
+    pub async fn readable(&self) {
+        self.server.hub.pattern.inbox.filled().await;
+    }
+
     /// Lets the peers read what has arrived at this machine by now, as far as budgets allow, so that
     /// [`Router::try_recv`] finds it.
     pub async fn sweep(&self) {

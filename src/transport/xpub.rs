@@ -60,6 +60,11 @@ impl XPub {
         self.server.hub.pattern.inbox.try_take()
     }
 
+    /// Returns when there is a subscription to take. May be dropped while waiting.
+    pub async fn readable(&self) {
+        self.server.hub.pattern.inbox.filled().await;
+    }
+
     /// Queues a message for every peer with a subscription that is a prefix of its first frame. Never waits and
     /// drops nothing: who publishes much awaits [`XPub::writable`] first.
     pub fn publish(&self, frames: Frames) {

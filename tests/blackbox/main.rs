@@ -11,6 +11,7 @@ mod comms;
 mod connection_file;
 mod display;
 mod execute;
+mod flush;
 mod handshake;
 mod hostile_frames;
 mod hostile_messages;
