@@ -226,7 +226,7 @@ fn queued_cells_are_aborted_by_an_interrupt() {
 #[test]
 fn a_cell_may_catch_it() {
     let mut kernel = Kernel::start();
-    let code = "import time\nprint('ready', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('caught')";
+    let code = "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('caught')";
     let cell = begin(&mut kernel, code);
     kernel.signal("INT");
     kernel.recv_iopub_stream(&cell, "stdout", "caught\n");
