@@ -7,7 +7,7 @@ import inspect
 import sys
 from datetime import datetime, timezone
 
-from . import _drupe
+from . import _drupe, forks
 from .interrupt import Cell, interrupts
 from .jsonutil import decode, encode
 from .log import log
@@ -101,6 +101,7 @@ class Execution:
         try:
             result = await self._run_code()
         except BaseException as error:
+            forks.leave_if_forked(error)
             # The signal landed in IPython's own code, outside what it guards, or before that began.
             if self.store_history and shell.execution_count == self.count:
                 shell.execution_count += 1
@@ -108,6 +109,7 @@ class Execution:
                 shell.show_plainly(error)
             return shell._last_error
         error = result.error_before_exec or result.error_in_exec
+        forks.leave_if_forked(error)
         if error is None:
             return shell._last_error if shell._last_traceback_during_displayhook else None
         if shell._last_traceback is not None:

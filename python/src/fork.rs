@@ -6,6 +6,11 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::capture;
+
 static FORKED: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process is a forked child of the kernel.
@@ -42,7 +47,28 @@ pub fn write_all(fd: i32, mut bytes: &[u8]) {
 }
 
 /// End this child, with nothing but what it has flushed itself.
-pub fn exit() -> ! {
+pub fn exit(status: i32) -> ! {
     // SAFETY: _exit takes a number and does not return.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(status) }
+}
+
+/// Whether this process is a forked child of the kernel.
+#[pyfunction]
+fn forked() -> bool {
+    is_child()
+}
+
+/// A cell has forked and both processes came back from it: end the child. Only the parent is the kernel.
+#[pyfunction]
+fn exit_forked(status: i32) -> PyResult<()> {
+    if !is_child() {
+        return Err(PyRuntimeError::new_err("this process is the kernel itself"));
+    }
+    capture::flush_c();
+    exit(status)
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(forked, module)?)?;
+    module.add_function(wrap_pyfunction!(exit_forked, module)?)
 }

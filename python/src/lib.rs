@@ -36,6 +36,7 @@ fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
     input::register(module)?;
     ladder::register(module)?;
     gate::register(module)?;
+    fork::register(module)?;
     inspect::register(module)?;
     boot::register(module)
 }

@@ -94,9 +94,9 @@ impl PyRequest {
     fn finish(&self, py: Python<'_>) -> PyResult<()> {
         let handle = boot::handle().ok_or_else(boot::not_started)?;
         if fork::is_child() {
-            // A cell has forked and both processes came back from it. Only the parent is the kernel.
+            // Code that is no cell's has forked, such as a comm's, and both processes came back from it.
             capture::flush_c();
-            fork::exit();
+            fork::exit(0);
         }
         py.detach(|| {
             capture::flush_c();

@@ -12,6 +12,7 @@ mod connection_file;
 mod display;
 mod execute;
 mod flush;
+mod forks;
 mod handshake;
 mod hostile_frames;
 mod hostile_messages;
