@@ -45,7 +45,7 @@ def _internal(error: BaseException) -> str:
 
 
 def _start():
-    from . import comms, compat, stdin, streams, teardown
+    from . import comms, compat, sigterm, stdin, streams, teardown
     from .application import IPKernelApp
     from .serve import Server
 
@@ -65,6 +65,7 @@ def _start():
     server = Server(shell)
     kernel.io_loop = compat.Loop(server)
     teardown.prepare(shell, server)
+    sigterm.install(server.leave)
     app.run_startup_code(options.get("matplotlib"))
     _drupe.ready(encode(_info(shell)))
     return server

@@ -66,6 +66,10 @@ class Interrupts:
         """A context manager: within it a signal raises KeyboardInterrupt."""
         return _UserCode(self)
 
+    def cell_awaits(self) -> bool:
+        """Whether a cell has been begun that waits in the loop now."""
+        return self._awaiting is not None
+
     def cancel_cell(self) -> None:
         """Cancel the cell that awaits, from a signal handler or from the loop."""
         task = self._awaiting

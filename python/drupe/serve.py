@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from . import _drupe, comms, requests
+from . import _drupe, comms, requests, sigterm
 from .errors import error_reply
 from .hooks import when_imported
 from .interrupt import interrupts
@@ -79,16 +79,28 @@ class Server:
             asyncio._set_running_loop(self.loop)
 
     def run(self) -> None:
-        """Serve until the end of the kernel begins. No exception of the user's ends it before."""
+        """Serve until the end of the kernel begins. Of the user's exceptions SystemExit alone, out of a callback or a task
+        of the loop, begins it: as in any program, and as `exit()` does in a cell."""
         while not self._done:
             try:
                 if self._loop is None and "asyncio" not in sys.modules:
                     self._serve_without_loop()
                 else:
                     self._serve_with_loop()
+            except SystemExit as error:
+                log.info("the event loop was left by %r: the kernel ends", error)
+                _drupe.ask_exit()
             except BaseException as error:
-                # A KeyboardInterrupt or SystemExit of a background task leaves the loop this way.
+                # A KeyboardInterrupt of a background task leaves the loop this way.
                 log.info("the event loop was left by %r and runs again", error)
+
+    def leave(self) -> None:
+        """A handler of SIGTERM has raised: the kernel ends. Where that is code of a cell's, the exception leaves the cell
+        first, as the user's `finally` blocks expect."""
+        if self._in_request and not interrupts.cell_awaits():
+            self.shell.exit_now = True
+        else:
+            _drupe.ask_exit()
 
     def _serve_without_loop(self) -> None:
         wait = select.poll()
@@ -129,6 +141,9 @@ class Server:
         if self._task is None or self._task.done():
             self._start()
         self.loop.run_forever()
+        if not self._done and sigterm.came_lately():
+            # Its handler, or what that woke, has called `loop.stop`.
+            _drupe.ask_exit()
 
     def _start(self) -> None:
         if self._task is not None:

@@ -290,8 +290,6 @@ fn ready(py: Python<'_>, info: &[u8]) -> PyResult<()> {
     let info: serde_json::Value =
         serde_json::from_slice(info).map_err(|error| PyValueError::new_err(error.to_string()))?;
     watch_stacks(py)?;
-    show_sigterm(py)?;
-    core.handle.reclaim_sigterm();
     if !(core.options.no_stdout || core.options.no_stderr) {
         capture::start(&core.handle)?;
     }
@@ -299,12 +297,13 @@ fn ready(py: Python<'_>, info: &[u8]) -> PyResult<()> {
     Ok(())
 }
 
-/// A handler that was there before Python makes `signal.getsignal` say None, which libraries that put a handler back
-/// cannot use. Python is to think that it is the default one.
-fn show_sigterm(py: Python<'_>) -> PyResult<()> {
-    let signal = py.import("signal")?;
-    let default = signal.getattr("SIG_DFL")?;
-    signal.call_method1("signal", (libc::SIGTERM, default)).map(drop)
+/// User code has just set SIGTERM by `signal.signal`, to a handler of its own or to none: the kernel hears of the signal
+/// all the same. See `drupe/sigterm.py`.
+#[pyfunction]
+fn share_sigterm(py: Python<'_>, users: bool) -> PyResult<()> {
+    let core = CORE.get().ok_or_else(not_started)?;
+    py.detach(|| core.handle.share_sigterm(users));
+    Ok(())
 }
 
 /// From now on the stack signal makes `faulthandler` write all stacks, with or without the GIL.
@@ -350,6 +349,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(config, module)?)?;
     module.add_function(wrap_pyfunction!(ready, module)?)?;
     module.add_function(wrap_pyfunction!(failed, module)?)?;
+    module.add_function(wrap_pyfunction!(share_sigterm, module)?)?;
     module.add_function(wrap_pyfunction!(stdio_fds, module)?)?;
     module.add_function(wrap_pyfunction!(log_line, module)?)
 }

@@ -161,9 +161,14 @@ impl Handle {
         self.live.leave(snapshot);
     }
 
-    /// SIGTERM is the watchdog's again, whatever Python thinks of it.
+    /// SIGTERM is the watchdog's again, whatever C code has made of it.
     pub fn reclaim_sigterm(&self) {
         self.watchdog.reclaim_sigterm();
+    }
+
+    /// User code has set SIGTERM by Python, to a handler of its own or to none. The watchdog learns of it all the same.
+    pub fn share_sigterm(&self, users: bool) {
+        self.watchdog.share_sigterm(users);
     }
 
     /// A cell called `exit()`.

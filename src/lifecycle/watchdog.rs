@@ -29,10 +29,15 @@ const TICK: Duration = Duration::from_millis(500);
 /// that is out of processor time.
 const CONFIRM: Duration = Duration::from_millis(100);
 
+/// Within which time of a SIGTERM that a handler of the user's was called for, another one is meant for the kernel
+/// itself. Who sends a second one so soon saw that the first did not end it.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// What the watchdog has noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noticed {
-    /// SIGTERM. Reported each time.
+    /// SIGTERM, and no handler of the user's to say what is to become of it, or the second within five seconds. Reported
+    /// each time.
     Terminate,
     /// The parent is gone. Reported once.
     ParentGone,
@@ -148,6 +153,7 @@ impl Watchdog {
             terminated: term_out,
             stderr: duplicate_stderr(),
             noticed_at: None,
+            shared_at: None,
             last_words: format!(
                 "drupe (pid {}): not done in time, ended by the watchdog\n",
                 std::process::id()
@@ -176,8 +182,15 @@ impl Watchdog {
         self.0.deadline()
     }
 
-    /// Makes SIGTERM come here again if user code has set it to its default or to be ignored; a handler of
-    /// somebody's own stays. The thread does this by itself twice a second.
+    /// User code has just set SIGTERM by Python, to a handler of its own or to none: it comes here all the same, and such
+    /// a handler is called as well. At the first call the handler of SIGINT must be Python's. Waits no longer than
+    /// another thread needs for two system calls.
+    pub fn share_sigterm(&self, users: bool) {
+        signal::share(users);
+    }
+
+    /// Makes SIGTERM come here again if it has been set behind the kernel's back, by C code or by a library that puts back
+    /// what it found; a handler that somebody has written in C stays. The thread does this by itself twice a second.
     pub fn reclaim_sigterm(&self) {
         signal::reclaim();
     }
@@ -193,6 +206,8 @@ struct Thread {
     terminated: UnixStream,
     stderr: Option<OwnedFd>,
     noticed_at: Option<Instant>,
+    /// The last SIGTERM that was also a handler's of the user's.
+    shared_at: Option<Instant>,
     last_words: String,
 }
 
@@ -214,9 +229,7 @@ impl Thread {
             let until = deadline.or(unarmed).unwrap_or(now + TICK).min(now + TICK);
             self.wait(until.saturating_duration_since(now));
 
-            if emptied(&self.terminated) {
-                self.notice(Noticed::Terminate);
-            }
+            self.read_signals();
             if self.parent.as_ref().is_some_and(Parent::is_gone) {
                 self.parent = None;
                 self.notice(Noticed::ParentGone);
@@ -224,7 +237,7 @@ impl Thread {
             if self.config.sigterm {
                 signal::reclaim();
             }
-            emptied(&self.woken);
+            empty(&self.woken);
         }
     }
 
@@ -236,6 +249,23 @@ impl Thread {
             self.shared.set_deadline(noticed_at + self.config.total);
         }
         self.shared.deadline()
+    }
+
+    fn read_signals(&mut self) {
+        let mut came = [0; 64];
+        while let Ok(count) = (&self.terminated).read(&mut came)
+            && count > 0
+        {
+            for byte in came.into_iter().take(count) {
+                let now = Instant::now();
+                let again = self.shared_at.is_some_and(|last| now < last + AGAIN);
+                if byte == signal::SHARED && !again {
+                    self.shared_at = Some(now);
+                } else {
+                    self.notice(Noticed::Terminate);
+                }
+            }
+        }
     }
 
     fn notice(&mut self, what: Noticed) {
@@ -283,14 +313,10 @@ fn nonblocking_pair() -> std::io::Result<(UnixStream, UnixStream)> {
     Ok((a, b))
 }
 
-/// Reads away what is there; true when there was something.
-fn emptied(mut stream: &UnixStream) -> bool {
-    let mut some = false;
+/// Reads away what is there.
+fn empty(mut stream: &UnixStream) {
     let mut buffer = [0; 64];
-    while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {
-        some = true;
-    }
-    some
+    while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}
 }
 
 /// The descriptor 2 of this moment, before anybody captures it. `None` where it is closed.

@@ -39,6 +39,24 @@ fn play(role: &str) {
             libc::signal(libc::SIGTERM, libc::SIG_DFL);
             watchdog.reclaim_sigterm();
         },
+        // SAFETY: as above. The handler of SIGINT stands for Python's, which is the same for all signals.
+        "share SIGTERM" => unsafe {
+            libc::signal(libc::SIGINT, users_handler as *const () as usize);
+            watchdog.share_sigterm(true);
+        },
+        // SAFETY: as above. Set once more behind the kernel's back, as by code that kept Python's own function.
+        "take SIGTERM" => unsafe {
+            libc::signal(libc::SIGINT, users_handler as *const () as usize);
+            watchdog.share_sigterm(false);
+            libc::signal(libc::SIGTERM, users_handler as *const () as usize);
+            watchdog.reclaim_sigterm();
+        },
+        // SAFETY: as above.
+        "give SIGTERM back" => unsafe {
+            libc::signal(libc::SIGINT, users_handler as *const () as usize);
+            watchdog.share_sigterm(true);
+            watchdog.share_sigterm(false);
+        },
         // SAFETY: the child of a process with several threads only calls pause.
         "fork" => unsafe {
             let pid = libc::fork();
@@ -72,6 +90,16 @@ fn play(role: &str) {
     loop {
         std::thread::park();
     }
+}
+
+extern "C" fn users_handler(signal: i32) {
+    let line: &[u8] = if signal == libc::SIGTERM {
+        b"handled\n"
+    } else {
+        b"what?\n"
+    };
+    // SAFETY: write is async-signal-safe.
+    unsafe { libc::write(1, line.as_ptr().cast(), line.len()) };
 }
 
 fn say(line: &str) {
@@ -217,6 +245,34 @@ fn sigterm_counts_though_user_code_ignores_it() {
         player.until("Terminate");
         player.ends_by_itself(began, 390, 3_000);
     }
+}
+
+#[test]
+fn a_handler_of_the_users_is_called_and_the_second_sigterm_counts() {
+    for role in ["share SIGTERM", "take SIGTERM"] {
+        let mut player = Player::start(role, None);
+        player.until("ready");
+        player.signal(libc::SIGTERM);
+        player.until("handled");
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(player.child.try_wait().expect("its status").is_none());
+        let began = Instant::now();
+        player.signal(libc::SIGTERM);
+        let mut said = [player.until("\n"), player.until("\n")];
+        said.sort();
+        assert_eq!(said, ["Terminate\n", "handled\n"]);
+        player.ends_by_itself(began, 390, 3_000);
+    }
+}
+
+#[test]
+fn a_handler_that_was_taken_away_is_called_no_more() {
+    let mut player = Player::start("give SIGTERM back", None);
+    player.until("ready");
+    let began = Instant::now();
+    player.signal(libc::SIGTERM);
+    assert_eq!(player.until("\n"), "Terminate\n");
+    player.ends_by_itself(began, 390, 3_000);
 }
 
 #[test]

@@ -1,31 +1,66 @@
 //! SIGTERM, as a byte in a pipe. Called by the watchdog only. The handler is C through and through: it may
 //! run on any thread at any moment, so it only calls what POSIX names as safe for that.
+//!
+//! The handler stays in its place for ever. Where user code has set one of its own in Python, ours tells the watchdog
+//! and then calls Python's, which does no more than note the signal for the main thread: so the watchdog learns of each
+//! SIGTERM, and of whether somebody else has been told as well.
 
 use std::io;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// What the handler writes: the signal was the kernel's alone.
+pub(super) const OURS: u8 = 1;
+/// What the handler writes: a handler of the user's has been called as well.
+pub(super) const SHARED: u8 = 2;
 
 /// Where the handler writes. The descriptor stays open until the process ends.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 /// The process that installed the handler. A fork inherits both the handler and the pipe, and must not end
 /// its parent.
 static OWNER: AtomicI32 = AtomicI32::new(0);
+/// Python's own C handler, the same for each signal that has a handler in Python; 0 until it is known.
+static PYTHON: AtomicUsize = AtomicUsize::new(0);
+/// The flags that Python installs it with.
+static PYTHON_FLAGS: AtomicI32 = AtomicI32::new(0);
+/// Whether user code has a handler in Python.
+static USERS: AtomicBool = AtomicBool::new(false);
+/// Held from a look at the handler to its change: the main thread and the watchdog both do that.
+static CHANGE: Mutex<()> = Mutex::new(());
 
 extern "C" fn on_sigterm(signal: libc::c_int) {
     // SAFETY: getpid, write, sigaction and raise are async-signal-safe; errno is put back as it was.
     unsafe {
         let errno = errno();
         let before = *errno;
+        let shared = USERS.load(Ordering::Relaxed);
         if libc::getpid() == OWNER.load(Ordering::Relaxed) {
-            libc::write(PIPE.load(Ordering::Relaxed), [1u8].as_ptr().cast(), 1);
-        } else {
+            let byte = if shared { SHARED } else { OURS };
+            libc::write(PIPE.load(Ordering::Relaxed), [byte].as_ptr().cast(), 1);
+        } else if !shared {
             // A forked child dies of SIGTERM as any process does: delivered when this handler returns.
-            let default = action(libc::SIG_DFL);
+            let default = action(libc::SIG_DFL, 0);
             libc::sigaction(signal, &default, std::ptr::null_mut());
             libc::raise(signal);
         }
+        if shared {
+            call_python(signal);
+        }
         *errno = before;
+    }
+}
+
+/// # Safety
+/// Only in a signal handler, for `signal`.
+unsafe fn call_python(signal: libc::c_int) {
+    let address = PYTHON.load(Ordering::Relaxed);
+    if address != 0 {
+        // SAFETY: the address is that of CPython's handler, a function of one number that libpython keeps for as long
+        // as the process lives and that is safe in a signal handler, being one.
+        let python: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(address) };
+        python(signal);
     }
 }
 
@@ -37,25 +72,81 @@ pub(super) fn install(pipe: UnixStream) -> io::Result<()> {
     set_handler()
 }
 
-/// Installs the handler again where the signal has been set to its default (what libraries restore that saved
-/// it) or to be ignored. A handler of somebody's own is left alone.
+/// User code has just set SIGTERM by Python: to a handler of its own (`users`), or to its default or to be ignored.
+/// At the first call the handler of SIGINT must be Python's: it is the same for all signals. In a forked child nothing
+/// changes: there, what its code has set is what holds.
+pub(super) fn share(users: bool) {
+    if !is_owner() {
+        return;
+    }
+    let _change = CHANGE.lock().unwrap_or_else(PoisonError::into_inner);
+    if PYTHON.load(Ordering::Relaxed) == 0
+        && let Some(sigint) = current(libc::SIGINT).filter(is_function)
+    {
+        PYTHON_FLAGS.store(sigint.sa_flags, Ordering::Relaxed);
+        PYTHON.store(sigint.sa_sigaction, Ordering::Relaxed);
+    }
+    give(users);
+}
+
+/// Installs the handler again where Python's has been put in its place, or where the signal has been set to its default
+/// (what libraries restore that saved it) or to be ignored. A handler that somebody has written in C is left alone.
+/// Never waits: where somebody else is at it, the next call will do.
 pub(super) fn reclaim() {
-    // SAFETY: an all-zero sigaction is valid for the call to fill.
-    let now = unsafe {
-        let mut now: libc::sigaction = std::mem::zeroed();
-        if libc::sigaction(libc::SIGTERM, std::ptr::null(), &mut now) != 0 {
-            return;
-        }
-        now.sa_sigaction
+    let Some(_change) = try_lock(&CHANGE).filter(|_| is_owner()) else {
+        return;
     };
-    if now == libc::SIG_DFL || now == libc::SIG_IGN {
-        // It cannot fail for a signal that it worked for before; if it does, the next tick tries again.
-        let _ = set_handler();
+    let Some(now) = current(libc::SIGTERM) else {
+        return;
+    };
+    if !is_function(&now) {
+        give(false);
+    } else if now.sa_sigaction == PYTHON.load(Ordering::Relaxed) {
+        give(true);
     }
 }
 
+fn give(users: bool) {
+    USERS.store(users && PYTHON.load(Ordering::Relaxed) != 0, Ordering::SeqCst);
+    // It cannot fail for a signal that it worked for before; if it does, the next tick tries again.
+    let _ = set_handler();
+}
+
+fn try_lock(mutex: &Mutex<()>) -> Option<MutexGuard<'_, ()>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+fn is_owner() -> bool {
+    // SAFETY: getpid has no preconditions.
+    unsafe { libc::getpid() == OWNER.load(Ordering::Relaxed) }
+}
+
+/// What is done at a signal now.
+fn current(signal: libc::c_int) -> Option<libc::sigaction> {
+    // SAFETY: an all-zero sigaction is valid for the call to fill.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        (libc::sigaction(signal, std::ptr::null(), &mut now) == 0).then_some(now)
+    }
+}
+
+fn is_function(action: &libc::sigaction) -> bool {
+    action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
+}
+
 fn set_handler() -> io::Result<()> {
-    let handler = action(on_sigterm as *const () as libc::sighandler_t);
+    let flags = if USERS.load(Ordering::SeqCst) {
+        // Python's handlers run when a system call has been cut short: a sleep ends for them.
+        PYTHON_FLAGS.load(Ordering::Relaxed) & !libc::SA_SIGINFO
+    } else {
+        // The user's system calls are not cut short by a signal that is none of their business.
+        libc::SA_RESTART
+    };
+    let handler = action(on_sigterm as *const () as libc::sighandler_t, flags);
     // SAFETY: the handler is async-signal-safe and lives as long as the process.
     let rc = unsafe { libc::sigaction(libc::SIGTERM, &handler, std::ptr::null_mut()) };
     if rc == 0 {
@@ -65,12 +156,11 @@ fn set_handler() -> io::Result<()> {
     }
 }
 
-fn action(handler: libc::sighandler_t) -> libc::sigaction {
+fn action(handler: libc::sighandler_t, flags: libc::c_int) -> libc::sigaction {
     // SAFETY: an all-zero sigaction is a valid one with an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler;
-    // The user's system calls are not cut short by a signal that is none of their business.
-    action.sa_flags = libc::SA_RESTART;
+    action.sa_flags = flags;
     action
 }
 

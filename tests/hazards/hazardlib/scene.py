@@ -228,7 +228,7 @@ class Scene:
             self._ask_shutdown(self.client, "shell")
         elif word == "other-shutdown":
             self._ask_shutdown(self.clients[1], "control")
-        elif word == "sigterm":
+        elif word in ("sigterm", "term"):
             self.process.signal(signal.SIGTERM)
         elif word == "sigint":
             self.process.signal(signal.SIGINT)

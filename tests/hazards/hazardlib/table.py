@@ -10,6 +10,8 @@ to end, from its first trigger. Its items:
     "restart"           … with restart = true           "other-shutdown"   … from the second client
     "sigterm" "sigint"  the signal                      "exit"             a cell with `exit()`
     "parent-gone"       SIGKILL to the parent           "client-gone"      the client vanishes
+    "exits-itself"      nothing: the state that was reached ends the kernel
+    "term"              SIGTERM that the kernel is to survive: no trigger
     "pause N"           N milliseconds
     "await TEXT"        until TEXT is in the cell's output
     {send = TYPE, content = {…}, channel = "shell", times = 1, refused = true, answered = true,
@@ -38,8 +40,9 @@ TRIGGERS = (
     "sigterm",
     "parent-gone",
     "exit",
+    "exits-itself",
 )
-_ACTS = (*TRIGGERS, "sigint", "client-gone")
+_ACTS = (*TRIGGERS, "sigint", "term", "client-gone")
 
 
 class TableError(Exception):
