@@ -11,6 +11,7 @@ pub mod environment;
 pub mod error;
 pub mod fingerprint;
 pub mod libpython;
+#[expect(unsafe_code, reason = "loads Python's library and the core, and calls them")]
 pub mod load;
 pub mod package;
 pub mod record;

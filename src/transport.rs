@@ -12,7 +12,6 @@ mod endpoint;
 mod hub;
 mod inbox;
 mod listener;
-mod os;
 mod outbox;
 mod peer;
 mod registry;

@@ -7,8 +7,6 @@
 // Each file is whole, and a model uses a part of it.
 #![allow(dead_code)]
 
-#[path = "../src/kernel/eventfd.rs"]
-mod eventfd;
 #[path = "../src/kernel/gate.rs"]
 mod gate;
 #[path = "../src/lifecycle/ladder.rs"]
@@ -33,6 +31,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
+use drupe::os;
 use gate::Gate;
 use machine::{Action, Asker, Event, Place, RequestKind, Trigger};
 use mailbox::Mailbox;

@@ -12,6 +12,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::os::signal::Thread;
 
 /// Someone who is inside, or who is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl Gate {
                 name,
                 purpose,
                 since,
-                ident: this_thread(),
+                ident: Thread::current().ident(),
                 resident,
             },
         );
@@ -168,12 +169,6 @@ impl Gate {
         // The book is whole between any two of its statements, so a panic elsewhere takes nothing from it.
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn this_thread() -> u64 {
-    // SAFETY: the call takes nothing and cannot fail.
-    let thread = unsafe { libc::pthread_self() };
-    thread as u64
 }
 
 impl fmt::Debug for Gate {

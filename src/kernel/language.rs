@@ -11,7 +11,6 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::block_signals;
 use super::handle::Handle;
 use super::io::Io;
 use super::out::{Body, Out};
@@ -19,6 +18,7 @@ use super::parent::Parent;
 use super::request::Request;
 use crate::lifecycle::{Event, Place};
 use crate::lsp::{self, Live, Options, Server, activation, engine};
+use crate::os;
 use crate::wire::json;
 use crate::wire::message::to_json;
 use crate::wire::messages::ErrorReply;
@@ -182,7 +182,7 @@ impl Io {
         let spawned = std::thread::Builder::new()
             .name("drupe-lsp-engine".into())
             .spawn(move || {
-                block_signals();
+                os::signal::block_all();
                 let content =
                     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| content(&handle, &request)));
                 let content = content.unwrap_or_else(|_| {

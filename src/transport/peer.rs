@@ -16,10 +16,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::PeerId;
 use super::hub::{Hub, Pattern};
-use super::os;
 use super::outbox::Outbox;
 use super::stream::{Delivery, Stream};
 use super::zmtp::{Connection, Event, ZmtpError};
+use crate::os::socket;
 
 /// Reads before other peers have their turn.
 const READS_PER_TURN: usize = 16;
@@ -110,8 +110,8 @@ impl Link {
         let fd = self.fd.get();
         let under_way = match self.delivery {
             Delivery::Written => None,
-            Delivery::Sent => fd.and_then(os::unsent),
-            Delivery::Acknowledged => fd.and_then(os::unacknowledged),
+            Delivery::Sent => fd.and_then(socket::unsent),
+            Delivery::Acknowledged => fd.and_then(socket::unacknowledged),
         };
         !self.outbox.borrow().is_empty() || under_way.is_some_and(|bytes| bytes > 0)
     }
@@ -129,7 +129,10 @@ impl Link {
 
     /// Whether the system holds bytes from the peer that have not been read.
     pub(super) fn has_unread(&self) -> bool {
-        self.fd.get().and_then(os::unread).is_some_and(|bytes| bytes > 0)
+        self.fd
+            .get()
+            .and_then(socket::unread)
+            .is_some_and(|bytes| bytes > 0)
     }
 
     /// Writes to the log what is odd about this peer: the first time as a warning, then for debugging only.
