@@ -22,7 +22,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::options::RunOptions;
-pub use choice::{Choice, Source};
 pub use environment::Environment;
 pub use error::LaunchError;
 pub use record::Record;

@@ -29,7 +29,6 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use endpoint::{Endpoint, EndpointError};
-pub use hub::Counters;
 pub use listener::{Listener, bind};
 pub use registry::{close_all_after_fork, hang_up};
 pub use rep::Rep;

@@ -22,7 +22,7 @@ use crate::os;
 use crate::wire::json;
 use crate::wire::message::to_json;
 use crate::wire::messages::ErrorReply;
-use crate::wire::messages::comm::CommClose;
+use crate::wire::messages::comm::{CommClose, CommId};
 use crate::wire::messages::iopub::ExecutionState;
 
 /// The language servers that were asked for and are not closed, by the number of the request that did.
@@ -51,11 +51,6 @@ struct Opening {
     target_name: String,
     #[serde(default)]
     data: Value,
-}
-
-#[derive(Deserialize)]
-struct CommId {
-    comm_id: String,
 }
 
 /// Whether a message asks for a language server.

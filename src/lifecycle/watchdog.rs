@@ -184,6 +184,7 @@ impl Watchdog {
     }
 
     /// When the process will end; `None` while unarmed.
+    #[cfg(test)]
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline()
     }

@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::drain::drain;
-use super::hub::{Counters, Objection, Pattern, Server};
+#[cfg(test)]
+use super::hub::Counters;
+use super::hub::{Objection, Pattern, Server};
 use super::inbox::Inbox;
 use super::peer::{Dropped, Link};
 use super::zmtp::{Event, Hello, SocketType, encode};
@@ -38,7 +40,8 @@ impl Router {
     }
 
     /// The next message; its first frame is the identity of the peer. Loses nothing when dropped while waiting.
-    pub async fn recv(&mut self) -> Frames {
+    #[cfg(test)]
+    pub(super) async fn recv(&mut self) -> Frames {
         self.server.hub.pattern.inbox.take().await
     }
 
@@ -110,7 +113,8 @@ impl Router {
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> Counters {
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> Counters {
         self.server.hub.counters()
     }
 }

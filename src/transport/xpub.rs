@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::drain::drain;
-use super::hub::{Counters, Objection, Pattern, Server};
+#[cfg(test)]
+use super::hub::Counters;
+use super::hub::{Objection, Pattern, Server};
 use super::inbox::Inbox;
 use super::peer::Link;
 use super::zmtp::{Event, Hello, SocketType, encode};
@@ -51,7 +53,8 @@ impl XPub {
     }
 
     /// The next subscription, which is in force already. Loses nothing when dropped while waiting.
-    pub async fn recv(&mut self) -> Subscription {
+    #[cfg(test)]
+    pub(super) async fn recv(&mut self) -> Subscription {
         self.server.hub.pattern.inbox.take().await
     }
 
@@ -122,7 +125,8 @@ impl XPub {
     }
 
     /// How many peers subscribe to anything.
-    pub fn subscribers(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn subscribers(&self) -> usize {
         self.server
             .hub
             .pattern
@@ -145,7 +149,8 @@ impl XPub {
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> Counters {
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> Counters {
         self.server.hub.counters()
     }
 }
