@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     zmtp.accept();
     let mut seen = None;
     for piece in encode(&parts).concat().chunks(usize::from(*step) * 37 + 1) {
-        zmtp.input().extend_from_slice(piece);
+        zmtp.feed(piece);
         while let Some(event) = zmtp.poll().expect("a good message") {
             assert!(seen.replace(event).is_none(), "one message, one event");
         }

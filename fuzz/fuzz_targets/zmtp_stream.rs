@@ -36,7 +36,7 @@ fn read(socket: SocketType, bytes: &[u8], step: usize) -> (Vec<Event>, bool) {
             "answers outgrow what was asked"
         );
         assert!(
-            zmtp.input().capacity() <= 4 * bytes.len() + (256 << 10),
+            zmtp.held() <= 4 * bytes.len() + (256 << 10),
             "a length was believed"
         );
     }

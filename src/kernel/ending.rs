@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::forks;
 use super::handle::{Note, rung_place};
 use super::io::Io;
 use super::out::Body;
@@ -18,7 +19,6 @@ use crate::jupyter;
 use crate::lifecycle::budget::NUDGE_EVERY;
 use crate::lifecycle::record::{Abandoned, ExitRecord, Outcome};
 use crate::lifecycle::{Action, Asker, Event, Leg, Phase, Rung};
-use crate::os;
 use crate::transport;
 use crate::wire::message::to_json;
 use crate::wire::messages::control::ShutdownReply;
@@ -258,16 +258,15 @@ impl Io {
     }
 
     /// See whether the systems of those who read have everything.
-    pub(super) async fn look_at_sockets(&mut self, round: u32) {
-        let now = Instant::now();
-        let drained = self.control.drain(now).await
-            & self.shell.drain(now).await
-            & self.stdin.drain(now).await
-            & self.iopub.drain(now).await;
+    pub(super) fn look_at_sockets(&mut self, round: u32) {
+        let drained = self.control.is_drained()
+            & self.shell.is_drained()
+            & self.stdin.is_drained()
+            & self.iopub.is_drained();
         if drained {
             self.feed(Event::Drained { round });
         } else {
-            self.timers.add(now + LOOK, Due::Drain(round));
+            self.timers.add(Instant::now() + LOOK, Due::Drain(round));
         }
     }
 
@@ -281,8 +280,9 @@ impl Io {
         for file in &self.own_files {
             let _ = std::fs::remove_file(file);
         }
-        os::forks::kill();
+        forks::kill();
         transport::hang_up();
-        os::process::exit_now(i32::from(status))
+        // SAFETY: _exit takes a number and does not return. Everything that was to be done has been done.
+        unsafe { libc::_exit(i32::from(status)) }
     }
 }

@@ -3,11 +3,10 @@
 //! The waiting thread polls a file descriptor, since that is what a signal interrupts; a condition variable it would
 //! sleep through.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use crate::os::{Wake, descriptor};
+use super::eventfd;
 
 /// What came of a question.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ struct State {
 /// See the module.
 pub struct InputSlot {
     state: Mutex<State>,
-    changed: Wake,
+    fd: OwnedFd,
 }
 
 impl InputSlot {
@@ -36,7 +35,7 @@ impl InputSlot {
     pub fn new() -> std::io::Result<Self> {
         Ok(InputSlot {
             state: Mutex::default(),
-            changed: Wake::new()?,
+            fd: eventfd::new()?,
         })
     }
 
@@ -47,11 +46,11 @@ impl InputSlot {
     /// Begin a question. An answer that belongs to an earlier one is forgotten.
     pub fn ask(&self) {
         let mut state = self.lock();
-        self.changed.clear();
+        eventfd::clear(&self.fd);
         state.asked = true;
         state.answer = state.closed.then_some(Answer::Eof);
         if state.closed {
-            self.changed.wake();
+            eventfd::wake(&self.fd);
         }
     }
 
@@ -60,7 +59,7 @@ impl InputSlot {
         let mut state = self.lock();
         let answer = state.answer.take()?;
         state.asked = false;
-        self.changed.clear();
+        eventfd::clear(&self.fd);
         Some(answer)
     }
 
@@ -69,7 +68,7 @@ impl InputSlot {
         let mut state = self.lock();
         state.asked = false;
         state.answer = None;
-        self.changed.clear();
+        eventfd::clear(&self.fd);
     }
 
     /// An `input_reply` came. Returns whether somebody waits for it.
@@ -84,7 +83,7 @@ impl InputSlot {
         } else {
             Answer::Value(value)
         });
-        self.changed.wake();
+        eventfd::wake(&self.fd);
         true
     }
 
@@ -95,7 +94,7 @@ impl InputSlot {
         if state.asked {
             state.answer = Some(Answer::Eof);
         }
-        self.changed.wake();
+        eventfd::wake(&self.fd);
     }
 
     /// Whether somebody waits for an answer.
@@ -106,12 +105,12 @@ impl InputSlot {
 
     /// Wake whoever waits, so that they look at their signals.
     pub fn poke(&self) {
-        self.changed.wake();
+        eventfd::wake(&self.fd);
     }
 
-    /// Wait until there may be an answer, a signal has come, or `at_most` has passed.
-    pub fn wait(&self, at_most: Duration) {
-        descriptor::wait([Some(self.changed.as_fd())], Some(at_most));
+    /// Becomes readable when there may be an answer.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
     }
 }
 
@@ -121,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_stale_answer_is_nobodys() {
-        let slot = InputSlot::new().expect("a descriptor");
+        let slot = InputSlot::new().expect("eventfd");
         assert!(!slot.answer("early".into()));
         slot.ask();
         assert!(slot.answer("a".into()));
@@ -134,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_end_answers_every_question() {
-        let slot = InputSlot::new().expect("a descriptor");
+        let slot = InputSlot::new().expect("eventfd");
         slot.ask();
         slot.close();
         assert_eq!(slot.take(), Some(Answer::Eof));

@@ -15,16 +15,15 @@ use super::bind::{Bound, Listeners, StartError};
 use super::ending::Ending;
 use super::flush;
 use super::handle::{Handle, Note};
-use super::handshake;
 use super::language::Servers;
 use super::out::{Channel, Out};
 use super::parent::Parent;
 use super::request::Request;
 use super::timers::{Due, Timers};
 use super::turns::{Share, Turns};
+use super::{block_signals, handshake};
 use crate::interpreter::Interpreter;
 use crate::lifecycle::{Event, Refusal, Trigger};
-use crate::os;
 use crate::transport::{Limits, Rep, Router, Subscription, XPub};
 use crate::wire::messages::iopub::{ExecutionState, IopubWelcome};
 use crate::wire::messages::stdin::InputReply;
@@ -110,7 +109,7 @@ pub(super) fn spawn(
         .build()
         .map_err(StartError::System)?;
     let run = move || {
-        os::signal::block_all();
+        block_signals();
         let local = tokio::task::LocalSet::new();
         let work = std::panic::AssertUnwindSafe(|| {
             local.block_on(&runtime, serve(bound, handle, interpreter, notes, triggers));
@@ -118,8 +117,8 @@ pub(super) fn spawn(
         if std::panic::catch_unwind(work).is_err() {
             tracing::error!("the io thread has failed; the kernel cannot go on");
         }
-        // Nothing works without this thread.
-        os::process::exit_now(1)
+        // SAFETY: _exit takes a number and does not return. Nothing works without this thread.
+        unsafe { libc::_exit(1) }
     };
     std::thread::Builder::new()
         .name("drupe-io".into())
@@ -197,7 +196,10 @@ impl Io {
                 continue;
             }
             let writable = self.is_writable().await;
-            let next = match handle.outbox.due() {
+            // A client that is full holds up nobody as long as there is nothing to say.
+            let due = handle.outbox.due();
+            let waits = due != flush::Due::Never;
+            let next = match due {
                 flush::Due::At(at) if writable => self.timers.next().into_iter().chain([at.into()]).min(),
                 _ => self.timers.next(),
             };
@@ -208,10 +210,10 @@ impl Io {
                 Some(note) = notes.recv() => self.noted(note),
                 () = sleep_until(next) => {}
                 () = self.iopub.readable() => {}
-                () = self.iopub.writable(), if !writable => {}
+                () = self.iopub.writable(), if !writable && waits => {}
                 () = self.stdin.readable() => {}
                 () = self.shell.readable(), if self.aborting.is_none() => {}
-                () = handle.outbox.filled(), if writable => {}
+                () = handle.outbox.filled(), if writable || !waits => {}
             }
         }
     }
@@ -356,6 +358,12 @@ impl Io {
                 return;
             }
         };
+        if let Some(identity) = message.identities.first() {
+            match channel {
+                Channel::Shell => self.shell.trust(identity),
+                Channel::Control => self.control.trust(identity),
+            }
+        }
         self.next_id += 1;
         let request = Request::new(self.next_id, channel, message);
         if channel == Channel::Control {
@@ -423,14 +431,12 @@ impl Io {
                 }
             }
             Due::Poke => self.interpreter.poke(),
-            Due::Drain(round) => self.look_at_sockets(round).await,
+            Due::Drain(round) => self.look_at_sockets(round),
         }
     }
 
     fn subscribed(&mut self, subscription: Subscription) {
-        let Subscription::Subscribe { topic, peer } = subscription else {
-            return;
-        };
+        let Subscription { topic, peer } = subscription;
         let Ok(name) = std::str::from_utf8(&topic) else {
             return;
         };
@@ -456,6 +462,11 @@ impl Io {
         let opened = self
             .session
             .open(frames)
+            .inspect(|message| {
+                if let Some(identity) = message.identities.first() {
+                    self.stdin.trust(identity);
+                }
+            })
             .and_then(|message| match message.header.msg_type.as_str() {
                 "input_reply" => message.content::<InputReply>().map(Some),
                 other => {

@@ -68,7 +68,6 @@ impl Server {
     }
 
     /// The address on which it listens.
-    #[cfg(test)]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

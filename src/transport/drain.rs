@@ -1,45 +1,46 @@
-//! Waiting until nothing is on its way: the queues are empty and the peers' systems have all bytes.
+//! The end of a socket: the queues are emptied, the peers' systems have all bytes, and everything that came is read.
 //!
-//! Used by the owners of ROUTER and XPUB before the process ends. It waits for peers that read; one that has not
-//! taken a byte for a while is left behind, so that it delays no exit.
+//! The owners of ROUTER and XPUB enter this state once, before the process ends, and then ask until it is reached. It waits
+//! for peers that read; one that has not taken a byte for a while is left behind, so that it delays no exit. It reads on,
+//! since a connection that is closed with unread input is reset, which may cost its peer what it has not read yet; but one
+//! that keeps sending is not read for ever.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::admission::Standing;
 use super::hub::{Hub, Pattern};
 
 /// A peer with a full pipe that has taken nothing for this long does not count as reading.
 const STALLED: Duration = Duration::from_secs(1);
+/// How long what peers send is waited for to come to its end.
+const READ_ON: Duration = Duration::from_millis(50);
 /// Nothing tells when the bytes have arrived, so it is asked this often (the runtime's timer is no finer).
 const ASK_AGAIN: Duration = Duration::from_millis(1);
 
-/// Stays in the hub for as long as somebody drains, also when that somebody gives up waiting.
-struct Draining<'a, P: Pattern>(&'a Hub<P>);
-
-impl<P: Pattern> Drop for Draining<'_, P> {
-    fn drop(&mut self) {
-        self.0.end_drain();
-    }
+/// Enters the state, and says whether every reading peer's system has all bytes and nothing is left unread of those who
+/// have been given any.
+pub(super) fn is_drained<P: Pattern>(hub: &Hub<P>) -> bool {
+    let began = hub.begin_drain();
+    let now = Instant::now();
+    let stalled = now.checked_sub(STALLED).unwrap_or(began);
+    let reads_on = now < began + READ_ON;
+    !hub.peers().iter().any(|peer| {
+        peer.owes() && !peer.stands_since(stalled)
+            || reads_on && hub.pattern.standing(peer) != Standing::Idle && peer.has_unread()
+    })
 }
 
-/// True when every reading peer's system has all bytes, false when `deadline` came first.
-pub(super) async fn drain<P: Pattern>(hub: &Rc<Hub<P>>, deadline: Instant) -> bool {
-    hub.begin_drain();
-    let _draining = Draining(hub);
-    let began = Instant::now();
+/// Waits for it; false when `deadline` came first.
+pub(super) async fn drained<P: Pattern>(hub: &Rc<Hub<P>>, deadline: Instant) -> bool {
     loop {
         let progress = hub.progress.notified();
-        let now = Instant::now();
-        let stalled = now.checked_sub(STALLED).unwrap_or(began);
-        if !hub
-            .peers()
-            .iter()
-            .any(|peer| peer.owes() && !peer.stands_since(stalled))
-        {
+        if is_drained(hub) {
             return true;
         }
+        let now = Instant::now();
         if now >= deadline {
             return false;
         }

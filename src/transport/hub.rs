@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::Instant;
 
+use super::admission::{Standing, who_makes_room};
 use super::listener::{Acceptor, SocketFile};
 use super::peer::{self, Dropped, Gone, Link};
 use super::zmtp::{Event, Hello, SocketType};
@@ -25,17 +27,23 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(super) trait Pattern: 'static {
     const SOCKET: SocketType;
 
+    /// Whether a peer that stands at its budget is cut off after [`Limits::stuck_after`], whoever waits for it.
+    const CUTS_OFF_THE_STUCK: bool;
+
+    /// What a peer past its handshake has shown of itself.
+    fn standing(&self, link: &Link) -> Standing;
+
     /// Takes a peer whose handshake is in order, or says why not.
     fn admit(&self, link: &Rc<Link>, hello: Hello) -> Result<(), &'static str>;
 
     /// Takes what a peer sent.
     fn take(&self, link: &Rc<Link>, event: Event) -> Result<(), Objection>;
 
-    /// Forgets a peer. Called for those that were never admitted, too.
+    /// Forgets a peer. Called for those that were never admitted, too, and maybe twice.
     fn gone(&self, link: &Link);
 
-    /// Whether more should be read.
-    fn has_room(&self) -> bool;
+    /// Whether more should be read of this peer.
+    fn has_room(&self, link: &Link) -> bool;
 
     /// Told (`notify_waiters`) when [`Pattern::has_room`] has become true.
     fn room(&self) -> &Notify;
@@ -51,7 +59,7 @@ pub(super) enum Objection {
 
 /// What has happened on one socket so far.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counters {
+pub struct Counters {
     /// Connections accepted.
     pub accepted: u64,
     /// Handshakes completed.
@@ -60,6 +68,10 @@ pub(super) struct Counters {
     pub refused: u64,
     /// Pending handshakes given up for newer ones.
     pub displaced: u64,
+    /// Peers past their handshake that made room for newer ones.
+    pub made_room: u64,
+    /// Strangers given up because all of them together had begun too much.
+    pub too_long: u64,
     /// Connections whose identity came back on a newer one.
     pub handed_over: u64,
     /// Peers cut off because they did not read.
@@ -78,8 +90,10 @@ pub(super) struct Hub<P> {
     pending: RefCell<VecDeque<Rc<Link>>>,
     ready: RefCell<HashMap<PeerId, Rc<Link>>>,
     counters: Cell<Counters>,
-    /// How many drains are under way.
-    draining: Cell<u32>,
+    /// Bytes of unfinished messages of all strangers.
+    partial: Cell<usize>,
+    /// Since when the socket drains; that never ends.
+    draining: Cell<Option<Instant>>,
 }
 
 impl<P: Pattern> Hub<P> {
@@ -92,7 +106,6 @@ impl<P: Pattern> Hub<P> {
         self.ready.borrow().get(&id).cloned()
     }
 
-    #[cfg(test)]
     pub(super) fn counters(&self) -> Counters {
         self.counters.get()
     }
@@ -109,26 +122,32 @@ impl<P: Pattern> Hub<P> {
         link.warn(self.name, what);
     }
 
-    /// Whether the peer is to be read from now. During a drain always: a connection that is closed with unread input
-    /// is reset, and what was on its way out is lost.
+    /// Whether the peer is to be read from now. While the socket drains always: a connection that is closed with unread
+    /// input is reset, and what was on its way out is lost.
     pub(super) fn reads(&self, link: &Link) -> bool {
-        self.draining.get() > 0 || !link.is_full() && self.pattern.has_room()
+        self.draining.get().is_some() || !link.is_full() && !link.is_unopened() && self.pattern.has_room(link)
     }
 
-    pub(super) fn begin_drain(&self) {
-        self.draining.set(self.draining.get() + 1);
-        self.pattern.room().notify_waiters();
-    }
-
-    pub(super) fn end_drain(&self) {
-        self.draining.set(self.draining.get().saturating_sub(1));
+    /// Enters the state in which everything is read, if it has not been entered. Since when it lasts.
+    pub(super) fn begin_drain(&self) -> Instant {
+        let since = self.draining.get().unwrap_or_else(Instant::now);
+        if self.draining.replace(Some(since)).is_none() {
+            for link in self.peers() {
+                link.wake();
+            }
+        }
+        since
     }
 
     pub(super) fn admit(&self, link: &Rc<Link>, hello: Hello) -> Result<(), &'static str> {
-        if self.ready.borrow().len() >= self.limits.ready {
-            return Err("too many connections");
-        }
+        let chance = (self.counters.get().accepted as usize).wrapping_mul(0x9e37_79b9) >> 8;
+        let ready = self.ready.borrow();
+        let victim = who_makes_room(&ready, &self.limits, |link| self.pattern.standing(link), chance)?;
+        drop(ready);
         self.pattern.admit(link, hello)?;
+        if let Some(victim) = victim {
+            self.give_up(&victim, Dropped::MadeRoom);
+        }
         self.pending.borrow_mut().retain(|other| other.id != link.id);
         self.ready.borrow_mut().insert(link.id, link.clone());
         self.count(|counters| counters.ready += 1);
@@ -136,8 +155,44 @@ impl<P: Pattern> Hub<P> {
         Ok(())
     }
 
+    /// Ends a connection, which counts as gone from now on.
+    pub(super) fn give_up(&self, link: &Link, reason: Dropped) {
+        link.drop_it(reason);
+        self.forget(link);
+    }
+
+    fn forget(&self, link: &Link) {
+        self.pending.borrow_mut().retain(|other| other.id != link.id);
+        self.ready.borrow_mut().remove(&link.id);
+        self.partial
+            .set(self.partial.get().saturating_sub(link.set_partial(0)));
+        self.pattern.gone(link);
+    }
+
+    /// The peer has sent a valid signature.
+    pub(super) fn trust(&self, link: &Link) {
+        if !link.is_known() {
+            let held = link.trust(self.limits.peer_budget);
+            self.partial.set(self.partial.get().saturating_sub(held));
+        }
+    }
+
+    /// Keeps the account of what strangers hold of unfinished messages. Where it is too much the longest one goes: that
+    /// of a client that has just come is short.
+    pub(super) fn weigh(&self, link: &Link, partial: usize) {
+        let held = link.set_partial(partial);
+        self.partial
+            .set(self.partial.get().saturating_sub(held) + partial);
+        if self.partial.get() > self.limits.stranger_bytes {
+            let longest = self.peers().into_iter().max_by_key(|link| link.partial());
+            if let Some(longest) = longest {
+                self.give_up(&longest, Dropped::TooLong);
+            }
+        }
+    }
+
     pub(super) fn hand_on(&self, link: &Rc<Link>, event: Event) -> Result<(), Gone> {
-        if self.draining.get() > 0 && !self.pattern.has_room() {
+        if self.draining.get().is_some() && !self.pattern.has_room(link) {
             self.odd(link, &"dropped what came in during the drain");
             return Ok(());
         }
@@ -152,20 +207,25 @@ impl<P: Pattern> Hub<P> {
     }
 
     pub(super) fn gone(&self, link: &Link, gone: &Gone) {
-        self.pending.borrow_mut().retain(|other| other.id != link.id);
-        self.ready.borrow_mut().remove(&link.id);
-        self.pattern.gone(link);
-        let mut odd = true;
+        self.forget(link);
         self.count(|counters| match gone {
-            Gone::Left | Gone::Io(_) | Gone::Dropped(Dropped::Closed) => odd = false,
+            Gone::Left | Gone::Io(_) | Gone::Dropped(Dropped::Closed) => {}
             Gone::Protocol(_) | Gone::Handshake | Gone::Refused(_) => counters.refused += 1,
-            Gone::Stuck => counters.stuck += 1,
+            Gone::Dropped(Dropped::Stuck | Dropped::Slow) => counters.stuck += 1,
             Gone::Dropped(Dropped::Displaced) => counters.displaced += 1,
+            Gone::Dropped(Dropped::MadeRoom) => counters.made_room += 1,
+            Gone::Dropped(Dropped::TooLong) => counters.too_long += 1,
             Gone::Dropped(Dropped::HandedOver) => counters.handed_over += 1,
         });
-        match odd {
-            true => link.warn(self.name, gone),
-            false => tracing::debug!(socket = self.name, peer = %link.address, "{gone}"),
+        match gone {
+            Gone::Left | Gone::Io(_) | Gone::Dropped(Dropped::Closed) => {
+                tracing::debug!(socket = self.name, peer = %link.address, "{gone}");
+            }
+            // Output or answers are lost, and somebody will miss them.
+            Gone::Dropped(Dropped::Stuck | Dropped::Slow) => {
+                tracing::warn!(socket = self.name, peer = %link.address, "{gone}");
+            }
+            gone => link.warn(self.name, gone),
         }
         self.progress.notify_waiters();
     }
@@ -173,7 +233,7 @@ impl<P: Pattern> Hub<P> {
     fn accepted(self: &Rc<Self>, stream: super::stream::Stream, address: String) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = PeerId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let link = Rc::new(Link::new(id, address, &stream, self.limits.peer_budget));
+        let link = Rc::new(Link::new(id, address, &stream, self.limits.stranger_budget));
         self.count(|counters| counters.accepted += 1);
         let mut pending = self.pending.borrow_mut();
         pending.push_back(link.clone());
@@ -235,7 +295,8 @@ impl<P: Pattern> Server<P> {
             pending: RefCell::default(),
             ready: RefCell::default(),
             counters: Cell::default(),
-            draining: Cell::new(0),
+            partial: Cell::new(0),
+            draining: Cell::new(None),
         });
         let mut server = Self {
             hub,

@@ -32,8 +32,9 @@ impl<T> Inbox<T> {
         }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.bytes.get() < self.budget
+    /// Whether more is to be read, from a peer that is known or from a stranger, who waits sooner.
+    pub(super) fn has_room(&self, known: bool) -> bool {
+        self.bytes.get() < if known { self.budget } else { self.budget / 8 }
     }
 
     pub(super) fn put(&self, item: T, bytes: usize) {
@@ -45,9 +46,9 @@ impl<T> Inbox<T> {
 
     pub(super) fn try_take(&self) -> Option<T> {
         let (item, bytes) = self.items.borrow_mut().pop_front()?;
-        let had_room = self.has_room();
+        let had_room = (self.has_room(true), self.has_room(false));
         self.bytes.set(self.bytes.get().saturating_sub(bytes));
-        if !had_room && self.has_room() {
+        if had_room != (self.has_room(true), self.has_room(false)) {
             self.room.notify_waiters();
         }
         Some(item)
@@ -66,7 +67,6 @@ impl<T> Inbox<T> {
     }
 
     /// The next item; loses nothing when dropped while waiting. One taker at a time.
-    #[cfg(test)]
     pub(super) async fn take(&self) -> T {
         loop {
             if let Some(item) = self.try_take() {

@@ -23,8 +23,12 @@ pub(super) struct Outbox {
     chunks: VecDeque<Bytes>,
     bytes: usize,
     budget: usize,
+    /// Bytes that were put although it was full, since it is full.
+    beyond: usize,
     /// When the peer last took something, or had nothing left to take.
     progress: Instant,
+    /// Bytes that the peer has taken in its life.
+    taken: u64,
 }
 
 impl Outbox {
@@ -33,8 +37,14 @@ impl Outbox {
             chunks: VecDeque::new(),
             bytes: 0,
             budget,
+            beyond: 0,
             progress: Instant::now(),
+            taken: 0,
         }
+    }
+
+    pub(super) fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -45,17 +55,34 @@ impl Outbox {
         self.bytes >= self.budget
     }
 
+    /// Whether so many bytes may be put, of which `beyond` may come on top of a full queue.
+    pub(super) fn has_room_for(&self, bytes: usize, beyond: usize) -> bool {
+        !self.is_full() || self.beyond + bytes <= beyond
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn progress(&self) -> Instant {
         self.progress
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     pub(super) fn put(&mut self, chunks: impl IntoIterator<Item = Bytes>) {
         if self.is_empty() {
             self.progress = Instant::now();
         }
+        let (before, was_full) = (self.bytes, self.is_full());
         for chunk in chunks.into_iter().filter(|chunk| !chunk.is_empty()) {
             self.bytes += chunk.len() + OVERHEAD;
             self.chunks.push_back(chunk);
+        }
+        if was_full {
+            self.beyond += self.bytes - before;
         }
     }
 
@@ -88,18 +115,25 @@ impl Outbox {
 
     fn advance(&mut self, mut written: usize) {
         self.progress = Instant::now();
+        self.taken += written as u64;
         while written > 0 {
             let Some(chunk) = self.chunks.front_mut() else {
-                return;
+                break;
             };
             if chunk.len() > written {
                 chunk.advance(written);
                 self.bytes = self.bytes.saturating_sub(written);
-                return;
+                break;
             }
             written -= chunk.len();
             self.bytes = self.bytes.saturating_sub(chunk.len() + OVERHEAD);
             self.chunks.pop_front();
+        }
+        if !self.is_full() {
+            self.beyond = 0;
+        }
+        if self.is_empty() && self.chunks.capacity() > CHUNKS_AT_ONCE {
+            self.chunks = VecDeque::new();
         }
     }
 }
@@ -126,6 +160,22 @@ mod tests {
             }
             assert!(outbox.is_empty());
             assert_eq!(outbox.bytes, 0);
+            assert_eq!(outbox.taken(), 8);
         }
+    }
+
+    #[test]
+    fn on_top_of_a_full_queue_room_is_counted_by_itself() {
+        let mut outbox = Outbox::new(1000);
+        assert!(outbox.has_room_for(1 << 30, 0));
+        outbox.put([Bytes::from(vec![0; 5000])]);
+        assert!(outbox.is_full());
+        for _ in 0..2 {
+            assert!(outbox.has_room_for(400 + OVERHEAD, 1000));
+            outbox.put([Bytes::from(vec![0; 400])]);
+        }
+        assert!(!outbox.has_room_for(400 + OVERHEAD, 1000));
+        outbox.advance(5000);
+        assert!(!outbox.is_full() && outbox.has_room_for(1 << 30, 0));
     }
 }

@@ -9,10 +9,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::drain::drain;
-#[cfg(test)]
-use super::hub::Counters;
-use super::hub::{Objection, Pattern, Server};
+use super::admission::Standing;
+use super::drain::{drained, is_drained};
+use super::hub::{Counters, Objection, Pattern, Server};
 use super::inbox::Inbox;
 use super::peer::{Dropped, Link};
 use super::zmtp::{Event, Hello, SocketType, encode};
@@ -20,6 +19,8 @@ use super::{Frames, Limits, Listener, PeerId, SendError};
 
 /// How often [`Router::sweep`] lets the peers read before it gives up on one that has something left.
 const SWEEPS: usize = 64;
+/// The same for strangers. It takes two for the runtime to notice that something has come and to have it read.
+const SWEEPS_FOR_STRANGERS: usize = 4;
 
 /// A ROUTER socket and its one owner.
 #[derive(Debug)]
@@ -40,14 +41,23 @@ impl Router {
     }
 
     /// The next message; its first frame is the identity of the peer. Loses nothing when dropped while waiting.
-    #[cfg(test)]
-    pub(super) async fn recv(&mut self) -> Frames {
-        self.server.hub.pattern.inbox.take().await
+    pub async fn recv(&mut self) -> Frames {
+        self.server.hub.pattern.inbox.take().await.open()
     }
 
     /// A message that has been read already, if there is one.
     pub fn try_recv(&mut self) -> Option<Frames> {
-        self.server.hub.pattern.inbox.try_take()
+        self.server.hub.pattern.inbox.try_take().map(Arrived::open)
+    }
+
+    /// The message that began with this identity had a valid signature: its peer is no stranger any more. To be called
+    /// before the next message is taken, with the frame itself and not with a copy of it: a name may have come to another
+    /// connection since.
+    pub fn trust(&self, identity: &Bytes) {
+        let hub = &self.server.hub;
+        if let Some(link) = hub.pattern.sender(identity) {
+            hub.trust(&link);
+        }
     }
 
     /// How many messages have been read and not been taken.
@@ -64,11 +74,12 @@ impl Router {
     /// [`Router::try_recv`] finds it.
     pub async fn sweep(&self) {
         let hub = &self.server.hub;
-        for _ in 0..SWEEPS {
+        for round in 0..SWEEPS {
+            let counts = |peer: &Link| peer.is_known() || round < SWEEPS_FOR_STRANGERS;
             if !hub
                 .peers()
                 .iter()
-                .any(|peer| hub.reads(peer) && peer.has_unread())
+                .any(|peer| counts(peer) && hub.reads(peer) && peer.has_unread())
             {
                 return;
             }
@@ -76,34 +87,36 @@ impl Router {
         }
     }
 
-    /// Queues a message for the peer that its first frame names. Never waits.
+    /// Queues a message for the peer that its first frame names. Never waits: a peer whose queue is full has its answers
+    /// kept for it within bounds, and where those are reached it is cut off.
     ///
     /// # Errors
-    /// When the peer is gone or its budget is used up; the message is lost then, and this is the caller's to log.
+    /// When the peer is gone or has been cut off; the message is lost then, and this is the caller's to log.
     pub fn send(&self, frames: Frames) -> Result<(), SendError> {
         let Some((identity, parts)) = frames.split_first().filter(|(_, parts)| !parts.is_empty()) else {
             return Err(SendError::Empty);
         };
-        let link = self
-            .server
-            .hub
-            .pattern
-            .by_identity
-            .borrow()
-            .get(identity)
-            .cloned();
+        let hub = &self.server.hub;
+        let link = hub.pattern.by_identity.borrow().get(identity).cloned();
         let link = link.ok_or(SendError::NoSuchPeer)?;
-        if link.is_full() {
-            return Err(SendError::Full);
+        let bytes = parts.iter().map(Bytes::len).sum();
+        if !link.has_room_for(bytes, hub.limits.answers_beyond) {
+            hub.give_up(&link, Dropped::Stuck);
+            return Err(SendError::CutOff);
         }
         link.put(encode(parts));
         Ok(())
     }
 
-    /// Waits until the systems of all reading peers have every byte; false when `deadline` came first. Reads on
-    /// meanwhile: what does not fit into the inbound budget is dropped.
-    pub async fn drain(&self, deadline: Instant) -> bool {
-        drain(&self.server.hub, deadline).await
+    /// Whether the systems of all reading peers have every byte, and every byte of theirs has been read. From the first
+    /// call on everything is read that comes; what does not fit into the inbound budget is dropped.
+    pub fn is_drained(&self) -> bool {
+        is_drained(&self.server.hub)
+    }
+
+    /// Waits for [`Router::is_drained`]; false when `deadline` came first.
+    pub async fn drained(&self, deadline: Instant) -> bool {
+        drained(&self.server.hub, deadline).await
     }
 
     /// Whether a peer's bytes have arrived and not been read.
@@ -113,15 +126,28 @@ impl Router {
     }
 
     /// What has happened so far.
-    #[cfg(test)]
-    pub(super) fn counters(&self) -> Counters {
+    pub fn counters(&self) -> Counters {
         self.server.hub.counters()
+    }
+}
+
+/// A message and who sent it.
+#[derive(Debug)]
+struct Arrived {
+    link: Rc<Link>,
+    frames: Frames,
+}
+
+impl Arrived {
+    fn open(self) -> Frames {
+        self.link.opened();
+        self.frames
     }
 }
 
 #[derive(Debug)]
 struct Peers {
-    inbox: Inbox<Frames>,
+    inbox: Inbox<Arrived>,
     by_identity: RefCell<HashMap<Bytes, Rc<Link>>>,
     identities: RefCell<HashMap<PeerId, Bytes>>,
     nameless: Cell<u32>,
@@ -129,6 +155,14 @@ struct Peers {
 
 impl Pattern for Peers {
     const SOCKET: SocketType = SocketType::Router;
+    const CUTS_OFF_THE_STUCK: bool = true;
+
+    fn standing(&self, link: &Link) -> Standing {
+        match link.is_known() {
+            true => Standing::Known,
+            false => Standing::Idle,
+        }
+    }
 
     fn admit(&self, link: &Rc<Link>, hello: Hello) -> Result<(), &'static str> {
         let identity = match hello.identity.first() {
@@ -150,7 +184,9 @@ impl Pattern for Peers {
         {
             let bytes = frames.iter().map(|frame| frame.len() + size_of::<Bytes>()).sum();
             frames.insert(0, identity.clone());
-            self.inbox.put(frames, bytes);
+            link.handed_on();
+            let link = link.clone();
+            self.inbox.put(Arrived { link, frames }, bytes);
         }
         Ok(())
     }
@@ -169,8 +205,8 @@ impl Pattern for Peers {
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.inbox.has_room()
+    fn has_room(&self, link: &Link) -> bool {
+        self.inbox.has_room(link.is_known())
     }
 
     fn room(&self) -> &Notify {
@@ -186,6 +222,14 @@ impl Peers {
             identities: RefCell::default(),
             nameless: Cell::new(0),
         }
+    }
+
+    /// The connection that this very identity was put in front of a message of, if it still has its name.
+    fn sender(&self, identity: &Bytes) -> Option<Rc<Link>> {
+        let link = self.by_identity.borrow().get(identity).cloned()?;
+        let identities = self.identities.borrow();
+        let own = identities.get(&link.id)?;
+        (own.as_ptr() == identity.as_ptr()).then_some(link)
     }
 
     /// A name for a peer that brought none: a zero byte, which no peer may begin its own with, and a number.

@@ -3,12 +3,11 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 
-use bytes::BytesMut;
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::os;
 use super::registry::Registration;
-use crate::os::socket::send_vectored;
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -75,17 +74,18 @@ impl Stream {
         }
     }
 
-    pub(super) fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.socket {
-            Socket::Tcp(stream) => stream.try_read_buf(buffer),
-            Socket::Ipc(stream) => stream.try_read_buf(buffer),
+            Socket::Tcp(stream) => stream.try_read(buffer),
+            Socket::Ipc(stream) => stream.try_read(buffer),
         }
     }
 
     pub(super) fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let send = || os::send_vectored(self.fd(), buffers);
         match &self.socket {
-            Socket::Tcp(stream) => stream.try_io(Interest::WRITABLE, || send_vectored(stream, buffers)),
-            Socket::Ipc(stream) => stream.try_io(Interest::WRITABLE, || send_vectored(stream, buffers)),
+            Socket::Tcp(stream) => stream.try_io(Interest::WRITABLE, send),
+            Socket::Ipc(stream) => stream.try_io(Interest::WRITABLE, send),
         }
     }
 }

@@ -6,6 +6,8 @@ mod ipc;
 mod leaving;
 mod patterns;
 mod raw;
+mod slow;
+mod strangers;
 
 use std::time::Duration;
 
@@ -56,6 +58,14 @@ fn frames<const N: usize>(parts: [&str; N]) -> Frames {
         .into_iter()
         .map(|part| Bytes::copy_from_slice(part.as_bytes()))
         .collect()
+}
+
+/// Makes a peer known, as its first message with a valid signature does.
+async fn introduce(router: &mut Router, raw: &mut raw::Raw) {
+    raw.send(b"\x00\x05hello").await;
+    let frames = router.recv().await;
+    assert_eq!(frames[1], "hello");
+    router.trust(&frames[0]);
 }
 
 /// Lets the other tasks run until something is true.

@@ -12,6 +12,7 @@ mod connection;
 mod error;
 mod frame;
 mod greeting;
+mod region;
 #[cfg(test)]
 mod tests;
 

@@ -255,6 +255,8 @@ fn a_reply_to_nobody() {
 #[test]
 fn buffers_of_a_hundred_megabytes_pass() {
     let mut kernel = Kernel::start();
+    // As any front-end does: a client that is not known yet may send no more than 16 MiB at once.
+    kernel.request(Channel::Shell, "kernel_info_request", json!({}));
     let mut message = kernel.outgoing("comm_msg", json!({"comm_id": "nobody", "data": {}}));
     message.buffers = vec![Bytes::from(vec![7; 100 << 20])];
     kernel.send(Channel::Shell, &message);

@@ -19,6 +19,8 @@ pub struct Occurrence {
 pub struct Occurrences {
     /// Its name.
     pub name: String,
+    /// The identifier under the cursor.
+    pub here: TextRange,
     /// Where it is named.
     pub places: Vec<Occurrence>,
     /// The first place that binds it.
@@ -32,27 +34,34 @@ impl Program {
     pub fn occurrences(&self, offset: usize) -> Option<Occurrences> {
         let model = &self.model;
         if let Some(attribute) = model.attribute_at(offset) {
-            return Some(of_member(model, attribute.class, &attribute.name));
+            return Some(of_member(
+                model,
+                attribute.class,
+                &attribute.name,
+                attribute.range,
+            ));
         }
         let at = crate::lsp::analysis::size(offset);
         let keyword = model.keywords.iter().find(|it| it.range.contains_inclusive(at));
         if let Some(keyword) = keyword
             && let Some(id) = model.scope(keyword.function)?.symbols.get(&keyword.name)
         {
-            return Some(of_symbol(model, model.symbol(*id)?));
+            return Some(of_symbol(model, model.symbol(*id)?, keyword.range));
         }
-        let (id, _) = model.symbol_at(offset)?;
+        let (id, here) = model.symbol_at(offset)?;
         let symbol = model.symbol(id)?;
         let scope = model.scope(symbol.scope)?;
         match scope.kind {
-            crate::lsp::analysis::ScopeKind::Class => Some(of_member(model, symbol.scope, &symbol.name)),
-            _ => Some(of_symbol(model, symbol)),
+            crate::lsp::analysis::ScopeKind::Class => {
+                Some(of_member(model, symbol.scope, &symbol.name, here))
+            }
+            _ => Some(of_symbol(model, symbol, here)),
         }
     }
 }
 
-/// The places of a symbol.
-pub fn of_symbol(model: &Model, symbol: &Symbol) -> Occurrences {
+/// The places of a symbol; `here` is the one under the cursor.
+pub fn of_symbol(model: &Model, symbol: &Symbol, here: TextRange) -> Occurrences {
     let mut places = own_places(symbol);
     // A parameter is also named by the keywords of calls.
     let keywords = model
@@ -63,10 +72,10 @@ pub fn of_symbol(model: &Model, symbol: &Symbol) -> Occurrences {
         range: it.range,
         write: false,
     }));
-    finish(symbol.name.clone(), places, symbol.mentioned)
+    finish(symbol.name.clone(), here, places, symbol.mentioned)
 }
 
-fn of_member(model: &Model, class: ScopeId, name: &str) -> Occurrences {
+fn of_member(model: &Model, class: ScopeId, name: &str, here: TextRange) -> Occurrences {
     let owner = model.owner(class, name);
     let same = |class: ScopeId| model.owner(class, name) == owner;
     let mut places: Vec<Occurrence> = model
@@ -88,7 +97,7 @@ fn of_member(model: &Model, class: ScopeId, name: &str) -> Occurrences {
             mentioned |= symbol.mentioned;
         }
     }
-    finish(name.to_owned(), places, mentioned)
+    finish(name.to_owned(), here, places, mentioned)
 }
 
 fn own_places(symbol: &Symbol) -> Vec<Occurrence> {
@@ -103,11 +112,12 @@ fn own_places(symbol: &Symbol) -> Vec<Occurrence> {
     bound.chain(used).collect()
 }
 
-fn finish(name: String, mut places: Vec<Occurrence>, mentioned: bool) -> Occurrences {
+fn finish(name: String, here: TextRange, mut places: Vec<Occurrence>, mentioned: bool) -> Occurrences {
     places.sort_by_key(|it| (it.range.start(), !it.write));
     places.dedup_by_key(|it| it.range);
     Occurrences {
         name,
+        here,
         definition: places.iter().find(|it| it.write).map(|it| it.range),
         places,
         mentioned,

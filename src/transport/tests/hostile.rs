@@ -7,7 +7,7 @@ use super::*;
 use crate::transport::zmtp::{encode_command, greeting};
 
 /// A good client must get its echo within a second.
-async fn serves(router: &mut Router, endpoint: &str) {
+pub(super) async fn serves(router: &mut Router, endpoint: &str) {
     let began = Instant::now();
     let mut good = Raw::ready(endpoint, "DEALER", b"good").await;
     good.send(b"\x00\x05hello").await;
@@ -28,12 +28,12 @@ async fn serves(router: &mut Router, endpoint: &str) {
     until(|| router.send(frames(["good", "x"])) == Err(SendError::NoSuchPeer)).await;
 }
 
-fn long(flags: u8, length: u64) -> Vec<u8> {
+pub(super) fn long(flags: u8, length: u64) -> Vec<u8> {
     [&[flags | 2][..], &length.to_be_bytes()].concat()
 }
 
 /// Sends the same bytes again and again, until nothing is taken any more; how many were.
-async fn fill_the_pipe(raw: &Raw, bytes: &[u8]) -> usize {
+pub(super) async fn fill_the_pipe(raw: &Raw, bytes: &[u8]) -> usize {
     let (mut sent, mut at) = (0, 0);
     while tokio::time::timeout(Duration::from_millis(300), raw.stream.writable())
         .await
@@ -106,7 +106,10 @@ fn idle_connections_do_not_keep_a_client_waiting() {
         }
         serves(&mut router, &endpoint).await;
         let counters = router.counters();
-        assert!(counters.displaced >= 500 - 128, "{counters:?}");
+        assert!(
+            counters.displaced >= 500 - Limits::default().pending as u64,
+            "{counters:?}"
+        );
         tokio::time::sleep(Duration::from_millis(2200)).await;
         assert_eq!(
             router.counters().refused + router.counters().displaced,
@@ -116,31 +119,6 @@ fn idle_connections_do_not_keep_a_client_waiting() {
         for raw in &mut idle {
             assert!(raw.is_closed().await);
         }
-    });
-}
-
-#[test]
-fn one_connection_too_many_is_turned_away() {
-    run(async {
-        let (mut router, endpoint) = router(Limits {
-            ready: 3,
-            ..Limits::default()
-        });
-        let mut peers = Vec::new();
-        for _ in 0..3 {
-            peers.push(Raw::ready(&endpoint, "DEALER", b"").await);
-        }
-        let mut fourth = Raw::connect(&endpoint).await;
-        fourth.send(&opening("DEALER", b"")).await;
-        fourth.skip_greeting().await;
-        assert_eq!(
-            fourth.frame().await,
-            (4, b"\x05ERROR\x14too many connections".to_vec())
-        );
-        assert!(fourth.is_closed().await);
-        peers.pop();
-        until(|| router.counters().ready == 3).await;
-        serves(&mut router, &endpoint).await;
     });
 }
 
@@ -236,84 +214,5 @@ fn a_flood_that_nobody_takes_is_not_read_without_end() {
         for _ in 0..whole {
             assert_eq!(router.recv().await[1].len(), 65_536);
         }
-    });
-}
-
-#[test]
-fn a_client_that_takes_no_replies_fills_its_budget_and_is_cut_off() {
-    run(async {
-        let limits = Limits {
-            stuck_after: Duration::from_millis(300),
-            peer_budget: 1 << 20,
-            ..Limits::default()
-        };
-        let (mut router, endpoint) = router(limits);
-        let mut raw = Raw::ready(&endpoint, "DEALER", b"deaf").await;
-        raw.send(b"\x00\x01x").await;
-        router.recv().await;
-        let reply = vec![Bytes::from_static(b"deaf"), vec![0; 100_000].into()];
-        let mut full = 0;
-        while full < 2 {
-            if router.send(reply.clone()) == Err(SendError::Full) {
-                full += 1;
-            }
-            // Lets it write what it can.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        until(|| router.counters().stuck == 1).await;
-        assert_eq!(router.send(reply), Err(SendError::NoSuchPeer));
-        serves(&mut router, &endpoint).await;
-    });
-}
-
-#[test]
-fn a_stuck_subscriber_is_cut_off_and_the_healthy_one_gets_everything() {
-    run(async {
-        let limits = Limits {
-            stuck_after: Duration::from_millis(500),
-            peer_budget: 2 << 20,
-            ..Limits::default()
-        };
-        let (mut xpub, endpoint) = xpub(limits);
-        let mut stuck = Raw::ready(&endpoint, "SUB", b"").await;
-        let mut healthy = Raw::ready(&endpoint, "SUB", b"").await;
-        stuck.send(b"\x00\x01\x01").await;
-        xpub.recv().await;
-        healthy.send(b"\x00\x01\x01").await;
-        xpub.recv().await;
-        let reader = tokio::task::spawn_local(async move {
-            for number in 0..10_000_u32 {
-                assert_eq!(healthy.frame().await, (1, number.to_be_bytes().to_vec()));
-                assert_eq!(healthy.frame().await.1.len(), 4096);
-            }
-        });
-        let payload = Bytes::from(vec![0; 4096]);
-        let began = Instant::now();
-        for number in 0..10_000_u32 {
-            xpub.writable().await;
-            xpub.publish(vec![
-                Bytes::copy_from_slice(&number.to_be_bytes()),
-                payload.clone(),
-            ]);
-        }
-        reader.await.expect("everything, in order");
-        assert_eq!(xpub.counters().stuck, 1);
-        assert!(stuck.is_closed().await);
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    });
-}
-
-#[test]
-fn topics_are_bounded() {
-    run(async {
-        let (mut xpub, endpoint) = xpub(Limits::default());
-        let mut raw = Raw::ready(&endpoint, "SUB", b"").await;
-        for number in 0..300_u16 {
-            raw.send(&[b"\x00\x03\x01", &number.to_be_bytes()[..]].concat())
-                .await;
-        }
-        assert!(raw.is_closed().await);
-        assert_eq!(xpub.subscribers(), 0);
-        assert!(matches!(xpub.recv().await, Subscription::Subscribe { .. }));
     });
 }

@@ -32,7 +32,7 @@ fn a_socket_file_is_private_and_removed_at_the_end() {
         );
         assert!(bind(&Endpoint::Ipc(path.clone())).is_err_and(|e| e.kind() == std::io::ErrorKind::AddrInUse));
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
-        assert!(router.drain(deadline).await);
+        assert!(router.drained(deadline).await);
         drop(router);
         assert!(!path.exists());
     });

@@ -41,7 +41,7 @@ fn twenty_thousand_messages_before_the_end_all_arrive() {
                 xpub.writable().await;
                 xpub.publish(vec!["t".into(), payload.clone()]);
             }
-            assert!(xpub.drain(soon(20_000)).await);
+            assert!(xpub.drained(soon(20_000)).await);
             drop(xpub);
             // Lets the tasks close their sockets, as the end of the process would.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -62,7 +62,7 @@ fn a_drain_with_nothing_to_do_is_over_at_once() {
         let client = count_bytes(&endpoint, Duration::ZERO);
         xpub.recv().await;
         let began = Instant::now();
-        assert!(xpub.drain(soon(1000)).await);
+        assert!(xpub.drained(soon(1000)).await);
         assert!(
             began.elapsed() < Duration::from_millis(100),
             "{:?}",
@@ -85,44 +85,75 @@ fn a_drain_ends_at_its_deadline() {
         xpub.recv().await;
         xpub.publish(vec!["t".into(), vec![0; 30 << 20].into()]);
         let began = Instant::now();
-        assert!(!xpub.drain(soon(100)).await);
+        assert!(!xpub.drained(soon(100)).await);
         assert!(began.elapsed() < Duration::from_millis(400));
         tokio::time::sleep(Duration::from_millis(1100)).await;
         let began = Instant::now();
         assert!(
-            xpub.drain(soon(500)).await,
+            xpub.drained(soon(500)).await,
             "a peer that has not read for a second is left behind"
         );
         assert!(began.elapsed() < Duration::from_millis(100));
     });
 }
 
+/// Asked again and again without a pause in between, as a loop asks that has other things to do.
 #[test]
-fn a_drain_reads_on_although_nobody_takes_what_came() {
+fn what_a_client_had_sent_by_the_end_is_read_and_its_replies_arrive() {
     run(async {
-        let (listeners, endpoint) = tcp();
-        let limits = Limits {
-            inbound_budget: 1000,
+        let (mut router, endpoint) = router(Limits {
+            inbound_budget: 8000,
             ..Limits::default()
-        };
-        let router = Router::bind(listeners, "shell", limits).expect("a router");
+        });
         let mut raw = Raw::ready(&endpoint, "DEALER", b"me").await;
-        for _ in 0..200 {
-            raw.send(&[&b"\x02\0\0\0\0\0\x01\0\0"[..], &vec![0; 65536]].concat())
-                .await;
-            if router.server_unread() {
-                break;
-            }
+        introduce(&mut router, &mut raw).await;
+        let request = [&b"\x02\0\0\0\0\0\x01\0\0"[..], &vec![0; 65536]].concat();
+        for _ in 0..40 {
+            raw.send(&request).await;
         }
         until(|| router.server_unread()).await;
-        router.drain(soon(1000)).await;
-        let mut rounds = 0;
-        while router.server_unread() && rounds < 100 {
-            router.drain(soon(5)).await;
-            tokio::task::yield_now().await;
-            rounds += 1;
+        let reply = vec![Bytes::from_static(b"me"), vec![7; 3 << 20].into()];
+        router.send(reply).expect("a reply");
+        let replied = tokio::task::spawn_local(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let reply = raw.frame().await;
+            assert_eq!(reply.1.len(), 3 << 20);
+            raw
+        });
+        let began = Instant::now();
+        while !router.is_drained() {
+            assert!(began.elapsed() < Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(!router.server_unread());
+        drop(router);
+        let mut raw = replied.await.expect("all of the reply");
+        assert!(raw.is_closed().await);
+    });
+}
+
+#[test]
+fn who_keeps_sending_does_not_put_off_the_end() {
+    run(async {
+        let (mut router, endpoint) = router(Limits::default());
+        let mut raw = Raw::ready(&endpoint, "DEALER", b"flood").await;
+        introduce(&mut router, &mut raw).await;
+        let flood = tokio::task::spawn_local(async move {
+            let requests = b"\x00\x01x".repeat(10_000);
+            loop {
+                raw.send(&requests).await;
+                tokio::task::yield_now().await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let began = Instant::now();
+        assert!(router.drained(soon(2000)).await);
+        assert!(
+            began.elapsed() < Duration::from_millis(300),
+            "{:?}",
+            began.elapsed()
+        );
+        flood.abort();
     });
 }
 

@@ -1,18 +1,19 @@
 //! One connection as a state machine: greeting, READY from the peer, the owner's verdict, traffic.
 
+use std::io;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::command::{Command, encode_command, encode_error, encode_ready};
 use super::error::excerpt;
 use super::frame::Header;
+use super::region::{BIG, Body};
 use super::{GREETING_LEN, Limits, SocketType, ZmtpError, greeting};
 
-/// Bytes of room kept for the next read during the handshake: enough for a greeting and READY.
+/// Bytes that are read at once during the handshake: enough for a greeting and READY.
 const HANDSHAKE_ROOM: usize = 512;
-/// Bytes of room for the next read of traffic. Small parts keep the whole block alive, so it stays small.
+/// Bytes of traffic that are read at once. Small parts keep the whole block alive, so it stays small.
 const TRAFFIC_ROOM: usize = 8 * 1024;
-/// The first step by which the buffer grows for a big part; it doubles with what has really arrived.
-const BIG_ROOM: usize = 64 * 1024;
 
 /// What a peer says of itself in READY.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct Connection {
     output: Vec<Bytes>,
     /// The frame whose body is still coming; its length has been checked.
     header: Option<Header>,
+    /// That body, where it is big. What has been read behind the header is in it, so `input` is empty.
+    body: Option<Body>,
     parts: Vec<Bytes>,
     /// Bytes of `parts` and of the body that is coming.
     message_bytes: u64,
@@ -72,36 +75,87 @@ impl Connection {
             input: BytesMut::new(),
             output: vec![greeting()],
             header: None,
+            body: None,
             parts: Vec::new(),
             message_bytes: 0,
         }
     }
 
-    /// The buffer to read into, with room for more. Growth follows what has arrived, never what was announced.
-    pub fn input(&mut self) -> &mut BytesMut {
+    /// From now on whole messages may be this long.
+    pub fn allow(&mut self, message_bytes: u64) {
+        self.limits.message_bytes = message_bytes;
+    }
+
+    /// Has at most `limit` bytes read to where they belong, by `read`, which says how many came. Memory follows what has
+    /// arrived, never what was announced.
+    ///
+    /// # Errors
+    /// Those of `read`, and [`io::ErrorKind::OutOfMemory`] where the system has none left for a big part.
+    pub fn fill(
+        &mut self,
+        limit: usize,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if let Some(body) = self.body.as_mut().filter(|body| !body.is_whole()) {
+            let room = body.room()?;
+            let length = room.len().min(limit);
+            let count = read(room.get_mut(..length).unwrap_or_default())?;
+            body.read(count);
+            return Ok(count);
+        }
+        let usual = match self.state {
+            State::Traffic => TRAFFIC_ROOM,
+            _ => HANDSHAKE_ROOM,
+        };
         let missing = self
             .header
             .map_or(0, |header| header.body.saturating_sub(self.input.len() as u64));
-        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-        let free = self.input.capacity() - self.input.len();
-        let usual = if self.state == State::Traffic {
-            TRAFFIC_ROOM
+        let missing = usize::try_from(missing).unwrap_or(BIG).min(BIG);
+        let (begun, free) = (self.input.len(), self.input.capacity() - self.input.len());
+        let length = if missing > usual {
+            // Twice what is here, so that a part is copied less than once on its way to its full length.
+            missing.min(usual.max(begun))
+        } else if free >= usual / 4 {
+            // The block goes on: a new one for each message would be kept alive by a few bytes of it.
+            free.min(usual)
         } else {
-            HANDSHAKE_ROOM
+            usual
         };
-        if missing > usual {
-            if free == 0 || missing <= BIG_ROOM {
-                self.input.reserve(missing.min(self.input.len().max(BIG_ROOM)));
-            }
-        } else if free < usual / 4 {
-            self.input.reserve(usual);
-        }
-        &mut self.input
+        let length = length.min(limit);
+        self.input.resize(begun + length, 0);
+        let read = read(self.input.get_mut(begun..).unwrap_or_default());
+        self.input.truncate(begun + *read.as_ref().unwrap_or(&0));
+        read
     }
 
-    /// Appends bytes that were read elsewhere.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+    /// Takes bytes that were read elsewhere.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let fed = self.fill(bytes.len(), |room| {
+                let count = room.len().min(bytes.len());
+                room[..count].copy_from_slice(&bytes[..count]);
+                Ok(count)
+            });
+            match fed {
+                Ok(count) => bytes = &bytes[count..],
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Bytes of a message, or of anything else, that has not come to its end.
+    pub fn partial(&self) -> usize {
+        let parts: usize = self
+            .parts
+            .iter()
+            .map(|part| part.len() + size_of::<Bytes>())
+            .sum();
+        parts + self.input.len() + self.body.as_ref().map_or(0, Body::filled)
+    }
+
+    /// Bytes of memory that are kept for what comes next.
+    pub fn held(&self) -> usize {
+        self.input.capacity() + self.body.as_ref().map_or(0, Body::held)
     }
 
     /// The bytes to write before anything else, in order: greeting, READY or ERROR, PONG.
@@ -182,15 +236,36 @@ impl Connection {
                 header
             }
         };
-        if (self.input.len() as u64) < header.body {
+        // The limits have made sure that it fits.
+        let length = header.body as usize;
+        let body = if self.input.len() >= length && self.body.is_none() {
+            // An empty slice would keep the block that it was cut from alive.
+            if length == 0 {
+                Bytes::new()
+            } else {
+                self.input.split_to(length).freeze()
+            }
+        } else if length < BIG {
             return Ok(None);
-        }
-        self.header = None;
-        // An empty slice would keep the block that it was cut from alive.
-        let body = match header.body as usize {
-            0 => Bytes::new(),
-            length => self.input.split_to(length).freeze(),
+        } else {
+            match self.body.take() {
+                None => {
+                    self.body = Some(Body::new(length, &self.input).map_err(|_| ZmtpError::Memory(length))?);
+                    self.input = BytesMut::new();
+                    return Ok(None);
+                }
+                Some(body) if body.is_whole() => body.into_bytes(),
+                unfinished => {
+                    self.body = unfinished;
+                    return Ok(None);
+                }
+            }
         };
+        self.header = None;
+        if length > TRAFFIC_ROOM {
+            // What is left of the block, which is little, must not keep the whole of it alive.
+            self.input = BytesMut::from(&self.input[..]);
+        }
         Ok(Some((header, body)))
     }
 

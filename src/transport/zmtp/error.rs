@@ -19,6 +19,8 @@ pub enum ZmtpError {
     MessageSize { size: u64, limit: u64 },
     #[error("a message of more than {0} parts")]
     Parts(usize),
+    #[error("there is no memory for a part of {0} bytes")]
+    Memory(usize),
     #[error("malformed command: {0}")]
     Command(&'static str),
     #[error("{0} instead of READY")]

@@ -207,7 +207,7 @@ fn no_length_is_believed() {
                 ),
                 "{error}"
             );
-            assert!(after.input().capacity() < 16 << 10);
+            assert!(after.held() < 16 << 10);
         }
     }
 }
@@ -225,9 +225,10 @@ fn memory_follows_what_arrived_and_not_what_was_announced() {
     zmtp.feed(&long(0, 1 << 40));
     zmtp.feed(&[0; 1000]);
     assert_eq!(zmtp.poll(), Ok(None));
-    assert!(zmtp.input().capacity() < 256 << 10);
+    assert!(zmtp.held() <= 256 << 10);
     zmtp.feed(&vec![0; 1 << 20]);
-    assert!(zmtp.input().capacity() < 5 << 20);
+    assert!(zmtp.held() <= 2 << 20);
+    assert_eq!(zmtp.partial(), (1 << 20) + 1000);
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn messages_survive_the_way_there_and_back() {
             let mut zmtp = ready(SocketType::Router);
             let mut seen = Vec::new();
             for piece in bytes.chunks(cut) {
-                zmtp.input().extend_from_slice(piece);
+                zmtp.feed(piece);
                 seen.extend(events(&mut zmtp).expect("no error"));
             }
             assert_eq!(seen, [Event::Message(parts.clone())]);
@@ -276,15 +277,50 @@ fn big_parts_are_not_copied() {
     assert_eq!(chunks[1].as_ptr(), big.as_ptr());
 
     let mut zmtp = ready(SocketType::Router);
-    zmtp.feed(&long(0, 100_000));
-    zmtp.poll().expect("a header");
-    zmtp.input().extend_from_slice(&[7; 100_000]);
-    let address = zmtp.input().as_ptr();
+    zmtp.feed(&long(0, 1 << 20));
+    zmtp.feed(&vec![7; (1 << 20) - 1]);
+    assert_eq!(zmtp.poll(), Ok(None));
+    let mut last = std::ptr::null();
+    zmtp.fill(1, |room| {
+        room[0] = 8;
+        last = &raw const room[0];
+        Ok(1)
+    })
+    .expect("memory");
     let event = zmtp.poll();
     let Ok(Some(Event::Message(parts))) = event else {
         panic!("{event:?}")
     };
-    assert_eq!(parts[0].as_ptr(), address);
+    assert_eq!(&raw const parts[0][(1 << 20) - 1], last);
+}
+
+/// What a message took goes with it, although the connection stays and its next message has begun.
+#[test]
+fn a_big_message_leaves_nothing_behind() {
+    for size in [100_000, 200 << 10, 10 << 20] {
+        let mut zmtp = Connection::new(
+            SocketType::Router,
+            Limits {
+                message_bytes: 1 << 30,
+                ..LIMITS
+            },
+        );
+        zmtp.feed(&opening("DEALER", b""));
+        zmtp.poll().expect("a hello");
+        zmtp.accept();
+        for piece in [&long(0, size)[..], &vec![0; size as usize], b"\x00\x05he"]
+            .concat()
+            .chunks(4096)
+        {
+            zmtp.feed(piece);
+            if let Ok(Some(Event::Message(parts))) = zmtp.poll() {
+                assert_eq!(parts[0].len() as u64, size);
+            }
+        }
+        assert!(zmtp.held() < 20 << 10, "{} of {size}", zmtp.held());
+        zmtp.feed(b"llo");
+        assert_eq!(zmtp.poll(), Ok(Some(Event::Message(vec!["hello".into()]))));
+    }
 }
 
 #[test]
