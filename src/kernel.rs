@@ -9,9 +9,7 @@ mod bind;
 pub mod comms;
 pub mod decoder;
 mod ending;
-pub mod eventfd;
 mod flush;
-mod forks;
 pub mod gate;
 pub mod handle;
 mod handshake;
@@ -128,15 +126,4 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         handle,
         connection_file,
     })
-}
-
-/// Block all signals in the calling thread. Every thread of the kernel's begins with this, so that signals meant for
-/// Python reach the main thread, where they wake what waits.
-pub fn block_signals() {
-    // SAFETY: a full set is built in place and installed for the calling thread only.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
-    }
 }

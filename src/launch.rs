@@ -11,6 +11,7 @@ pub mod environment;
 pub mod error;
 pub mod fingerprint;
 pub mod libpython;
+#[expect(unsafe_code, reason = "loads Python's library and the core, and calls them")]
 pub mod load;
 pub mod package;
 pub mod record;
@@ -21,7 +22,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::options::RunOptions;
-pub use choice::{Choice, Source};
 pub use environment::Environment;
 pub use error::LaunchError;
 pub use record::Record;

@@ -4,6 +4,9 @@
 //! joins them and asks the interpreter through [`interpreter::Interpreter`], which the crate in `python/`
 //! implements; [`cli`] and [`launch`], the `drupe` command, know no kernel.
 
+// Tests do what no code may.
+#![cfg_attr(not(test), deny(unsafe_code))]
+
 pub mod cli;
 pub mod interpreter;
 pub mod jupyter;
@@ -12,5 +15,7 @@ pub mod launch;
 pub mod lifecycle;
 pub mod lsp;
 pub mod options;
+#[expect(unsafe_code, reason = "the room of the system calls")]
+pub mod os;
 pub mod transport;
 pub mod wire;

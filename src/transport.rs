@@ -16,7 +16,6 @@ mod hub;
 mod inbox;
 mod limits;
 mod listener;
-mod os;
 mod outbox;
 mod pace;
 mod peer;
@@ -34,7 +33,6 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use endpoint::{Endpoint, EndpointError};
-pub use hub::Counters;
 pub use limits::Limits;
 pub use listener::{Listener, bind};
 pub use registry::{close_all_after_fork, hang_up};

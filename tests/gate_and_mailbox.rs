@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use drupe::kernel::gate::Gate;
 use drupe::kernel::mailbox::Mailbox;
@@ -19,10 +19,6 @@ fn is_readable<T>(mailbox: &Mailbox<T>) -> bool {
     unsafe { libc::poll(&mut fd, 1, 0) == 1 }
 }
 
-fn in_ms(milliseconds: u64) -> Instant {
-    Instant::now() + Duration::from_millis(milliseconds)
-}
-
 #[test]
 fn a_panic_inside_leaves_the_gate_as_any_other_way_out() {
     let gate = Gate::new();
@@ -33,7 +29,9 @@ fn a_panic_inside_leaves_the_gate_as_any_other_way_out() {
     });
     assert!(visitor.join().is_err());
     assert_eq!(gate.list(), []);
-    assert_eq!(gate.wait_empty(in_ms(0)), Ok(()));
+    let (tell, told) = mpsc::channel();
+    gate.close_then(move || tell.send(()).expect("a listener"));
+    assert_eq!(told.try_recv(), Ok(()), "nobody is inside");
 }
 
 #[test]
@@ -47,12 +45,19 @@ fn those_who_do_not_leave_are_named() {
         .register("Trio thread 1", "made elsewhere")
         .expect("an open gate");
     assert_eq!(gate.list().len(), 3);
-    gate.close();
-    let began = Instant::now();
-    let inside = gate.wait_empty(in_ms(30)).expect_err("two are inside");
-    assert!(began.elapsed() >= Duration::from_millis(30));
-    let names: Vec<_> = inside
+    let (tell, told) = mpsc::channel();
+    gate.close_then(move || {
+        // When those two leave, nobody listens any more.
+        let _ = tell.send(());
+    });
+    assert!(
+        told.recv_timeout(Duration::from_millis(30)).is_err(),
+        "two are inside"
+    );
+    let list = gate.list();
+    let names: Vec<_> = list
         .iter()
+        .filter(|inside| !inside.resident)
         .map(|inside| (&*inside.name, &*inside.purpose))
         .collect();
     assert_eq!(names, [("drupe-lsp-1", "completion"), ("worker", "a callback")]);
@@ -69,10 +74,9 @@ fn a_wait_ends_when_the_last_one_leaves() {
         thread::sleep(Duration::from_millis(50));
         drop(pass);
     });
-    let began = Instant::now();
-    gate.close();
-    assert_eq!(gate.wait_empty(in_ms(10_000)), Ok(()));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    let (tell, told) = mpsc::channel();
+    gate.close_then(move || tell.send(()).expect("a listener"));
+    assert_eq!(told.recv_timeout(Duration::from_secs(5)), Ok(()));
     leaver.join().expect("the leaver");
 }
 

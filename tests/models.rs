@@ -7,8 +7,6 @@
 // Each file is whole, and a model uses a part of it.
 #![allow(dead_code)]
 
-#[path = "../src/kernel/eventfd.rs"]
-mod eventfd;
 #[path = "../src/kernel/gate.rs"]
 mod gate;
 #[path = "../src/lifecycle/ladder.rs"]
@@ -23,25 +21,20 @@ mod step;
 mod switch;
 
 mod sync {
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 }
 
-use std::time::{Duration, Instant};
-
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::mpsc::channel;
 use loom::thread;
 
+use drupe::os;
 use gate::Gate;
 use machine::{Action, Asker, Event, Place, RequestKind, Trigger};
 use mailbox::Mailbox;
 use switch::Switch;
-
-fn soon() -> Instant {
-    // loom lets no time pass: a wait ends because somebody ended it.
-    Instant::now() + Duration::from_secs(3600)
-}
 
 fn is_readable<T>(mailbox: &Mailbox<T>) -> bool {
     let mut fd = libc::pollfd {
@@ -74,8 +67,13 @@ fn nobody_is_inside_a_gate_that_was_closed_and_found_empty() {
                 })
             })
             .collect();
-        gate.close();
-        assert_eq!(gate.wait_empty(soon()), Ok(()));
+        let (tell, told) = channel();
+        let inside = Arc::clone(&in_python);
+        gate.close_then(move || {
+            assert_eq!(inside.load(Ordering::SeqCst), 0);
+            tell.send(()).expect("a listener");
+        });
+        assert_eq!(told.recv(), Ok(()));
         assert_eq!(in_python.load(Ordering::SeqCst), 0);
         assert!(gate.enter("late", "test").is_none());
         for visitor in visitors {
@@ -193,7 +191,7 @@ fn a_request_takes_effect_or_is_refused_and_never_both() {
             let (switch, mailbox) = (switch.clone(), Arc::clone(&mailbox));
             thread::spawn(move || match mailbox.take() {
                 Some(id) if switch.take_effect(id, Place::Main) => {
-                    let still_admitting = switch.admitting();
+                    let still_admitting = switch.snapshot().admitting();
                     (1, still_admitting)
                 }
                 _ => (0, true),

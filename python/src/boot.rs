@@ -1,8 +1,10 @@
 //! The two doors, and what stands behind both: the io thread first, Python second.
 
 use std::ffi::{CString, c_char, c_int};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -11,6 +13,7 @@ use drupe::interpreter::Interpreter;
 use drupe::kernel::{self, Handle, KernelConfig};
 use drupe::launch::LaunchConfig;
 use drupe::options::RunOptions;
+use drupe::os::descriptor;
 use pyo3::exceptions::{PyRuntimeError, PySystemExit, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -44,21 +47,7 @@ const USAGE: c_int = 2;
 /// The interpreter as the io thread sees it: signals and helper threads, never the GIL.
 struct Cpython {
     /// A file in memory that `faulthandler` writes the stacks to.
-    stacks: OwnedFd,
-}
-
-impl Cpython {
-    fn new() -> std::io::Result<Self> {
-        // SAFETY: the name is a C string; the descriptor is owned by nobody else.
-        let fd = unsafe { libc::memfd_create(c"drupe-stacks".as_ptr(), libc::MFD_CLOEXEC) };
-        if fd < 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        // SAFETY: just made.
-        Ok(Cpython {
-            stacks: unsafe { OwnedFd::from_raw_fd(fd) },
-        })
-    }
+    stacks: File,
 }
 
 static STACKS_FD: OnceLock<i32> = OnceLock::new();
@@ -93,12 +82,8 @@ impl Interpreter for Cpython {
     }
 
     fn stacks(&self) -> String {
-        use std::os::unix::fs::FileExt;
         let mut text = vec![0; 64 << 10];
-        let Ok(copy) = self.stacks.try_clone() else {
-            return String::new();
-        };
-        let count = std::fs::File::from(copy).read_at(&mut text, 0).unwrap_or(0);
+        let count = self.stacks.read_at(&mut text, 0).unwrap_or(0);
         text.truncate(count);
         String::from_utf8_lossy(&text).into_owned()
     }
@@ -127,8 +112,9 @@ fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
     log_panics();
     interrupt::prepare(known.before_python);
     fork::watch();
-    let python = Cpython::new().map_err(|error| format!("no memory for a file of stacks: {error}"))?;
-    let _ = STACKS_FD.set(python.stacks.as_raw_fd());
+    let stacks = descriptor::memory_file("drupe-stacks");
+    let stacks = stacks.map_err(|error| format!("no memory for a file of stacks: {error}"))?;
+    let _ = STACKS_FD.set(stacks.as_raw_fd());
     let config = KernelConfig {
         connection_file: options.connection_file.clone(),
         ip: options.ip.clone(),
@@ -139,7 +125,7 @@ fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
         types: options.lsp_types,
         tools: known.python.parent().map(Path::to_owned).into_iter().collect(),
     };
-    let started = kernel::start(config, Arc::new(python)).map_err(|error| error.to_string())?;
+    let started = kernel::start(config, Arc::new(Cpython { stacks })).map_err(|error| error.to_string())?;
     if options.connection_file.is_none() && !options.quiet {
         let name = started
             .connection_file

@@ -7,14 +7,15 @@
 //! At the end of a cell [`drain`] reads what is left, so that it comes before the cell's `idle`.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io::{self, ErrorKind, Read, stderr, stdout};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use drupe::kernel::Handle;
 use drupe::kernel::decoder::Decoder;
 use drupe::kernel::out::StreamName;
+use drupe::os::descriptor::{self, Ready};
 
 use crate::parent;
 
@@ -30,51 +31,36 @@ struct Pipe {
 struct Capture {
     pipes: Mutex<[Pipe; 2]>,
     /// The ends that are read, for a look at them without the lock.
-    ends: [RawFd; 2],
+    ends: [File; 2],
     handle: Arc<Handle>,
 }
 
 static CAPTURE: OnceLock<Capture> = OnceLock::new();
-/// Duplicates of the descriptors that the process was started with.
-static REAL: OnceLock<[OwnedFd; 2]> = OnceLock::new();
-
-/// Descriptors of the kernel's own begin here, so that they never take the small numbers that C code expects.
-const FIRST_OWN_FD: i32 = 64;
+/// Copies of the descriptors that the process was started with; of nothing where it was started without.
+static REAL: OnceLock<[Option<OwnedFd>; 2]> = OnceLock::new();
 
 /// Keep the descriptors that the process was started with; before anything else writes a log line.
 pub fn keep_real() -> [RawFd; 2] {
-    let real = REAL.get_or_init(|| [duplicate(1), duplicate(2)]);
-    [real[0].as_raw_fd(), real[1].as_raw_fd()]
+    let real = REAL.get_or_init(|| [keep(stdout().as_fd()), keep(stderr().as_fd())]);
+    // Without a descriptor left there will be no capture either: it stays what it is.
+    [(&real[0], 1), (&real[1], 2)].map(|(copy, itself)| copy.as_ref().map_or(itself, AsRawFd::as_raw_fd))
 }
 
-fn duplicate(fd: i32) -> OwnedFd {
-    // SAFETY: F_DUPFD_CLOEXEC makes a new descriptor that nobody else owns; so does open.
-    unsafe {
-        let mut copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, FIRST_OWN_FD);
-        if copy < 0 {
-            copy = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-        }
-        OwnedFd::from_raw_fd(copy.max(0))
-    }
+fn keep(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let nowhere = || descriptor::copy(File::options().write(true).open("/dev/null")?.as_fd());
+    descriptor::copy(fd).or_else(|_| nowhere()).ok()
 }
 
-fn pipe(target: i32) -> std::io::Result<File> {
-    let mut ends = [0; 2];
-    // SAFETY: the array has room for the two descriptors that pipe2 writes; each is owned once, and dup2 leaves
-    // the target open.
-    unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        let read = libc::fcntl(ends[0], libc::F_DUPFD_CLOEXEC, FIRST_OWN_FD);
-        libc::close(ends[0]);
-        let write = OwnedFd::from_raw_fd(ends[1]);
-        if read < 0 || libc::dup2(write.as_raw_fd(), target) < 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        let flags = libc::fcntl(read, libc::F_GETFL);
-        libc::fcntl(read, libc::F_SETFL, flags | libc::O_NONBLOCK);
-        Ok(File::from_raw_fd(read))
+impl Pipe {
+    /// Puts a pipe in the place of the descriptor that `replace` stands for.
+    fn new(name: StreamName, replace: fn(BorrowedFd<'_>) -> io::Result<()>) -> io::Result<Self> {
+        let (end, write) = descriptor::pipe()?;
+        replace(write.as_fd())?;
+        Ok(Self {
+            name,
+            end,
+            decoder: Decoder::default(),
+        })
     }
 }
 
@@ -82,24 +68,16 @@ fn pipe(target: i32) -> std::io::Result<File> {
 ///
 /// # Errors
 /// Where the system has no pipe or thread left.
-pub fn start(handle: &Arc<Handle>) -> std::io::Result<()> {
+pub fn start(handle: &Arc<Handle>) -> io::Result<()> {
     if CAPTURE.get().is_some() {
         return Ok(());
     }
     flush_c();
     let pipes = [
-        Pipe {
-            name: StreamName::Stdout,
-            end: pipe(1)?,
-            decoder: Decoder::default(),
-        },
-        Pipe {
-            name: StreamName::Stderr,
-            end: pipe(2)?,
-            decoder: Decoder::default(),
-        },
+        Pipe::new(StreamName::Stdout, descriptor::become_stdout)?,
+        Pipe::new(StreamName::Stderr, descriptor::become_stderr)?,
     ];
-    let ends = [pipes[0].end.as_raw_fd(), pipes[1].end.as_raw_fd()];
+    let ends = [pipes[0].end.try_clone()?, pipes[1].end.try_clone()?];
     line_buffer_c();
     let capture = Capture {
         pipes: Mutex::new(pipes),
@@ -107,26 +85,26 @@ pub fn start(handle: &Arc<Handle>) -> std::io::Result<()> {
         handle: Arc::clone(handle),
     };
     if CAPTURE.set(capture).is_ok() {
-        boot_thread(ends)?;
+        boot_thread()?;
     }
     Ok(())
 }
 
-fn boot_thread(ends: [RawFd; 2]) -> std::io::Result<()> {
+fn boot_thread() -> io::Result<()> {
     std::thread::Builder::new()
         .name("drupe-stdio".into())
         .stack_size(128 << 10)
         .spawn(move || {
-            drupe::kernel::block_signals();
-            let mut polled = ends.map(pollfd);
-            while let Some(capture) = CAPTURE.get() {
-                // SAFETY: the array is live and its length is given.
-                unsafe { libc::poll(polled.as_mut_ptr(), 2, -1) };
+            drupe::os::signal::block_all();
+            let Some(capture) = CAPTURE.get() else { return };
+            let mut waited = capture.ends.each_ref().map(|end| Some(end.as_fd()));
+            loop {
+                let ready = descriptor::wait(waited, None);
                 capture.read_all();
                 // Whoever has closed the descriptor, and has no child that holds it, writes there no more.
-                for pipe in &mut polled {
-                    if pipe.revents != 0 && pipe.revents & libc::POLLIN == 0 {
-                        pipe.fd = -1;
+                for (end, ready) in waited.iter_mut().zip(ready) {
+                    if ready == Ready::Gone {
+                        *end = None;
                     }
                 }
                 // A client that reads slowly slows the writers down, through the pipe.
@@ -170,18 +148,8 @@ pub fn pending() -> bool {
     let Some(capture) = CAPTURE.get() else {
         return false;
     };
-    let mut polled = capture.ends.map(pollfd);
-    // SAFETY: the array is live and its length is given.
-    unsafe { libc::poll(polled.as_mut_ptr(), 2, 0) };
-    polled.iter().any(|pipe| pipe.revents & libc::POLLIN != 0)
-}
-
-fn pollfd(fd: RawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    }
+    let ends = capture.ends.each_ref().map(|end| Some(end.as_fd()));
+    descriptor::wait(ends, Some(Duration::ZERO)).contains(&Ready::Data)
 }
 
 /// Send what is in the pipes now. Call with the GIL released.
@@ -192,10 +160,12 @@ pub fn drain() {
 }
 
 unsafe extern "C" {
+    #[cfg_attr(not(target_os = "macos"), link_name = "stdout")]
     #[cfg_attr(target_os = "macos", link_name = "__stdoutp")]
-    static stdout: *mut libc::FILE;
+    static C_STDOUT: *mut libc::FILE;
+    #[cfg_attr(not(target_os = "macos"), link_name = "stderr")]
     #[cfg_attr(target_os = "macos", link_name = "__stderrp")]
-    static stderr: *mut libc::FILE;
+    static C_STDERR: *mut libc::FILE;
 }
 
 /// `fflush` of C's stdout and stderr, and of nothing else: a flush of all files waits for ever when one of them
@@ -203,13 +173,13 @@ unsafe extern "C" {
 pub fn flush_c() {
     // SAFETY: the two streams live as long as the process.
     unsafe {
-        libc::fflush(stdout);
-        libc::fflush(stderr);
+        libc::fflush(C_STDOUT);
+        libc::fflush(C_STDERR);
     }
 }
 
 /// C code that prints a line should be seen to do so, though its output goes to a pipe.
 fn line_buffer_c() {
     // SAFETY: the stream lives as long as the process, and the buffer is the library's own.
-    unsafe { libc::setvbuf(stdout, std::ptr::null_mut(), libc::_IOLBF, 0) };
+    unsafe { libc::setvbuf(C_STDOUT, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }

@@ -3,9 +3,11 @@
 //! Its prints go to fd 1 and 2, where the parent's capture reads them; its sockets are closed at once, so that it
 //! cannot hold a connection open that its parent ends; and it never answers a request.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use drupe::os::{descriptor, process};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -32,24 +34,17 @@ pub fn watch() {
     });
 }
 
-/// Write to a descriptor of this child, all of it, whatever comes between.
-pub fn write_all(fd: i32, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        // SAFETY: pointer and length are of a live slice.
-        let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
-        match usize::try_from(written) {
-            Ok(0) => return,
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return,
-        }
-    }
+/// Write to a descriptor of this process, all of it, whatever comes between.
+pub fn write_all(fd: i32, bytes: &[u8]) {
+    // SAFETY: one of the standard descriptors or a copy of one: borrowed for the call, and at worst closed, which is an error.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    // What cannot be written can be said nowhere.
+    let _ = descriptor::write_all(fd, bytes);
 }
 
 /// End this child, with nothing but what it has flushed itself.
 pub fn exit(status: i32) -> ! {
-    // SAFETY: _exit takes a number and does not return.
-    unsafe { libc::_exit(status) }
+    process::exit_now(status)
 }
 
 /// Whether this process is a forked child of the kernel.

@@ -1,5 +1,7 @@
 //! `input()` and `getpass()`: a question on the stdin channel, and the wait for its answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use drupe::kernel::input::Answer;
 use drupe::kernel::out::Out;
@@ -9,9 +11,9 @@ use pyo3::prelude::*;
 use crate::boot;
 use crate::parent::PyParent;
 
-/// Milliseconds after which the waiting thread looks at its signals though nothing woke it: a signal may come
-/// between the last look and the wait.
-const SIGNAL_CHECK: i32 = 50;
+/// After which time the waiting thread looks at its signals though nothing woke it: a signal may come between the last look
+/// and the wait.
+const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
 /// Ask the user. Waits with the GIL released; a signal interrupts it; the end of the kernel is an end of file.
 #[pyfunction]
@@ -35,22 +37,12 @@ fn input_request(
                 Answer::Eof => Err(PyEOFError::new_err("the input has ended")),
             };
         }
-        py.detach(|| wait(handle.input.fd()));
+        py.detach(|| handle.input.wait(SIGNAL_CHECK));
         if let Err(interrupt) = py.check_signals() {
             handle.input.abandon();
             return Err(interrupt);
         }
     }
-}
-
-fn wait(fd: i32) {
-    let mut polled = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one live pollfd is passed, and its count.
-    unsafe { libc::poll(&raw mut polled, 1, SIGNAL_CHECK) };
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -5,62 +5,46 @@
 
 use std::sync::OnceLock;
 
-static MAIN: OnceLock<libc::pthread_t> = OnceLock::new();
+use drupe::os::process;
+use drupe::os::signal::{self, SIGINT, Thread};
 
-extern "C" fn ignore(_signal: i32) {}
+static MAIN: OnceLock<Thread> = OnceLock::new();
 
 /// Remember the main thread, which calls this. `before_python`: Python is not up yet, and must not take an early
 /// SIGINT for its own; its start sees a handler that is not the default one and leaves it alone.
 pub fn prepare(before_python: bool) {
-    // SAFETY: pthread_self is always valid for the calling thread.
-    MAIN.get_or_init(|| unsafe { libc::pthread_self() });
-    ignore_by_handler(poke_signal());
+    MAIN.get_or_init(Thread::current);
+    signal::end_calls_only(poke_signal());
     if before_python {
-        ignore_by_handler(libc::SIGINT);
-    }
-}
-
-/// Without SA_RESTART, so that a wait is interrupted as Python expects. A child that is executed gets the default.
-fn ignore_by_handler(signal: i32) {
-    // SAFETY: the handler does nothing.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = ignore as *const () as usize;
-        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+        signal::end_calls_only(SIGINT);
     }
 }
 
 fn to_main(signal: i32) {
     if let Some(main) = MAIN.get() {
         // SAFETY: the main thread lives as long as the process.
-        unsafe { libc::pthread_kill(*main, signal) };
+        unsafe { main.send(signal) };
     }
 }
 
 /// SIGINT to the main thread and to the processes that it has started.
 ///
 /// A kernel that leads its process group signals the whole group, itself included, as a terminal would; the system
-/// prefers the main thread. Otherwise the group
-/// belongs to somebody else, and only the main thread is meant.
+/// prefers the main thread. Otherwise the group belongs to somebody else, and only the main thread is meant.
 pub fn interrupt() {
-    // SAFETY: plain system calls.
-    unsafe {
-        if libc::getpgrp() == libc::getpid() {
-            libc::kill(0, libc::SIGINT);
-        } else {
-            to_main(libc::SIGINT);
-        }
+    if !process::interrupt_own_group() {
+        to_main(SIGINT);
     }
 }
 
 /// SIGINT to the main thread alone.
 pub fn interrupt_main() {
-    to_main(libc::SIGINT);
+    to_main(SIGINT);
 }
 
 /// A signal that does nothing but end a system call.
 fn poke_signal() -> i32 {
-    libc::SIGRTMAX() - 4
+    signal::spare(1)
 }
 
 /// Have the main thread look whether a signal has come.
@@ -70,7 +54,7 @@ pub fn poke() {
 
 /// The signal on which `faulthandler` writes the stacks of all threads.
 pub fn stack_signal() -> i32 {
-    libc::SIGRTMAX() - 3
+    signal::spare(0)
 }
 
 /// Have it do so.

@@ -110,7 +110,7 @@ fn interrupt_main() {
 /// Run the teardown on a thread of its own, if Python lets it in while it is its turn.
 pub fn spawn_helper(crew: u8) {
     let run = move || {
-        drupe::kernel::block_signals();
+        drupe::os::signal::block_all();
         CREW.set(crew);
         let Some(handle) = boot::handle() else { return };
         gate::enter("drupe-teardown", "exit ladder", |py| {

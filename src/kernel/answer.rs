@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::io::{Brief, Io};
@@ -15,7 +14,7 @@ use super::{language, usage};
 use crate::lifecycle::{Action, Asker, Event, Refusal, RequestKind};
 use crate::wire::json;
 use crate::wire::message::{EMPTY, to_json};
-use crate::wire::messages::comm::{CommClose, CommInfoRequest};
+use crate::wire::messages::comm::{CommClose, CommId, CommInfoRequest};
 use crate::wire::messages::control::ShutdownRequest;
 use crate::wire::messages::info::ConnectReply;
 use crate::wire::messages::iopub::ExecutionState;
@@ -24,11 +23,6 @@ use crate::wire::messages::{ErrorReply, StatusReply};
 /// The error of a request that came too late.
 const ENDING: &str = "KernelShuttingDown";
 const ENDING_TEXT: &str = "the kernel is shutting down and takes no more requests";
-
-#[derive(Deserialize)]
-struct CommId {
-    comm_id: String,
-}
 
 impl Io {
     /// What a message means to the life cycle.

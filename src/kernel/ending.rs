@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::forks;
 use super::handle::{Note, rung_place};
 use super::io::Io;
 use super::out::Body;
@@ -19,6 +18,7 @@ use crate::jupyter;
 use crate::lifecycle::budget::NUDGE_EVERY;
 use crate::lifecycle::record::{Abandoned, ExitRecord, Outcome};
 use crate::lifecycle::{Action, Asker, Event, Leg, Phase, Rung};
+use crate::os;
 use crate::transport;
 use crate::wire::message::to_json;
 use crate::wire::messages::control::ShutdownReply;
@@ -280,9 +280,8 @@ impl Io {
         for file in &self.own_files {
             let _ = std::fs::remove_file(file);
         }
-        forks::kill();
+        os::forks::kill();
         transport::hang_up();
-        // SAFETY: _exit takes a number and does not return. Everything that was to be done has been done.
-        unsafe { libc::_exit(i32::from(status)) }
+        os::process::exit_now(i32::from(status))
     }
 }

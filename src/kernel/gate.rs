@@ -9,9 +9,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use super::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::os::signal::Thread;
 
 /// Someone who is inside, or who is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +31,7 @@ pub struct Inside {
 
 /// The gate. Clones are handles on the same one.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    book: Mutex<Book>,
-    left: Condvar,
-}
+pub struct Gate(Arc<Mutex<Book>>);
 
 #[derive(Default)]
 struct Book {
@@ -102,7 +97,7 @@ impl Gate {
                 name,
                 purpose,
                 since,
-                ident: this_thread(),
+                ident: Thread::current().ident(),
                 resident,
             },
         );
@@ -112,12 +107,7 @@ impl Gate {
         })
     }
 
-    /// Lets nobody in any more. Those inside stay until they leave.
-    pub fn close(&self) {
-        self.lock().closed = true;
-    }
-
-    /// Closes the gate and has `on_empty` called once, when nobody is inside: at once by this thread, or
+    /// Closes the gate: nobody gets in any more, and those inside stay until they leave. `on_empty` is called once, when nobody is inside: at once by this thread, or
     /// later by the last one to leave, which is not in Python at that moment. It must not wait. A second call
     /// replaces the first's callback.
     pub fn close_then(&self, on_empty: impl FnOnce() + Send + 'static) {
@@ -137,28 +127,6 @@ impl Gate {
         self.lock().closed
     }
 
-    /// Waits until nobody is inside. For a thread that may block; the io loop uses [`Gate::close_then`].
-    ///
-    /// # Errors
-    /// Those who are still inside at the deadline, in the order in which they came.
-    pub fn wait_empty(&self, deadline: Instant) -> Result<(), Vec<Inside>> {
-        let mut book = self.lock();
-        loop {
-            let inside: Vec<Inside> = book.visitors().cloned().collect();
-            let left = deadline.saturating_duration_since(Instant::now());
-            if inside.is_empty() {
-                return Ok(());
-            }
-            if left == Duration::ZERO {
-                return Err(inside);
-            }
-            book = match self.0.left.wait_timeout(book, left) {
-                Ok((book, _)) => book,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-    }
-
     /// Who is inside or registered, in the order in which they came.
     pub fn list(&self) -> Vec<Inside> {
         self.lock().inside.values().cloned().collect()
@@ -166,14 +134,8 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, Book> {
         // The book is whole between any two of its statements, so a panic elsewhere takes nothing from it.
-        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn this_thread() -> u64 {
-    // SAFETY: the call takes nothing and cannot fail.
-    let thread = unsafe { libc::pthread_self() };
-    thread as u64
 }
 
 impl fmt::Debug for Gate {
@@ -199,7 +161,6 @@ impl Drop for Pass {
         let due = {
             let mut book = self.gate.lock();
             book.inside.remove(&self.ticket);
-            self.gate.0.left.notify_all();
             book.due()
         };
         if let Some(on_empty) = due {

@@ -3,10 +3,11 @@
 //! The waiting thread polls a file descriptor, since that is what a signal interrupts; a condition variable it would
 //! sleep through.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::eventfd;
+use crate::os::{Wake, descriptor};
 
 /// What came of a question.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ struct State {
 /// See the module.
 pub struct InputSlot {
     state: Mutex<State>,
-    fd: OwnedFd,
+    changed: Wake,
 }
 
 impl InputSlot {
@@ -35,7 +36,7 @@ impl InputSlot {
     pub fn new() -> std::io::Result<Self> {
         Ok(InputSlot {
             state: Mutex::default(),
-            fd: eventfd::new()?,
+            changed: Wake::new()?,
         })
     }
 
@@ -46,11 +47,11 @@ impl InputSlot {
     /// Begin a question. An answer that belongs to an earlier one is forgotten.
     pub fn ask(&self) {
         let mut state = self.lock();
-        eventfd::clear(&self.fd);
+        self.changed.clear();
         state.asked = true;
         state.answer = state.closed.then_some(Answer::Eof);
         if state.closed {
-            eventfd::wake(&self.fd);
+            self.changed.wake();
         }
     }
 
@@ -59,7 +60,7 @@ impl InputSlot {
         let mut state = self.lock();
         let answer = state.answer.take()?;
         state.asked = false;
-        eventfd::clear(&self.fd);
+        self.changed.clear();
         Some(answer)
     }
 
@@ -68,7 +69,7 @@ impl InputSlot {
         let mut state = self.lock();
         state.asked = false;
         state.answer = None;
-        eventfd::clear(&self.fd);
+        self.changed.clear();
     }
 
     /// An `input_reply` came. Returns whether somebody waits for it.
@@ -83,7 +84,7 @@ impl InputSlot {
         } else {
             Answer::Value(value)
         });
-        eventfd::wake(&self.fd);
+        self.changed.wake();
         true
     }
 
@@ -94,7 +95,7 @@ impl InputSlot {
         if state.asked {
             state.answer = Some(Answer::Eof);
         }
-        eventfd::wake(&self.fd);
+        self.changed.wake();
     }
 
     /// Whether somebody waits for an answer.
@@ -105,12 +106,12 @@ impl InputSlot {
 
     /// Wake whoever waits, so that they look at their signals.
     pub fn poke(&self) {
-        eventfd::wake(&self.fd);
+        self.changed.wake();
     }
 
-    /// Becomes readable when there may be an answer.
-    pub fn fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+    /// Wait until there may be an answer, a signal has come, or `at_most` has passed.
+    pub fn wait(&self, at_most: Duration) {
+        descriptor::wait([Some(self.changed.as_fd())], Some(at_most));
     }
 }
 
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_stale_answer_is_nobodys() {
-        let slot = InputSlot::new().expect("eventfd");
+        let slot = InputSlot::new().expect("a descriptor");
         assert!(!slot.answer("early".into()));
         slot.ask();
         assert!(slot.answer("a".into()));
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_end_answers_every_question() {
-        let slot = InputSlot::new().expect("eventfd");
+        let slot = InputSlot::new().expect("a descriptor");
         slot.ask();
         slot.close();
         assert_eq!(slot.take(), Some(Answer::Eof));

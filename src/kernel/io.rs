@@ -15,15 +15,16 @@ use super::bind::{Bound, Listeners, StartError};
 use super::ending::Ending;
 use super::flush;
 use super::handle::{Handle, Note};
+use super::handshake;
 use super::language::Servers;
 use super::out::{Channel, Out};
 use super::parent::Parent;
 use super::request::Request;
 use super::timers::{Due, Timers};
 use super::turns::{Share, Turns};
-use super::{block_signals, handshake};
 use crate::interpreter::Interpreter;
 use crate::lifecycle::{Event, Refusal, Trigger};
+use crate::os;
 use crate::transport::{Limits, Rep, Router, Subscription, XPub};
 use crate::wire::messages::iopub::{ExecutionState, IopubWelcome};
 use crate::wire::messages::stdin::InputReply;
@@ -109,7 +110,7 @@ pub(super) fn spawn(
         .build()
         .map_err(StartError::System)?;
     let run = move || {
-        block_signals();
+        os::signal::block_all();
         let local = tokio::task::LocalSet::new();
         let work = std::panic::AssertUnwindSafe(|| {
             local.block_on(&runtime, serve(bound, handle, interpreter, notes, triggers));
@@ -117,8 +118,8 @@ pub(super) fn spawn(
         if std::panic::catch_unwind(work).is_err() {
             tracing::error!("the io thread has failed; the kernel cannot go on");
         }
-        // SAFETY: _exit takes a number and does not return. Nothing works without this thread.
-        unsafe { libc::_exit(1) }
+        // Nothing works without this thread.
+        os::process::exit_now(1)
     };
     std::thread::Builder::new()
         .name("drupe-io".into())

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::block_signals;
 use super::handle::Handle;
 use super::io::Io;
 use super::out::{Body, Out};
@@ -19,10 +18,11 @@ use super::parent::Parent;
 use super::request::Request;
 use crate::lifecycle::{Event, Place};
 use crate::lsp::{self, Live, Options, Server, activation, engine};
+use crate::os;
 use crate::wire::json;
 use crate::wire::message::to_json;
 use crate::wire::messages::ErrorReply;
-use crate::wire::messages::comm::CommClose;
+use crate::wire::messages::comm::{CommClose, CommId};
 use crate::wire::messages::iopub::ExecutionState;
 
 /// The language servers that were asked for and are not closed, by the number of the request that did.
@@ -51,11 +51,6 @@ struct Opening {
     target_name: String,
     #[serde(default)]
     data: Value,
-}
-
-#[derive(Deserialize)]
-struct CommId {
-    comm_id: String,
 }
 
 /// Whether a message asks for a language server.
@@ -182,7 +177,7 @@ impl Io {
         let spawned = std::thread::Builder::new()
             .name("drupe-lsp-engine".into())
             .spawn(move || {
-                block_signals();
+                os::signal::block_all();
                 let content =
                     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| content(&handle, &request)));
                 let content = content.unwrap_or_else(|_| {

@@ -10,16 +10,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use super::eventfd;
 use super::sync::{Mutex, MutexGuard, PoisonError};
+use crate::os::Wake;
 
 /// A queue from the io loop to `main`. It has no upper bound of its own: it counts what it holds, and the
 /// sockets' budgets keep that small.
 pub struct Mailbox<T> {
     queue: Mutex<Queue<T>>,
-    wake: OwnedFd,
+    wake: Wake,
 }
 
 struct Queue<T> {
@@ -49,7 +49,7 @@ impl<T> Mailbox<T> {
         };
         Ok(Self {
             queue: Mutex::new(queue),
-            wake: eventfd::new()?,
+            wake: Wake::new()?,
         })
     }
 
@@ -59,7 +59,7 @@ impl<T> Mailbox<T> {
         queue.items.push_back((item, size));
         queue.bytes = queue.bytes.saturating_add(size);
         if !queue.held {
-            eventfd::wake(&self.wake);
+            self.wake.wake();
         }
     }
 
@@ -80,7 +80,7 @@ impl<T> Mailbox<T> {
         let taken = found.and_then(|index| queue.remove(index));
         if taken.is_none() {
             // With the lock held, so that the wake of a push that comes next is not lost.
-            eventfd::clear(&self.wake);
+            self.wake.clear();
         }
         taken
     }
@@ -114,20 +114,20 @@ impl<T> Mailbox<T> {
         let mut queue = self.lock();
         queue.held = false;
         if !queue.items.is_empty() {
-            eventfd::wake(&self.wake);
+            self.wake.wake();
         }
     }
 
     /// Wakes `main` though nothing was pushed: the end has begun. Stays until a take gives nothing.
     pub fn wake(&self) {
         let _queue = self.lock();
-        eventfd::wake(&self.wake);
+        self.wake.wake();
     }
 
     /// The descriptor that is readable when something may be taken. It is the mailbox's: nobody else reads or
     /// closes it.
     pub fn wake_fd(&self) -> RawFd {
-        self.wake.as_raw_fd()
+        self.wake.as_fd().as_raw_fd()
     }
 
     /// How many items wait.

@@ -134,7 +134,6 @@ fn outgoing(parent: Option<&Parent>, body: Body) -> Outgoing {
         content: body.content,
         buffers: body.buffers,
         created: body.created,
-        subshell_id: None,
     }
 }
 

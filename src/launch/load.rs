@@ -3,11 +3,13 @@
 //! Called by [`super::run`], and by `drupe doctor` to see whether it would work. Nothing here initialises Python:
 //! that is the core's doing. What was loaded is never unloaded, since threads may run in it until the process ends.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::os::unix::ffi::OsStrExt;
+use std::error::Error;
+use std::ffi::{CStr, c_char, c_int};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 
 use super::LaunchConfig;
 use super::error::LaunchError;
@@ -48,7 +50,7 @@ pub fn open(libpython: &Path, package: &Path, version: &str) -> Result<Core, Lau
     }
     // RTLD_GLOBAL: the core and every extension module take Python's symbols from the global scope, as they do in
     // a `python` that is linked statically.
-    let python = dlopen(libpython, libc::RTLD_NOW | libc::RTLD_GLOBAL)?;
+    let python = library(libpython, RTLD_NOW | RTLD_GLOBAL)?;
     let found = library_version(libpython, python)?;
     if found != version {
         return Err(LaunchError::OtherLibpython {
@@ -57,11 +59,10 @@ pub fn open(libpython: &Path, package: &Path, version: &str) -> Result<Core, Lau
             expected: version.to_owned(),
         });
     }
-    let core = dlopen(&core_path, libc::RTLD_NOW | libc::RTLD_LOCAL)?;
-    let symbol = dlsym(&core_path, core, c"drupe_core_main")?;
+    let core = library(&core_path, RTLD_NOW | RTLD_LOCAL)?;
     // SAFETY: the core exports a function of this type under this name; both are built from one workspace.
-    let main = unsafe { std::mem::transmute::<*mut c_void, CoreMain>(symbol) };
-    Ok(Core { main })
+    let main = unsafe { core.get(c"drupe_core_main") }.map_err(refused(&core_path))?;
+    Ok(Core { main: *main })
 }
 
 /// Turns this process into `python <package>/__main__.py ARGS…`; returns only when that failed.
@@ -82,60 +83,40 @@ pub fn exec_python(python: &Path, package: &Path, args: &[String]) -> LaunchErro
 }
 
 /// The first word of what `Py_GetVersion` says, which is allowed before Python is initialised.
-fn library_version(path: &Path, library: *mut c_void) -> Result<String, LaunchError> {
+fn library_version(path: &Path, library: &Library) -> Result<String, LaunchError> {
     type GetVersion = unsafe extern "C" fn() -> *const c_char;
-    let symbol = dlsym(path, library, c"Py_GetVersion")?;
     // SAFETY: `Py_GetVersion` takes nothing and returns a C string in every Python 3; it is in the stable ABI.
-    let get_version = unsafe { std::mem::transmute::<*mut c_void, GetVersion>(symbol) };
+    let get_version = unsafe { library.get::<GetVersion>(c"Py_GetVersion") }.map_err(refused(path))?;
     // SAFETY: the documentation allows the call before initialisation.
     let text = unsafe { get_version() };
     if text.is_null() {
-        let reason = "Py_GetVersion said nothing".to_owned();
-        return Err(LaunchError::Load {
-            path: path.to_owned(),
-            reason,
-        });
+        return Err(failed(path, "Py_GetVersion said nothing".to_owned()));
     }
     // SAFETY: not null, ends in NUL, and lies in static storage of a library that is never unloaded.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
-fn dlopen(path: &Path, flags: c_int) -> Result<*mut c_void, LaunchError> {
-    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| LaunchError::Load {
+/// A library that stays until the process ends.
+fn library(path: &Path, flags: c_int) -> Result<&'static Library, LaunchError> {
+    // SAFETY: the library's constructors run, as they would in `python` itself; its destructors never do.
+    let library = unsafe { Library::open(Some(path), flags) }.map_err(refused(path))?;
+    Ok(Box::leak(Box::new(library)))
+}
+
+/// What the dynamic linker has against a library or a symbol of it.
+fn refused(path: &Path) -> impl Fn(libloading::Error) -> LaunchError {
+    |error| {
+        let reason = error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        failed(path, reason)
+    }
+}
+
+fn failed(path: &Path, reason: String) -> LaunchError {
+    LaunchError::Load {
         path: path.to_owned(),
-        reason: "its path holds a NUL byte".to_owned(),
-    })?;
-    // SAFETY: the name is a C string. The library's constructors run, as they would in `python` itself.
-    let library = unsafe { libc::dlopen(name.as_ptr(), flags) };
-    if library.is_null() {
-        return Err(LaunchError::Load {
-            path: path.to_owned(),
-            reason: last_error(),
-        });
+        reason,
     }
-    Ok(library)
-}
-
-fn dlsym(path: &Path, library: *mut c_void, name: &CStr) -> Result<*mut c_void, LaunchError> {
-    // SAFETY: `library` came from `dlopen` and was never closed; the name is a C string.
-    let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
-    if symbol.is_null() {
-        return Err(LaunchError::Load {
-            path: path.to_owned(),
-            reason: last_error(),
-        });
-    }
-    Ok(symbol)
-}
-
-/// What the dynamic linker says about its last refusal, in this thread.
-fn last_error() -> String {
-    // SAFETY: returns a C string or null, valid until the next call of this family in this thread.
-    let text = unsafe { libc::dlerror() };
-    if text.is_null() {
-        return "the dynamic linker gave no reason".to_owned();
-    }
-    // SAFETY: checked for null; it is a C string, and it is copied before anything else is called.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

@@ -72,18 +72,6 @@ impl Budgets {
         }
     }
 
-    /// The value of `--shutdown-timeout` or `DRUPE_SHUTDOWN_TIMEOUT`: a number of seconds, fractions
-    /// allowed. `None` when it is not a positive finite number.
-    pub fn from_seconds(text: &str) -> Option<Self> {
-        let seconds: f64 = text.trim().parse().ok()?;
-        if !seconds.is_finite() || seconds <= 0.0 {
-            return None;
-        }
-        Some(Self::scaled(Duration::from_secs_f64(
-            seconds.min(LONGEST.as_secs_f64()),
-        )))
-    }
-
     /// The time from the first reason to end until the watchdog ends the process.
     pub fn total(&self) -> Duration {
         self.total

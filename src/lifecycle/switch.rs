@@ -36,16 +36,6 @@ impl Switch {
         actions.contains(&Action::Permit { id })
     }
 
-    /// Whether output may still be queued ([`Lifecycle::admits_output`]).
-    pub fn admits_output(&self) -> bool {
-        self.lock().admits_output()
-    }
-
-    /// Whether requests are admitted ([`Lifecycle::admitting`]).
-    pub fn admitting(&self) -> bool {
-        self.lock().admitting()
-    }
-
     /// A copy of the life cycle as it stands, to look at.
     pub fn snapshot(&self) -> Lifecycle {
         self.lock().clone()

@@ -7,10 +7,14 @@
 //! thread never enters Python and nobody joins it.
 
 mod parent;
+#[expect(
+    unsafe_code,
+    reason = "a handler is made of what may be called in one, and that is C"
+)]
 mod signal;
 
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,6 +24,7 @@ use std::time::{Duration, Instant};
 use parent::Parent;
 
 use super::budget;
+use crate::os::{self, descriptor};
 
 /// How often the thread looks at what no descriptor tells it: whether the kernel has another parent, whether
 /// user code has reset SIGTERM. Half of the second within which a vanished parent is to be noticed.
@@ -151,7 +156,8 @@ impl Watchdog {
             woken,
             confirm,
             terminated: term_out,
-            stderr: duplicate_stderr(),
+            // That of this moment, before anybody captures it.
+            stderr: descriptor::copy(std::io::stderr().as_fd()).ok(),
             noticed_at: None,
             shared_at: None,
             last_words: format!(
@@ -159,7 +165,7 @@ impl Watchdog {
                 std::process::id()
             ),
         };
-        signal::with_all_blocked(|| {
+        os::signal::with_all_blocked(|| {
             std::thread::Builder::new()
                 .name("drupe-watchdog".into())
                 .spawn(move || thread.run())
@@ -174,10 +180,11 @@ impl Watchdog {
     pub fn arm(&self, total: Duration) -> bool {
         self.0.set_deadline(Instant::now() + total.min(budget::LONGEST));
         let _ = (&self.0.wake).write(&[1]);
-        readable(self.0.confirmed.as_raw_fd(), CONFIRM)
+        descriptor::readable(self.0.confirmed.as_fd(), CONFIRM)
     }
 
     /// When the process will end; `None` while unarmed.
+    #[cfg(test)]
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline()
     }
@@ -275,34 +282,17 @@ impl Thread {
     }
 
     fn wait(&self, at_most: Duration) {
-        let mut fds = [self.woken.as_raw_fd(), self.terminated.as_raw_fd(), -1].map(pollfd);
-        if let Some(fd) = self.parent.as_ref().and_then(Parent::fd) {
-            fds[2].fd = fd;
-        }
-        poll(&mut fds, at_most);
+        let (woken, terminated) = (self.woken.as_fd(), self.terminated.as_fd());
+        let parent = self.parent.as_ref().and_then(Parent::fd);
+        descriptor::wait([Some(woken), Some(terminated), parent], Some(at_most));
     }
 
     fn end(&self) -> ! {
         if let Some(stderr) = &self.stderr {
-            let mut fds = [libc::pollfd {
-                fd: stderr.as_raw_fd(),
-                events: libc::POLLOUT,
-                revents: 0,
-            }];
             // A pipe that nobody reads must not hold up the end.
-            if poll(&mut fds, Duration::ZERO) && fds[0].revents & libc::POLLOUT != 0 {
-                // SAFETY: the descriptor is owned by `self`, the bytes live as long as `self`.
-                unsafe {
-                    libc::write(
-                        stderr.as_raw_fd(),
-                        self.last_words.as_ptr().cast(),
-                        self.last_words.len(),
-                    );
-                }
-            }
+            descriptor::write_without_waiting(stderr.as_fd(), self.last_words.as_bytes());
         }
-        // SAFETY: ends the process, without running anything of it.
-        unsafe { libc::_exit(0) }
+        os::process::exit_now(0)
     }
 }
 
@@ -317,44 +307,4 @@ fn nonblocking_pair() -> std::io::Result<(UnixStream, UnixStream)> {
 fn empty(mut stream: &UnixStream) {
     let mut buffer = [0; 64];
     while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}
-}
-
-/// The descriptor 2 of this moment, before anybody captures it. `None` where it is closed.
-fn duplicate_stderr() -> Option<OwnedFd> {
-    // SAFETY: no memory is passed; a valid result is a new descriptor that nobody else owns.
-    unsafe {
-        let fd = libc::fcntl(2, libc::F_DUPFD_CLOEXEC, 3);
-        (fd >= 0).then(|| OwnedFd::from_raw_fd(fd))
-    }
-}
-
-fn pollfd(fd: RawFd) -> libc::pollfd {
-    libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    }
-}
-
-fn readable(fd: RawFd, at_most: Duration) -> bool {
-    let until = Instant::now() + at_most;
-    let mut fds = [pollfd(fd)];
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if poll(&mut fds, left) {
-            return true;
-        }
-        if left.is_zero() {
-            return false;
-        }
-    }
-}
-
-/// Waits until one of the descriptors is ready; negative ones are left out. False after `at_most`, or a
-/// signal.
-fn poll(fds: &mut [libc::pollfd], at_most: Duration) -> bool {
-    // Rounded up: a deadline that is half a millisecond away is not polled for in a spin.
-    let millis = i32::try_from(at_most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-    // SAFETY: the pointer and the count are those of one live slice.
-    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis) > 0 }
 }

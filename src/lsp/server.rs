@@ -68,6 +68,7 @@ impl Server {
     }
 
     /// The address on which it listens.
+    #[cfg(test)]
     pub fn address(&self) -> SocketAddr {
         self.address
     }

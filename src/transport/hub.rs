@@ -59,7 +59,7 @@ pub(super) enum Objection {
 
 /// What has happened on one socket so far.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counters {
+pub(super) struct Counters {
     /// Connections accepted.
     pub accepted: u64,
     /// Handshakes completed.
@@ -106,6 +106,7 @@ impl<P: Pattern> Hub<P> {
         self.ready.borrow().get(&id).cloned()
     }
 
+    #[cfg(test)]
     pub(super) fn counters(&self) -> Counters {
         self.counters.get()
     }

@@ -67,6 +67,7 @@ impl<T> Inbox<T> {
     }
 
     /// The next item; loses nothing when dropped while waiting. One taker at a time.
+    #[cfg(test)]
     pub(super) async fn take(&self) -> T {
         loop {
             if let Some(item) = self.try_take() {

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use super::{os, zmtp};
+use super::zmtp;
+use crate::os::process;
 
 /// The limits of one socket. All sizes are bytes.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl Default for Limits {
     /// The numbers of connections follow the number of descriptors that this process may have, so that all five sockets
     /// of a kernel, full of strangers, leave some to the user's code.
     fn default() -> Self {
-        let descriptors = os::most_descriptors();
+        let descriptors = process::most_descriptors();
         Self {
             handshake: Duration::from_secs(2),
             pending: (descriptors / 32).clamp(8, 64),

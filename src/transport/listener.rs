@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, net, os::fd::AsRawFd, os::unix};
 
 use super::Endpoint;
-use super::os;
 use super::registry::Registration;
 use super::stream::Stream;
+use crate::os::socket;
 
 /// Connections that may wait to be accepted; the standard library asks for 128. While the io thread does something else
 /// for a moment, a crowd at the door must not have the system turn a client away, whose next try comes after a second.
@@ -40,7 +40,7 @@ pub fn bind(endpoint: &Endpoint) -> io::Result<(Listener, Endpoint)> {
         Endpoint::Tcp { host, port } => {
             let address = if host == "*" { "0.0.0.0" } else { host };
             let listener = net::TcpListener::bind((address, *port))?;
-            os::set_backlog(listener.as_raw_fd(), BACKLOG)?;
+            socket::set_backlog(&listener, BACKLOG)?;
             let port = listener.local_addr()?.port();
             Ok((
                 Listener::Tcp(listener),
@@ -79,7 +79,7 @@ fn bind_ipc(path: &Path) -> io::Result<unix::net::UnixListener> {
         Err(error) => return Err(error),
     }
     let listener = unix::net::UnixListener::bind(path)?;
-    os::set_backlog(listener.as_raw_fd(), BACKLOG)?;
+    socket::set_backlog(&listener, BACKLOG)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::PeerId;
 use super::hub::{Hub, Pattern};
-use super::os;
 use super::outbox::Outbox;
 use super::stream::{Delivery, Stream};
 use super::zmtp::{Connection, Event, ZmtpError};
+use crate::os::socket;
 
 /// What one connection may have done before all others have had their turn.
 struct Turn {
@@ -210,8 +210,8 @@ impl Link {
         let fd = self.fd.get();
         let under_way = match self.delivery {
             Delivery::Written => None,
-            Delivery::Sent => fd.and_then(os::unsent),
-            Delivery::Acknowledged => fd.and_then(os::unacknowledged),
+            Delivery::Sent => fd.and_then(socket::unsent),
+            Delivery::Acknowledged => fd.and_then(socket::unacknowledged),
         };
         !self.outbox.borrow().is_empty() || under_way.is_some_and(|bytes| bytes > 0)
     }
@@ -229,7 +229,12 @@ impl Link {
 
     /// Whether there are bytes from the peer that have not been read, or not been handed on.
     pub(super) fn has_unread(&self) -> bool {
-        self.more.get() || self.fd.get().and_then(os::unread).is_some_and(|bytes| bytes > 0)
+        self.more.get()
+            || self
+                .fd
+                .get()
+                .and_then(socket::unread)
+                .is_some_and(|bytes| bytes > 0)
     }
 
     /// Writes to the log what is odd about this peer: the first time as a warning, then for debugging only.

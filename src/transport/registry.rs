@@ -7,7 +7,7 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
-use super::os;
+use crate::os::socket;
 
 /// Five sockets with all their pending and ready peers fit; what does not is merely not found here.
 const SLOTS: usize = 8192;
@@ -18,12 +18,12 @@ static REGISTRY: Registry = Registry::new();
 /// Shuts down every socket, listeners too, so that no child which holds copies of them keeps a client waiting for their
 /// end. To be called once, after everything has drained, right before the process ends. Async-signal-safe.
 pub fn hang_up() {
-    REGISTRY.each(os::shutdown);
+    REGISTRY.each(socket::shutdown);
 }
 
 /// Closes a forked child's copies of all sockets. For the child alone, before it runs anything else; async-signal-safe.
 pub fn close_all_after_fork() {
-    REGISTRY.each(os::close);
+    REGISTRY.each(socket::close);
 }
 
 /// A descriptor's stay in the registry, from the moment it is opened until just before it is closed.
@@ -102,7 +102,7 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().expect("a pair");
         let copy = ours.try_clone().expect("a copy, as a forked child has one");
         let slot = LOCAL.insert(ours.as_raw_fd()).expect("a slot");
-        LOCAL.each(os::shutdown);
+        LOCAL.each(socket::shutdown);
         assert_eq!(theirs.read(&mut [0]).expect("the end, not an error"), 0);
         LOCAL.remove(slot);
         LOCAL.each(|_| panic!("the registry is empty"));

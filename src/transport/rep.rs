@@ -8,7 +8,9 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 
 use super::admission::Standing;
-use super::hub::{Counters, Objection, Pattern, Server};
+#[cfg(test)]
+use super::hub::Counters;
+use super::hub::{Objection, Pattern, Server};
 use super::peer::Link;
 use super::zmtp::{Event, Hello, SocketType, encode};
 use super::{Limits, Listener, PeerId};
@@ -16,7 +18,8 @@ use super::{Limits, Listener, PeerId};
 /// An echoing REP socket. It answers for as long as it is not dropped.
 #[derive(Debug)]
 pub struct Rep {
-    server: Server<Echo>,
+    /// Serves as long as it is held.
+    _server: Server<Echo>,
 }
 
 impl Rep {
@@ -26,13 +29,14 @@ impl Rep {
     /// When a listener cannot be registered with the runtime.
     pub fn echo(listeners: Vec<Listener>, name: &'static str, limits: Limits) -> io::Result<Self> {
         Ok(Self {
-            server: Server::bind(listeners, name, limits.of_an_echo(), Echo::default())?,
+            _server: Server::bind(listeners, name, limits.of_an_echo(), Echo::default())?,
         })
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> Counters {
-        self.server.hub.counters()
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> Counters {
+        self._server.hub.counters()
     }
 }
 

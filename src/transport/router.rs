@@ -7,11 +7,16 @@ use std::rc::Rc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::Notify;
+#[cfg(test)]
 use tokio::time::Instant;
 
 use super::admission::Standing;
-use super::drain::{drained, is_drained};
-use super::hub::{Counters, Objection, Pattern, Server};
+#[cfg(test)]
+use super::drain::drained;
+use super::drain::is_drained;
+#[cfg(test)]
+use super::hub::Counters;
+use super::hub::{Objection, Pattern, Server};
 use super::inbox::Inbox;
 use super::peer::{Dropped, Link};
 use super::zmtp::{Event, Hello, SocketType, encode};
@@ -41,7 +46,8 @@ impl Router {
     }
 
     /// The next message; its first frame is the identity of the peer. Loses nothing when dropped while waiting.
-    pub async fn recv(&mut self) -> Frames {
+    #[cfg(test)]
+    pub(super) async fn recv(&mut self) -> Frames {
         self.server.hub.pattern.inbox.take().await.open()
     }
 
@@ -115,7 +121,8 @@ impl Router {
     }
 
     /// Waits for [`Router::is_drained`]; false when `deadline` came first.
-    pub async fn drained(&self, deadline: Instant) -> bool {
+    #[cfg(test)]
+    pub(super) async fn drained(&self, deadline: Instant) -> bool {
         drained(&self.server.hub, deadline).await
     }
 
@@ -126,7 +133,8 @@ impl Router {
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> Counters {
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> Counters {
         self.server.hub.counters()
     }
 }

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use tokio::io::{Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::os;
 use super::registry::Registration;
+use crate::os::socket::send_vectored;
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -82,10 +82,9 @@ impl Stream {
     }
 
     pub(super) fn try_write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let send = || os::send_vectored(self.fd(), buffers);
         match &self.socket {
-            Socket::Tcp(stream) => stream.try_io(Interest::WRITABLE, send),
-            Socket::Ipc(stream) => stream.try_io(Interest::WRITABLE, send),
+            Socket::Tcp(stream) => stream.try_io(Interest::WRITABLE, || send_vectored(stream, buffers)),
+            Socket::Ipc(stream) => stream.try_io(Interest::WRITABLE, || send_vectored(stream, buffers)),
         }
     }
 }

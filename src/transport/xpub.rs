@@ -16,8 +16,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::admission::Standing;
-use super::drain::{drained, is_drained};
-use super::hub::{Counters, Hub, Objection, Pattern, Server};
+#[cfg(test)]
+use super::drain::drained;
+use super::drain::is_drained;
+#[cfg(test)]
+use super::hub::Counters;
+use super::hub::{Hub, Objection, Pattern, Server};
 use super::inbox::Inbox;
 use super::pace::Pace;
 use super::peer::{Dropped, Link};
@@ -61,13 +65,14 @@ impl XPub {
         })
     }
 
-    /// The next subscription. Loses nothing when dropped while waiting. Each peer causes one for each of its topics, and
-    /// no more of them than it may have topics, however often it comes and goes.
-    pub async fn recv(&mut self) -> Subscription {
+    /// The next subscription. Loses nothing when dropped while waiting.
+    #[cfg(test)]
+    pub(super) async fn recv(&mut self) -> Subscription {
         self.server.hub.pattern.inbox.take().await
     }
 
-    /// A subscription that has been read already, if there is one.
+    /// A subscription that has been read already, if there is one. Each peer causes one for each of its topics, and no more
+    /// of them than it may have topics, however often it comes and goes.
     pub fn try_recv(&mut self) -> Option<Subscription> {
         self.server.hub.pattern.inbox.try_take()
     }
@@ -145,12 +150,14 @@ impl XPub {
     }
 
     /// Waits for [`XPub::is_drained`]; false when `deadline` came first.
-    pub async fn drained(&self, deadline: Instant) -> bool {
+    #[cfg(test)]
+    pub(super) async fn drained(&self, deadline: Instant) -> bool {
         drained(&self.server.hub, deadline).await
     }
 
     /// How many peers subscribe to anything.
-    pub fn subscribers(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn subscribers(&self) -> usize {
         let peers = self.server.hub.pattern.peers.borrow();
         peers.values().filter(|peer| !peer.topics.is_empty()).count()
     }
@@ -173,7 +180,8 @@ impl XPub {
     }
 
     /// What has happened so far.
-    pub fn counters(&self) -> Counters {
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> Counters {
         self.server.hub.counters()
     }
 

@@ -7,12 +7,12 @@
 //!
 //! The protocol is [ZMTP 3.1](https://rfc.zeromq.org/spec/37/); names of states and commands are its own.
 
+mod body;
 mod command;
 mod connection;
 mod error;
 mod frame;
 mod greeting;
-mod region;
 #[cfg(test)]
 mod tests;
 

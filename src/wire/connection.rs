@@ -184,16 +184,7 @@ impl Registration {
         self.transport.endpoint(&self.ip, self.port)
     }
 
-    /// The connection that a kernel with this registration offers once it is bound to `ports` on `ip`.
-    pub fn connection(&self, ip: impl Into<String>, ports: Ports) -> ConnectionInfo {
-        ConnectionInfo {
-            signature_scheme: self.signature_scheme.clone(),
-            key: self.key.clone(),
-            ..ConnectionInfo::generate(self.transport, ip, ports)
-        }
-    }
-
-    /// A session that signs with this registration's key. The kernel goes on with the same one.
+    /// A session that signs with this registration's key: one for the handshake, and another that the kernel goes on with.
     ///
     /// # Errors
     /// [`WireError::UnknownScheme`], which cannot be for a registration that was read from a file.

@@ -46,7 +46,7 @@ pub enum WireError {
     /// A name in the header is longer than [`MAX_NAME`](crate::wire::header::MAX_NAME).
     #[error("the header's {field} has {length} bytes, at most 1024 are allowed; it begins {preview:?}")]
     NameTooLong {
-        /// Which field: `msg_type`, `msg_id`, `session` or `subshell_id`.
+        /// Which field: `msg_type` or `msg_id`.
         field: &'static str,
         /// The length received, in bytes.
         length: usize,

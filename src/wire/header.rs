@@ -8,12 +8,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::error::{WireError, clip};
 use super::json;
 
-/// The longest `msg_type`, `msg_id`, `session` or `subshell_id`, in bytes. Those in use have fewer than 100.
+/// The longest `msg_type` or `msg_id`, in bytes. Those in use have fewer than 100.
 pub const MAX_NAME: usize = 1024;
 
 /// The longest header, in bytes. Those in use have about 250.
@@ -29,29 +28,13 @@ pub struct Header {
     pub msg_id: String,
     /// For example `execute_request`.
     pub msg_type: String,
-    /// The client's session; empty where it sent none.
-    pub session: String,
-    /// The client's user name; empty where it sent none.
-    pub username: String,
-    /// The protocol version that the client claims; empty where it sent none.
-    pub version: String,
-    /// The subshell that the request is for; `None` for the main shell.
-    pub subshell_id: Option<String>,
 }
 
-/// A header's fields. Only two are needed; the others may be missing or of any type, as kernels have always let them.
+/// The fields that are needed; the others may be missing or of any type, as kernels have always let them.
 #[derive(Deserialize)]
 struct Fields {
     msg_id: String,
     msg_type: String,
-    #[serde(default)]
-    session: Value,
-    #[serde(default)]
-    username: Value,
-    #[serde(default)]
-    version: Value,
-    #[serde(default)]
-    subshell_id: Value,
 }
 
 impl Header {
@@ -83,19 +66,10 @@ impl Header {
             Cow::Borrowed(_) => raw,
         };
         let fields: Fields = json::object_from_slice(&raw).map_err(|e| bad(e.to_string()))?;
-        let subshell_id = match fields.subshell_id {
-            Value::Null => None,
-            Value::String(id) => Some(name("subshell_id", id)?),
-            _ => return Err(bad("subshell_id is neither a string nor null".to_owned())),
-        };
         Ok(Self {
             raw,
             msg_id: name("msg_id", fields.msg_id)?,
             msg_type: name("msg_type", fields.msg_type)?,
-            session: name("session", text(fields.session))?,
-            username: text(fields.username),
-            version: text(fields.version),
-            subshell_id,
         })
     }
 }
@@ -108,13 +82,6 @@ fn name(field: &'static str, value: String) -> Result<String, WireError> {
             length,
             preview: clip(&value, 40),
         }),
-    }
-}
-
-fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        _ => String::new(),
     }
 }
 

@@ -25,8 +25,6 @@ pub struct Message {
     pub identities: Vec<Bytes>,
     /// Who sent it and what it is.
     pub header: Header,
-    /// The header of the message that this one answers, as received.
-    pub parent_header: Bytes,
     /// As received.
     pub metadata: Bytes,
     /// As received.
@@ -45,11 +43,6 @@ impl Message {
             part: "content",
             reason: e.to_string(),
         })
-    }
-
-    /// A reply to this message: its type is the request's with `_reply`, its parent is this message.
-    pub fn reply(&self, content: Bytes) -> Outgoing {
-        Outgoing::new(reply_type(&self.header.msg_type), content).parent(&self.header)
     }
 }
 
@@ -85,8 +78,6 @@ pub struct Outgoing {
     pub buffers: Vec<Bytes>,
     /// The date of the header.
     pub created: Timestamp,
-    /// The subshell that the message comes from, `None` for the main shell.
-    pub subshell_id: Option<String>,
 }
 
 impl Outgoing {
@@ -99,28 +90,6 @@ impl Outgoing {
             content,
             buffers: Vec::new(),
             created: Timestamp::now(),
-            subshell_id: None,
         }
-    }
-
-    /// The same message as a child of a request.
-    #[must_use]
-    pub fn parent(mut self, header: &Header) -> Self {
-        self.parent = Some(header.raw.clone());
-        self
-    }
-
-    /// The same message with metadata, a JSON object.
-    #[must_use]
-    pub fn metadata(mut self, metadata: Bytes) -> Self {
-        self.metadata = metadata;
-        self
-    }
-
-    /// The same message with binary frames.
-    #[must_use]
-    pub fn buffers(mut self, buffers: Vec<Bytes>) -> Self {
-        self.buffers = buffers;
-        self
     }
 }

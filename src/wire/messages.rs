@@ -5,7 +5,6 @@
 
 pub mod comm;
 pub mod control;
-pub mod execute;
 pub mod handshake;
 pub mod info;
 pub mod iopub;

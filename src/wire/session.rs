@@ -23,7 +23,6 @@ const MESSAGE_FRAMES: usize = 5;
 #[derive(Debug)]
 pub struct Session {
     id: String,
-    username: String,
     signer: Signer,
     replay: Replay,
     sent: AtomicU64,
@@ -38,18 +37,10 @@ impl Session {
     pub fn new(key: &[u8], scheme: &str) -> Result<Self, WireError> {
         Ok(Self {
             id: Uuid::new_v4().to_string(),
-            username: "username".to_owned(),
             signer: Signer::new(scheme, key)?,
             replay: Replay::default(),
             sent: AtomicU64::new(0),
         })
-    }
-
-    /// The same session under a user's name; without it the name is `username`, as Jupyter's is.
-    #[must_use]
-    pub fn with_username(mut self, username: impl Into<String>) -> Self {
-        self.username = username.into();
-        self
     }
 
     /// The id that stands in every header of this session.
@@ -84,7 +75,6 @@ impl Session {
         Ok(Message {
             identities,
             header,
-            parent_header,
             metadata,
             content,
             buffers,
@@ -136,24 +126,19 @@ impl Session {
         }
     }
 
-    /// Written by hand, since every line of output needs one: the id is made of plain characters, only the names that
-    /// others chose are escaped.
+    /// Written by hand, since every line of output needs one: the id is made of plain characters, only the type, which user
+    /// code may choose, is escaped. `username` is what Jupyter's own kernels say; nobody reads it.
     fn header(&self, out: &Outgoing) -> Bytes {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         let mut json = Vec::with_capacity(320);
         // Writing into a `Vec` does not fail, and neither does writing a string as JSON.
         let _ = write!(
             json,
-            r#"{{"msg_id":"{id}_{number}","session":"{id}","username":"#,
-            id = self.id
+            r#"{{"msg_id":"{id}_{number}","session":"{id}","username":"username","date":"{date:.6}","msg_type":"#,
+            id = self.id,
+            date = out.created
         );
-        let _ = serde_json::to_writer(&mut json, &self.username);
-        let _ = write!(json, r#","date":"{:.6}","msg_type":"#, out.created);
         let _ = serde_json::to_writer(&mut json, out.msg_type.as_ref());
-        if let Some(id) = &out.subshell_id {
-            json.extend_from_slice(br#","subshell_id":"#);
-            let _ = serde_json::to_writer(&mut json, id);
-        }
         let _ = write!(json, r#","version":"{PROTOCOL_VERSION}"}}"#);
         json.into()
     }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use source::Token;
+
 /// The rooms, each with those that it may name.
 type Table = BTreeMap<String, BTreeSet<String>>;
 
@@ -119,6 +121,85 @@ fn the_table_has_no_way_around() {
     for room in rooms {
         assert!(table.contains_key(room), "{room} has no row of its own");
     }
+}
+
+/// What only Linux, or only some systems, have, as it is called where it is used.
+const SYSTEMS_OWN: [&str; 22] = [
+    "__errno_location",
+    "accept4",
+    "epoll",
+    "eventfd",
+    "eventfd2",
+    "getauxval",
+    "inotify",
+    "io_uring",
+    "memfd_create",
+    "pidfd_open",
+    "pipe2",
+    "prctl",
+    "procfs",
+    "pthread_t",
+    "signalfd",
+    "SIGRTMAX",
+    "SIGRTMIN",
+    "SIOCOUTQ",
+    "SIOCOUTQNSD",
+    "timerfd",
+    "TIOCOUTQ",
+    "MSG_NOSIGNAL",
+];
+
+/// What in one file, seen from the root, belongs into `src/os/`.
+fn strays(file: &Path, text: &str) -> Vec<String> {
+    let tokens = source::tokens(text);
+    // The handler of SIGTERM may call nothing but C.
+    let calls_c = file.starts_with("python") || file.ends_with("lifecycle/watchdog/signal.rs");
+    let stray = |at: usize| -> Option<String> {
+        match &tokens.get(at)?.1 {
+            Token::Word(word) if SYSTEMS_OWN.contains(&word.as_str()) => Some(word.clone()),
+            Token::Word(word) if ["libc", "rustix"].contains(&word.as_str()) && !calls_c => {
+                Some(word.clone())
+            }
+            Token::Word(word) if word == "target_os" => match &tokens.get(at + 2)?.1 {
+                Token::Text(system) if system == "linux" => Some("target_os = \"linux\"".to_owned()),
+                _ => None,
+            },
+            Token::Text(text) if text.starts_with("/proc") || text.starts_with("/sys/") => Some(text.clone()),
+            _ => None,
+        }
+    };
+    (0..tokens.len())
+        .filter_map(|at| Some((tokens[at].0, stray(at)?)))
+        .map(|(line, stray)| format!("{}:{line}: {stray} belongs into src/os/", file.display()))
+        .collect()
+}
+
+#[test]
+fn what_only_some_systems_have_is_named_in_one_room() {
+    let mut found = Vec::new();
+    for file in files("src").into_iter().chain(files("python/src")) {
+        let is_test = file.iter().any(|part| part == "tests" || part == "tests.rs");
+        if !file.starts_with("src/os") && file != Path::new("src/os.rs") && !is_test {
+            found.extend(strays(&file, &read(&root().join(&file))));
+        }
+    }
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn a_stray_is_found() {
+    let text = "fn f() {\n#[cfg(target_os = \"linux\")]\nlibc::pipe2(); read(\"/proc/self\"); // eventfd\n}";
+    assert_eq!(
+        strays(Path::new("src/kernel/io.rs"), text),
+        [
+            "src/kernel/io.rs:2: target_os = \"linux\" belongs into src/os/",
+            "src/kernel/io.rs:3: libc belongs into src/os/",
+            "src/kernel/io.rs:3: pipe2 belongs into src/os/",
+            "src/kernel/io.rs:3: /proc/self belongs into src/os/",
+        ]
+    );
+    let text = "fn f() { libc::fflush(C_STDOUT) }\nfn home() { cfg!(target_os = \"macos\") }";
+    assert!(strays(Path::new("python/src/capture.rs"), text).is_empty());
 }
 
 #[test]

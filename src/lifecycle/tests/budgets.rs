@@ -74,17 +74,3 @@ fn scaled_budgets_keep_the_order() {
         assert!(budgets.nudge_after(Rung::AtExit) < budgets.of(Rung::AtExit));
     }
 }
-
-#[test]
-fn seconds_are_read_as_a_user_writes_them() {
-    assert_eq!(Budgets::from_seconds("2.3").map(|b| b.total()), Some(TOTAL));
-    assert_eq!(
-        Budgets::from_seconds(" 10 ").map(|b| b.total()),
-        Some(Duration::from_secs(10))
-    );
-    assert_eq!(Budgets::from_seconds("0.001").map(|b| b.total()), Some(SHORTEST));
-    assert_eq!(Budgets::from_seconds("1e300").map(|b| b.total()), Some(LONGEST));
-    for bad in ["", "0", "-1", "nan", "inf", "ten", "1s"] {
-        assert_eq!(Budgets::from_seconds(bad), None, "{bad}");
-    }
-}

@@ -4,7 +4,10 @@
 //! them, and the kernel's own parent, which may be a wrapper such as `conda run` in between: when it dies,
 //! the kernel gets another one.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use crate::os::{descriptor, process};
 
 #[derive(Debug)]
 pub(super) struct Parent {
@@ -28,33 +31,33 @@ impl Parent {
         let named = if pid <= 1 { Named::Nobody } else { Named::find(pid) };
         Self {
             named,
-            own: Some(own_parent()).filter(|&own| own > 1),
+            own: Some(process::parent()).filter(|&own| own > 1),
         }
     }
 
     /// Becomes readable when the named process ends.
-    pub(super) fn fd(&self) -> Option<RawFd> {
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.named {
-            Named::Handle(fd) => Some(fd.as_raw_fd()),
+            Named::Handle(fd) => Some(fd.as_fd()),
             Named::Number(_) | Named::Nobody => None,
         }
     }
 
     pub(super) fn is_gone(&self) -> bool {
         let named_is_gone = match &self.named {
-            Named::Handle(fd) => super::readable(fd.as_raw_fd(), std::time::Duration::ZERO),
-            Named::Number(pid) => !exists(*pid),
+            Named::Handle(fd) => descriptor::readable(fd.as_fd(), Duration::ZERO),
+            Named::Number(pid) => !process::exists(*pid),
             Named::Nobody => false,
         };
-        named_is_gone || self.own.is_some_and(|own| own_parent() != own)
+        named_is_gone || self.own.is_some_and(|own| process::parent() != own)
     }
 }
 
 impl Named {
     fn find(pid: i32) -> Self {
-        match pidfd_open(pid) {
+        match process::watch(pid) {
             Ok(fd) => Self::Handle(fd),
-            Err(_) if exists(pid) => Self::Number(pid),
+            Err(_) if process::exists(pid) => Self::Number(pid),
             Err(error) => {
                 // Named for another machine's or container's processes: a kernel that ended for this reason
                 // could not be started there at all.
@@ -63,33 +66,4 @@ impl Named {
             }
         }
     }
-}
-
-fn own_parent() -> i32 {
-    // SAFETY: no preconditions.
-    unsafe { libc::getppid() }
-}
-
-fn exists(pid: i32) -> bool {
-    // SAFETY: signal 0 asks only; the answer "not permitted" means that it is there.
-    let rc = unsafe { libc::kill(pid, 0) };
-    rc == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
-}
-
-#[cfg(target_os = "linux")]
-fn pidfd_open(pid: i32) -> std::io::Result<OwnedFd> {
-    use std::os::fd::FromRawFd;
-    // SAFETY: no memory is passed; a valid result is a new descriptor (closed on exec) that nobody else owns.
-    unsafe {
-        let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
-        match i32::try_from(fd) {
-            Ok(fd) if fd >= 0 => Ok(OwnedFd::from_raw_fd(fd)),
-            _ => Err(std::io::Error::last_os_error()),
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn pidfd_open(_: i32) -> std::io::Result<OwnedFd> {
-    Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -16,6 +16,8 @@ pub(super) const OURS: u8 = 1;
 /// What the handler writes: a handler of the user's has been called as well.
 pub(super) const SHARED: u8 = 2;
 
+use crate::os;
+
 /// Where the handler writes. The descriptor stays open until the process ends.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 /// The process that installed the handler. A fork inherits both the handler and the pipe, and must not end
@@ -33,7 +35,7 @@ static CHANGE: Mutex<()> = Mutex::new(());
 extern "C" fn on_sigterm(signal: libc::c_int) {
     // SAFETY: getpid, write, sigaction and raise are async-signal-safe; errno is put back as it was.
     unsafe {
-        let errno = errno();
+        let errno = os::signal::errno();
         let before = *errno;
         let shared = USERS.load(Ordering::Relaxed);
         if libc::getpid() == OWNER.load(Ordering::Relaxed) {
@@ -162,29 +164,4 @@ fn action(handler: libc::sighandler_t, flags: libc::c_int) -> libc::sigaction {
     action.sa_sigaction = handler;
     action.sa_flags = flags;
     action
-}
-
-/// Runs `body`, which starts a thread, with every signal blocked, so that the thread never handles one.
-pub(super) fn with_all_blocked<R>(body: impl FnOnce() -> R) -> R {
-    // SAFETY: both sets are initialised before they are read; the calls touch this thread's mask only.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-        let result = body();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
-        result
-    }
-}
-
-/// Where this thread's errno is.
-unsafe fn errno() -> *mut libc::c_int {
-    // SAFETY: always callable; the result is valid for as long as the thread lives.
-    unsafe {
-        #[cfg(target_os = "macos")]
-        return libc::__error();
-        #[cfg(not(target_os = "macos"))]
-        libc::__errno_location()
-    }
 }

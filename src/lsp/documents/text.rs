@@ -92,11 +92,6 @@ impl Text {
         &self.content
     }
 
-    /// The number of lines; an empty text has one.
-    pub fn lines(&self) -> usize {
-        self.starts.len()
-    }
-
     /// The line that holds byte `offset`, from 0.
     pub fn line_of(&self, offset: usize) -> usize {
         self.starts
@@ -214,7 +209,7 @@ mod tests {
             assert_eq!(&text.as_str()[offset..=offset], "z");
             assert_eq!(text.position(offset, encoding), at(0, units));
         }
-        assert_eq!(text.lines(), 4);
+        assert_eq!(text.starts.len(), 4);
         assert_eq!(text.offset(at(3, 0), Encoding::Utf16), text.as_str().len() - 1);
     }
 

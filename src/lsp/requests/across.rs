@@ -87,7 +87,7 @@ fn linked(programs: &[Arc<Program>], home: &Arc<Program>, name: String) -> Optio
     };
     let name = found.name.clone();
     let symbol = home.model.module_symbol(&name)?;
-    let own = of_symbol(&home.model, symbol, TextRange::default());
+    let own = of_symbol(&home.model, symbol);
     found.mentioned = own.mentioned;
     found.definition = own.definition.map(|range| (Arc::clone(home), range));
     let mut add = |program: &Arc<Program>, mut places: Vec<Occurrence>| {
@@ -116,7 +116,7 @@ fn linked(programs: &[Arc<Program>], home: &Arc<Program>, name: String) -> Optio
                 _ => false,
             });
             if comes_from_home {
-                let own = of_symbol(&program.model, symbol, TextRange::default());
+                let own = of_symbol(&program.model, symbol);
                 found.mentioned |= own.mentioned;
                 places.extend(own.places);
             }

@@ -19,8 +19,6 @@ pub struct Occurrence {
 pub struct Occurrences {
     /// Its name.
     pub name: String,
-    /// The identifier under the cursor.
-    pub here: TextRange,
     /// Where it is named.
     pub places: Vec<Occurrence>,
     /// The first place that binds it.
@@ -34,34 +32,27 @@ impl Program {
     pub fn occurrences(&self, offset: usize) -> Option<Occurrences> {
         let model = &self.model;
         if let Some(attribute) = model.attribute_at(offset) {
-            return Some(of_member(
-                model,
-                attribute.class,
-                &attribute.name,
-                attribute.range,
-            ));
+            return Some(of_member(model, attribute.class, &attribute.name));
         }
         let at = crate::lsp::analysis::size(offset);
         let keyword = model.keywords.iter().find(|it| it.range.contains_inclusive(at));
         if let Some(keyword) = keyword
             && let Some(id) = model.scope(keyword.function)?.symbols.get(&keyword.name)
         {
-            return Some(of_symbol(model, model.symbol(*id)?, keyword.range));
+            return Some(of_symbol(model, model.symbol(*id)?));
         }
-        let (id, here) = model.symbol_at(offset)?;
+        let (id, _) = model.symbol_at(offset)?;
         let symbol = model.symbol(id)?;
         let scope = model.scope(symbol.scope)?;
         match scope.kind {
-            crate::lsp::analysis::ScopeKind::Class => {
-                Some(of_member(model, symbol.scope, &symbol.name, here))
-            }
-            _ => Some(of_symbol(model, symbol, here)),
+            crate::lsp::analysis::ScopeKind::Class => Some(of_member(model, symbol.scope, &symbol.name)),
+            _ => Some(of_symbol(model, symbol)),
         }
     }
 }
 
-/// The places of a symbol; `here` is the one under the cursor.
-pub fn of_symbol(model: &Model, symbol: &Symbol, here: TextRange) -> Occurrences {
+/// The places of a symbol.
+pub fn of_symbol(model: &Model, symbol: &Symbol) -> Occurrences {
     let mut places = own_places(symbol);
     // A parameter is also named by the keywords of calls.
     let keywords = model
@@ -72,10 +63,10 @@ pub fn of_symbol(model: &Model, symbol: &Symbol, here: TextRange) -> Occurrences
         range: it.range,
         write: false,
     }));
-    finish(symbol.name.clone(), here, places, symbol.mentioned)
+    finish(symbol.name.clone(), places, symbol.mentioned)
 }
 
-fn of_member(model: &Model, class: ScopeId, name: &str, here: TextRange) -> Occurrences {
+fn of_member(model: &Model, class: ScopeId, name: &str) -> Occurrences {
     let owner = model.owner(class, name);
     let same = |class: ScopeId| model.owner(class, name) == owner;
     let mut places: Vec<Occurrence> = model
@@ -97,7 +88,7 @@ fn of_member(model: &Model, class: ScopeId, name: &str, here: TextRange) -> Occu
             mentioned |= symbol.mentioned;
         }
     }
-    finish(name.to_owned(), here, places, mentioned)
+    finish(name.to_owned(), places, mentioned)
 }
 
 fn own_places(symbol: &Symbol) -> Vec<Occurrence> {
@@ -112,12 +103,11 @@ fn own_places(symbol: &Symbol) -> Vec<Occurrence> {
     bound.chain(used).collect()
 }
 
-fn finish(name: String, here: TextRange, mut places: Vec<Occurrence>, mentioned: bool) -> Occurrences {
+fn finish(name: String, mut places: Vec<Occurrence>, mentioned: bool) -> Occurrences {
     places.sort_by_key(|it| (it.range.start(), !it.write));
     places.dedup_by_key(|it| it.range);
     Occurrences {
         name,
-        here,
         definition: places.iter().find(|it| it.write).map(|it| it.range),
         places,
         mentioned,

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::lsp::documents::text::Encoding;
 use crate::lsp::framing;
+use crate::os;
 
 /// Messages that wait for the child to read them; a child that is further behind is not asked.
 const MOST_WAITING: usize = 256;
@@ -131,11 +132,8 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         let process = Arc::clone(&self.process);
-        if let Ok(group) = libc::pid_t::try_from(lock(&process).id()) {
-            // A checker may be a script around the real one: its whole group goes, which it leads.
-            // SAFETY: kill takes two numbers. The leader is not reaped yet: its number is nobody else's.
-            unsafe { libc::kill(-group, libc::SIGKILL) };
-        }
+        // A checker may be a script around the real one: its whole group goes, which it leads. It is not reaped yet.
+        os::process::kill_group(lock(&process).id());
         // A killed process ends at once, but for one that the system holds: nobody waits for that.
         let _ = thread("drupe-lsp-types-x", move || drop(lock(&process).wait()));
     }
@@ -228,14 +226,7 @@ fn take(mut message: Value, shared: &Shared, back: &SyncSender<Vec<u8>>) {
 fn die_with_the_kernel(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
-    #[cfg(target_os = "linux")]
-    // SAFETY: between fork and exec only one system call is made, which is async-signal-safe.
-    unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            Ok(())
-        });
-    }
+    os::process::end_with_parent(command);
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {

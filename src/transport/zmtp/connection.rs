@@ -4,10 +4,10 @@ use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::body::{BIG, Body};
 use super::command::{Command, encode_command, encode_error, encode_ready};
 use super::error::excerpt;
 use super::frame::Header;
-use super::region::{BIG, Body};
 use super::{GREETING_LEN, Limits, SocketType, ZmtpError, greeting};
 
 /// Bytes that are read at once during the handshake: enough for a greeting and READY.

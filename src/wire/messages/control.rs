@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Status;
+use crate::os::usage::HostMemory;
 
 /// `shutdown_request`, on control or (deprecated since 5.4) on shell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -53,31 +54,4 @@ pub struct UsageReply {
     /// The machine's memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_virtual_memory: Option<HostMemory>,
-}
-
-/// A machine's memory in bytes, under the names that psutil gives on Linux.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct HostMemory {
-    /// All there is.
-    pub total: u64,
-    /// What could be had without swapping.
-    pub available: u64,
-    /// What is in use, in percent of the total.
-    pub percent: f64,
-    /// In use.
-    pub used: u64,
-    /// Not used for anything.
-    pub free: u64,
-    /// Used of late.
-    pub active: u64,
-    /// Not used of late.
-    pub inactive: u64,
-    /// File system buffers.
-    pub buffers: u64,
-    /// File system cache.
-    pub cached: u64,
-    /// Shared between processes.
-    pub shared: u64,
-    /// The system's own tables.
-    pub slab: u64,
 }

@@ -4,16 +4,8 @@
 
 use serde::Serialize;
 
-/// `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct StatusUpdate {
-    /// What the kernel does.
-    pub execution_state: ExecutionState,
-}
-
-/// What a kernel does with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// `status`: what a kernel does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecutionState {
     /// The process has just begun; published once.
     Starting,
@@ -41,17 +33,6 @@ pub struct Stream<'a> {
     pub name: &'a str,
     /// What was written.
     pub text: &'a str,
-}
-
-/// `error`: an exception that ended a cell, or that arose in the kernel while it dealt with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ErrorOutput<'a> {
-    /// The name of the exception's class.
-    pub ename: &'a str,
-    /// What it says.
-    pub evalue: &'a str,
-    /// Lines for the user.
-    pub traceback: &'a [String],
 }
 
 /// `iopub_welcome`: tells a subscriber that its subscription has taken effect (5.5).

@@ -1,15 +1,6 @@
 //! `input()` and `getpass()`: the kernel asks, the client that sent the cell answers.
 
-use serde::{Deserialize, Serialize};
-
-/// `input_request`, from the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct InputRequest<'a> {
-    /// What to show before the field.
-    pub prompt: &'a str,
-    /// Whether to hide what is typed.
-    pub password: bool,
-}
+use serde::Deserialize;
 
 /// `input_reply`, from the client.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

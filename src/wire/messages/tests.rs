@@ -1,12 +1,11 @@
 use serde_json::{Value, json};
 
-use super::comm::{CommClose, CommInfoReply, CommInfoRequest, CommMsg};
+use super::comm::{CommClose, CommId, CommInfoRequest};
 use super::control::{ShutdownReply, ShutdownRequest, UsageReply};
-use super::execute::ExecuteFlags;
 use super::handshake::{HandshakeReply, RegistrationContent};
 use super::info::{ConnectReply, HelpLink, KernelInfoReply, LanguageInfo, Prompts};
-use super::iopub::{ErrorOutput, ExecutionState, IopubWelcome, StatusUpdate, Stream};
-use super::stdin::{InputReply, InputRequest};
+use super::iopub::{ExecutionState, IopubWelcome, Stream};
+use super::stdin::InputReply;
 use super::*;
 use crate::wire::connection::Ports;
 use crate::wire::json::{JsonError, object_from_slice};
@@ -69,10 +68,6 @@ fn replies_are_as_front_ends_read_them() {
         written(&ShutdownReply::new(true)),
         json!({"status": "ok", "restart": true})
     );
-    assert_eq!(
-        written(&CommInfoReply::new([("b", "t"), ("a", "u")])),
-        json!({"status": "ok", "comms": {"a": {"target_name": "u"}, "b": {"target_name": "t"}}})
-    );
     assert_eq!(written(&CommClose::new("c")), json!({"comm_id": "c", "data": {}}));
     let usage = UsageReply {
         hostname: "h".to_owned(),
@@ -92,18 +87,13 @@ fn replies_are_as_front_ends_read_them() {
 
 #[test]
 fn outputs_are_as_front_ends_read_them() {
-    for state in [
-        ExecutionState::Starting,
-        ExecutionState::Busy,
-        ExecutionState::Idle,
+    for (state, name) in [
+        (ExecutionState::Starting, "starting"),
+        (ExecutionState::Busy, "busy"),
+        (ExecutionState::Idle, "idle"),
     ] {
-        let fixed: Value = serde_json::from_slice(state.content()).expect("JSON");
-        assert_eq!(
-            fixed,
-            written(&StatusUpdate {
-                execution_state: state
-            })
-        );
+        let content: Value = serde_json::from_slice(state.content()).expect("JSON");
+        assert_eq!(content, json!({"execution_state": name}));
     }
     assert_eq!(
         written(&Stream {
@@ -116,21 +106,6 @@ fn outputs_are_as_front_ends_read_them() {
         written(&IopubWelcome { subscription: "" }),
         json!({"subscription": ""})
     );
-    assert_eq!(
-        written(&ErrorOutput {
-            ename: "E",
-            evalue: "v",
-            traceback: &["t".to_owned()]
-        }),
-        json!({"ename": "E", "evalue": "v", "traceback": ["t"]})
-    );
-    assert_eq!(
-        written(&InputRequest {
-            prompt: ">",
-            password: true
-        }),
-        json!({"prompt": ">", "password": true})
-    );
 }
 
 #[test]
@@ -138,25 +113,6 @@ fn requests_may_be_sparse_and_may_hold_more() {
     fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, JsonError> {
         object_from_slice(text.as_bytes())
     }
-    assert_eq!(
-        read::<ExecuteFlags>("{}"),
-        Ok(ExecuteFlags {
-            silent: false,
-            stop_on_error: true,
-            allow_stdin: true
-        })
-    );
-    let flags = read::<ExecuteFlags>(
-        r#"{"code":"\ud800","silent":true,"stop_on_error":false,"user_expressions":{}}"#,
-    );
-    assert_eq!(
-        flags,
-        Ok(ExecuteFlags {
-            silent: true,
-            stop_on_error: false,
-            allow_stdin: true
-        })
-    );
     assert_eq!(
         read::<ShutdownRequest>("{}"),
         Ok(ShutdownRequest { restart: false })
@@ -174,12 +130,9 @@ fn requests_may_be_sparse_and_may_hold_more() {
         read::<CommClose>(r#"{"comm_id":"c","data":[5]}"#),
         Ok(CommClose::new("c"))
     );
-    let comm = read::<CommMsg>(r#"{"comm_id":"c","data":{"x": NaN}}"#).expect("Python's JSON");
-    assert_eq!(
-        comm.data.map(|d| d.get().to_owned()).as_deref(),
-        Some(r#"{"x":null}"#)
-    );
-    assert!(read::<CommMsg>("{}").is_err());
+    let comm = read::<CommId>(r#"{"comm_id":"c","data":{"x": NaN}}"#).expect("Python's JSON");
+    assert_eq!(comm.comm_id, "c");
+    assert!(read::<CommId>("{}").is_err());
     assert_eq!(
         read::<InputReply>(r#"{"value":"\udcff","status":"ok"}"#),
         Ok(InputReply {

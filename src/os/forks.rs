@@ -4,8 +4,10 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
 /// Kill the direct children in this process's group that have never become another program.
-pub(super) fn kill() {
+pub fn kill() {
     if !any_children() {
         return;
     }
@@ -28,24 +30,16 @@ pub(super) fn kill() {
             && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == own);
         if is_fork {
             tracing::info!("a fork that came too late to be told to end is killed (pid {pid})");
-            // SAFETY: kill takes two numbers. The child is ours and not reaped: its number is nobody else's.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
+            // The child is ours and not reaped: its number is nobody else's.
+            let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::KILL));
         }
     }
 }
 
 /// Whether there is any child, one that has ended and was not waited for included.
 fn any_children() -> bool {
-    // SAFETY: an all-zero siginfo_t is a valid one, and waitid fills no more than it.
-    unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        libc::waitid(
-            libc::P_ALL,
-            0,
-            &raw mut info,
-            libc::WEXITED | libc::WNOHANG | libc::WNOWAIT,
-        ) == 0
-    }
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::All, look).is_ok()
 }
 
 /// The parent's number and the group of a process.

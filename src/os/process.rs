@@ -1,0 +1,97 @@
+//! Processes: this one's end, its parent, its children.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal};
+
+/// Ends the process at once: no destructor, no atexit function, no flush of anything. Async-signal-safe.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit takes a number and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// The number of the parent, which is another one when that has died; 0 where it cannot be seen.
+pub fn parent() -> i32 {
+    Pid::as_raw(rustix::process::getppid())
+}
+
+/// Whether there is a process of that number, of whomever.
+pub fn exists(pid: i32) -> bool {
+    let Some(pid) = Pid::from_raw(pid) else {
+        return false;
+    };
+    match rustix::process::test_kill_process(pid) {
+        Ok(()) | Err(rustix::io::Errno::PERM) => true,
+        Err(_) => false,
+    }
+}
+
+/// A descriptor that becomes readable when the process of that number ends.
+///
+/// # Errors
+/// There is no such process, or the system has no such descriptors.
+#[cfg(target_os = "linux")]
+pub fn watch(pid: i32) -> io::Result<OwnedFd> {
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(rustix::process::pidfd_open(
+        pid,
+        rustix::process::PidfdFlags::empty(),
+    )?)
+}
+
+/// Other systems have no such descriptors: the caller looks by itself.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn watch(_: i32) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Interrupts this process's whole group where it leads one, itself included, as a terminal would; true when it does.
+pub fn interrupt_own_group() -> bool {
+    let leads = rustix::process::getpgrp() == rustix::process::getpid();
+    if leads {
+        // It cannot fail: this process is one of those that get it.
+        let _ = rustix::process::kill_current_process_group(Signal::INT);
+    }
+    leads
+}
+
+/// Kills the group that a child leads. The child must not have been waited for: until then its number is nobody else's.
+pub fn kill_group(leader: u32) {
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        // It fails where everybody is gone already.
+        let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+    }
+}
+
+/// Has the system kill the child of `command` when the thread that starts it ends, as at the end of this process. Where the
+/// system cannot, the child must notice by itself, by the end of its input.
+pub fn end_with_parent(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        // SAFETY: between fork and exec only one system call is made, which is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| {
+                Ok(rustix::process::set_parent_process_death_signal(Some(
+                    Signal::KILL,
+                ))?)
+            });
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+/// How many descriptors this process may have open now.
+pub fn most_descriptors() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    // No number is no limit.
+    limit
+        .current
+        .map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
+}
