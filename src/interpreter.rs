@@ -4,6 +4,8 @@
 //! hold: the interpreter may be in C code that keeps the GIL for ever, and the io thread has to answer all the same.
 //! Everything else passes the border as data, through [`crate::kernel::Handle`].
 
+use crate::lifecycle::Turn;
+
 /// See the module.
 pub trait Interpreter: Send + Sync + 'static {
     /// Interrupt what runs: SIGINT to the main thread, and to the processes that the cell has started.
@@ -16,9 +18,10 @@ pub trait Interpreter: Send + Sync + 'static {
     /// SIGINT to the main thread alone: what it waits for is over its time.
     fn interrupt_main(&self);
 
-    /// Start a thread that tries to get into Python and, where it does, runs the teardown in the place of the
-    /// main thread, which is stuck. Once inside it reports `Done` for its [`crate::lifecycle::Rung::Helper`].
-    fn teardown_from_helper(&self, crew: u8);
+    /// Start a thread that tries to get into Python and, where it does, carries the teardown on in the place of whoever
+    /// is stuck. `turn` is its [`crate::lifecycle::Rung::Attach`]: once inside it takes that up, reports it done, and
+    /// goes through Python's rungs from the turn's `resume` on.
+    fn teardown_from_helper(&self, turn: Turn);
 
     /// Ask for the Python stacks of all threads without the GIL. They come a moment later, in
     /// [`Interpreter::stacks`].

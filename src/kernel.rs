@@ -29,8 +29,7 @@ mod turns;
 mod usage;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU8};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -80,7 +79,7 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
     let bound = bind::bind(&config)?;
     let (notes, inbox) = mpsc::unbounded_channel();
     let budgets = match config.shutdown_timeout {
-        Some(seconds) => Budgets::scaled(Duration::from_secs_f64(seconds)),
+        Some(seconds) => Budgets::with_total(Duration::from_secs_f64(seconds)),
         None => Budgets::default(),
     };
     let (triggers_in, triggers) = mpsc::unbounded_channel();
@@ -114,10 +113,8 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
             config.language_version,
             config.ipython_version.as_deref(),
         )),
-        ending: AtomicBool::new(false),
+        end_began: OnceLock::new(),
         control_parent: Mutex::new(None),
-        crew: AtomicU8::new(0),
-        resume: AtomicU8::new(0),
         notes,
     });
     let connection_file = bound.file.clone();

@@ -6,9 +6,12 @@
 //! may be in Python.
 
 pub mod budget;
+pub mod contract;
+mod descent;
 pub mod ladder;
 pub mod machine;
 pub mod record;
+pub mod recorder;
 mod step;
 mod switch;
 mod sync;
@@ -17,10 +20,11 @@ mod tests;
 pub mod watchdog;
 
 pub use budget::Budgets;
-pub use ladder::{Leg, Rung};
+pub use ladder::{Rung, Turn};
 pub use machine::{
     Action, Asker, Draining, Event, Lifecycle, Phase, Place, Refusal, RequestId, RequestKind, Trigger,
 };
 pub use record::ExitRecord;
+pub use recorder::Recorder;
 pub use switch::Switch;
 pub use watchdog::Watchdog;

@@ -7,6 +7,8 @@
 // Each file is whole, and a model uses a part of it.
 #![allow(dead_code)]
 
+#[path = "../src/lifecycle/descent.rs"]
+mod descent;
 #[path = "../src/kernel/gate.rs"]
 mod gate;
 #[path = "../src/lifecycle/ladder.rs"]

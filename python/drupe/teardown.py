@@ -1,9 +1,9 @@
 """The rungs of the exit ladder that need Python: tasks, threads and children, atexit, flush.
 
-The main thread climbs them once the serving loop has stopped. Where it is stuck and the GIL is free, the core
-calls `run(on_main=False)` on a thread of its own, which goes on where the main thread stands; the core says
-whose turn a rung is. Each rung ends when its work ends. A KeyboardInterrupt is the core saying
-that the time of a rung is over.
+The main thread carries them out once the serving loop has stopped. Where it is stuck and the GIL is free, the core
+calls `run(on_main=False)` on a thread of its own, which goes on behind the rung that the main thread is stuck in;
+whose turn a rung is and how long it may take, the core says before each. A rung ends when its work ends. A
+KeyboardInterrupt is the core saying that the time of a rung is over.
 """
 
 import contextlib
@@ -24,6 +24,11 @@ _server = None
 
 # Seconds of the threads' rung that are kept for the children.
 _FOR_CHILDREN = 0.15
+# Seconds before the end of the tasks' rung in which those that are left are cancelled once more.
+_ONCE_MORE = 0.15
+# Seconds for finding the files that only the garbage collector knows: a second more in a large session finds no more
+# that matter, and beside threads that compute it would be taken whole.
+_SEARCH = 0.1
 # Objects looked at between two looks at the clock.
 _CHUNK = 20_000
 
@@ -35,25 +40,22 @@ def prepare(shell, server) -> None:
 
 
 def run(on_main: bool) -> None:
-    """Climb. On the main thread it does not return."""
-    rungs = [("threads", _threads), ("atexit", _atexit), ("flush", _flush)]
-    if on_main:
-        rungs.insert(0, ("tasks", _tasks))
-    else:
+    """Go through the rungs that are this thread's. On the main thread it does not return."""
+    if not on_main:
         main = threading.main_thread()
         _drupe.abandoned("thread", main.name, _stack(main.ident))
-    for name, work in rungs:
-        _rung(name, work, on_main)
+    for name in _drupe.rungs():
+        _rung(name, _WORK[name], on_main)
     if on_main:
-        _drupe.teardown_done()
+        _drupe.park()
 
 
 def _rung(name: str, work, on_main: bool) -> None:
-    budget = _drupe.rung_begin(name)
-    if budget is None:
+    left = _drupe.begin_rung(name)
+    if left is None:
         # It is over already, or another thread has taken over.
         return
-    deadline = time.monotonic() + budget
+    deadline = time.monotonic() + left
     try:
         # The functions of atexit are interrupted one by one.
         if on_main and name != "atexit":
@@ -66,7 +68,7 @@ def _rung(name: str, work, on_main: bool) -> None:
     finally:
         if on_main:
             interrupts.install()
-    _drupe.rung_end(name)
+    _drupe.end_rung(name)
 
 
 def _left(deadline: float) -> float:
@@ -103,7 +105,12 @@ async def _drain(loop, tasks, deadline: float) -> None:
     import asyncio
 
     if tasks:
-        await asyncio.wait(tasks, timeout=_left(deadline))
+        _, left = await asyncio.wait(tasks, timeout=max(0.0, _left(deadline) - _ONCE_MORE))
+        for task in left:
+            # It may have swallowed the first, as one does that came just when something else had arrived.
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_left(deadline))
     closing = loop.shutdown_asyncgens()
     try:
         await asyncio.wait_for(closing, timeout=max(0.01, _left(deadline)))
@@ -252,7 +259,7 @@ def _flush(deadline: float, on_main: bool) -> None:
     work += [(_flush_one, file) for file in files + streams]
     _one_by_one(work, deadline, on_main)
     _drupe.flush_c_stdio()
-    found = _open_files(deadline - _left(deadline) / 2)
+    found = _open_files(min(time.monotonic() + _SEARCH, deadline - _left(deadline) / 2))
     _one_by_one([(_flush_one, file) for file in found], deadline, on_main)
 
 
@@ -302,3 +309,7 @@ def _open_files(deadline: float) -> list:
                 return found
             found += [value for value in objects[start : start + _CHUNK] if type(value) in _FILES]
     return found
+
+
+# By the names that the core has for them.
+_WORK = {"tasks": _tasks, "threads": _threads, "atexit": _atexit, "flush": _flush}

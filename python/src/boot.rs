@@ -12,6 +12,7 @@ use drupe::cli::flags;
 use drupe::interpreter::Interpreter;
 use drupe::kernel::{self, Handle, KernelConfig};
 use drupe::launch::LaunchConfig;
+use drupe::lifecycle::Turn;
 use drupe::options::RunOptions;
 use drupe::os::descriptor;
 use pyo3::exceptions::{PyRuntimeError, PySystemExit, PyValueError};
@@ -67,8 +68,8 @@ impl Interpreter for Cpython {
         interrupt::interrupt_main();
     }
 
-    fn teardown_from_helper(&self, crew: u8) {
-        ladder::spawn_helper(crew);
+    fn teardown_from_helper(&self, turn: Turn) {
+        ladder::spawn_helper(turn);
     }
 
     fn request_stacks(&self) {

@@ -1,45 +1,54 @@
-//! Python's part of the exit ladder: `drupe/teardown.py` does the work of the rungs and reports here.
+//! Python's part of the exit ladder: `drupe/teardown.py` does the work of the rungs, and asks and answers here.
 //!
-//! The main thread runs it. Where that is stuck and the GIL is free, a helper thread runs it in its place; whose turn
-//! it is says the crew number, and a crew whose turn is over only parks.
+//! The main thread carries it out. Where that is stuck and the GIL is free, a helper thread goes on in its place, and
+//! where that gets stuck, another. Each knows its own [`Turn`]; whether a rung is theirs is asked before each, and whoever
+//! has been given up does nothing more.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use drupe::lifecycle::record::Abandoned;
-use drupe::lifecycle::{Leg, Rung};
+use drupe::lifecycle::{Rung, Turn};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::{boot, capture, gate, interrupt};
 
 thread_local! {
-    /// The crew that this thread is: 0 everywhere but in a helper.
-    static CREW: Cell<u8> = const { Cell::new(0) };
+    /// The turn that was handed to this thread: the main thread's everywhere but in a helper.
+    static TURN: Cell<Turn> = Cell::new(Turn::main(Rung::Tasks));
 }
 
-fn leg(name: &str) -> PyResult<Leg> {
+fn turn(name: &str) -> PyResult<Turn> {
     let rung = Rung::from_name(name)
         .ok_or_else(|| PyValueError::new_err(format!("there is no rung named {name:?}")))?;
-    Ok(Leg {
-        rung,
-        crew: CREW.get(),
-    })
+    Ok(TURN.get().at(rung))
 }
 
-/// A rung begins: the seconds that it may take. None: leave it out, it is over or another thread has taken over.
+/// The rungs that are this thread's to carry out, in order.
 #[pyfunction]
-fn rung_begin(name: &str) -> PyResult<Option<f64>> {
+fn rungs() -> Vec<&'static str> {
+    let resume = TURN.get().resume;
+    let rungs = Rung::IN_PYTHON.into_iter().filter(|rung| *rung >= resume);
+    rungs.map(Rung::name).collect()
+}
+
+/// A rung begins: the seconds that it may take. None: leave it out, it is over or somebody else's by now.
+#[pyfunction]
+fn begin_rung(name: &str) -> PyResult<Option<f64>> {
     let handle = boot::handle().ok_or_else(boot::not_started)?;
-    Ok(handle.begin_rung(leg(name)?).map(|budget| budget.as_secs_f64()))
+    Ok(handle.take_up(turn(name)?).map(|left| left.as_secs_f64()))
 }
 
 /// A rung has ended.
 #[pyfunction]
-fn rung_end(name: &str) -> PyResult<()> {
-    boot::handle()
-        .ok_or_else(boot::not_started)?
-        .rung_done(leg(name)?);
+fn end_rung(py: Python<'_>, name: &str) -> PyResult<()> {
+    let turn = turn(name)?;
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    if turn.rung == Rung::Flush {
+        py.detach(flush_stdio);
+    }
+    handle.done(turn);
     Ok(())
 }
 
@@ -52,24 +61,12 @@ fn abandoned(what: String, name: String, stack: String) -> PyResult<()> {
     Ok(())
 }
 
-/// All rungs of Python are done. The io thread ends the process; the main thread only waits for that, a helper
-/// leaves Python again.
+/// All of Python's rungs are done; the io thread ends the process. The main thread waits here for that, outside of
+/// Python. Does not return.
 #[pyfunction]
-fn teardown_done(py: Python<'_>) -> PyResult<()> {
-    let handle = boot::handle().ok_or_else(boot::not_started)?;
-    let leg = Leg {
-        rung: Rung::Flush,
-        crew: CREW.get(),
-    };
-    py.detach(|| {
-        capture::flush_c();
-        capture::drain();
-        handle.rung_done(leg);
-        if leg.crew == 0 {
-            park();
-        }
-    });
-    Ok(())
+#[pyo3(name = "park")]
+fn park_main(py: Python<'_>) {
+    py.detach(|| park());
 }
 
 /// Sleep until the process ends.
@@ -95,10 +92,12 @@ fn ask_exit() -> PyResult<()> {
 /// `fflush` of C's stdout and stderr, and what the pipes of fd 1 and 2 hold.
 #[pyfunction]
 fn flush_c_stdio(py: Python<'_>) {
-    py.detach(|| {
-        capture::flush_c();
-        capture::drain();
-    });
+    py.detach(flush_stdio);
+}
+
+fn flush_stdio() {
+    capture::flush_c();
+    capture::drain();
 }
 
 /// Send the main thread its SIGINT: rungs that wait in Python use it for a callback that is over its time.
@@ -107,30 +106,24 @@ fn interrupt_main() {
     interrupt::interrupt_main();
 }
 
-/// Run the teardown on a thread of its own, if Python lets it in while it is its turn.
-pub fn spawn_helper(crew: u8) {
+/// Carry the teardown on from a thread of its own, if Python lets it in while it is its turn.
+pub fn spawn_helper(turn: Turn) {
     let run = move || {
         drupe::os::signal::block_all();
-        CREW.set(crew);
+        TURN.set(turn);
         let Some(handle) = boot::handle() else { return };
         gate::enter("drupe-teardown", "exit ladder", |py| {
-            if handle.crew() != crew {
+            if handle.take_up(turn).is_none() {
                 // It came too late: the GIL was held for longer than anybody could wait.
                 return;
             }
-            handle.rung_done(Leg {
-                rung: Rung::Helper,
-                crew,
-            });
+            handle.done(turn);
             let outcome = py
                 .import("drupe.teardown")
                 .and_then(|module| module.call_method1("run", (false,)));
             if let Err(error) = outcome {
                 tracing::error!("the teardown failed: {error}");
-                handle.rung_done(Leg {
-                    rung: Rung::Flush,
-                    crew,
-                });
+                handle.done(turn.at(Rung::Flush));
             }
         });
     };
@@ -143,10 +136,11 @@ pub fn spawn_helper(crew: u8) {
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(rung_begin, module)?)?;
-    module.add_function(wrap_pyfunction!(rung_end, module)?)?;
+    module.add_function(wrap_pyfunction!(rungs, module)?)?;
+    module.add_function(wrap_pyfunction!(begin_rung, module)?)?;
+    module.add_function(wrap_pyfunction!(end_rung, module)?)?;
     module.add_function(wrap_pyfunction!(abandoned, module)?)?;
-    module.add_function(wrap_pyfunction!(teardown_done, module)?)?;
+    module.add_function(wrap_pyfunction!(park_main, module)?)?;
     module.add_function(wrap_pyfunction!(shutting_down, module)?)?;
     module.add_function(wrap_pyfunction!(ask_exit, module)?)?;
     module.add_function(wrap_pyfunction!(flush_c_stdio, module)?)?;

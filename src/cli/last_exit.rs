@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn an_end_with_force_says_what_was_left() {
         let mut record = ExitRecord::begin(Trigger::Terminate, false);
-        record.rung("threads", Outcome::Done, std::time::Duration::ZERO);
+        record.begin_rung("threads");
         record.end_rung(Outcome::Over, std::time::Duration::from_millis(500));
         record.abandoned.push(Abandoned {
             what: "thread".into(),

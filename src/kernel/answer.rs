@@ -53,7 +53,6 @@ impl Io {
                 self.asked_to_end(asker);
             }
             let actions = self.handle.switch.step(event);
-            tracing::trace!(?event, ?actions, "life cycle");
             for action in actions {
                 self.perform(action, &mut events);
             }
@@ -121,7 +120,7 @@ impl Io {
             }
             "interrupt_request" => {
                 // The exit ladder interrupts by its own clock: what it lets finish is not a cell any more.
-                if !self.ending.begun() {
+                if !self.ladder.begun() {
                     self.interrupt();
                     self.handle.input.poke();
                 }
@@ -145,7 +144,7 @@ impl Io {
     /// A thread has worked out an answer.
     pub(super) fn measured(&mut self, id: u64, content: Bytes) {
         if let Some(brief) = self.requests.remove(&id)
-            && !self.ending.output_closed
+            && !self.ladder.output_closed
         {
             let reply_type = crate::wire::message::reply_type(&brief.msg_type);
             self.reply(brief.channel, &brief.parent, Body::new(reply_type, content));
@@ -226,7 +225,7 @@ impl Io {
     fn asked_to_end(&mut self, asker: Asker) {
         if let Some(request) = self.arrived.take_if(|request| request.id == asker.id) {
             self.status(Some(&request.parent), ExecutionState::Busy);
-            self.ending.restart |= asker.restart;
+            self.ladder.restart |= asker.restart;
             self.requests.insert(asker.id, Brief::of(&request));
         }
     }

@@ -1,23 +1,24 @@
-//! The exit ladder as the io thread performs it: what the life cycle says of rungs, the watchdog, the last messages
-//! and the end.
+//! The exit ladder as the io thread performs it: what the life cycle says of turns, the watchdog, the last messages
+//! and the end. Called by the io loop for each such [`Action`], and when one of the ladder's timers is due.
 //!
-//! Nothing here waits. A rung that Python does is begun by waking Python; a timer says when it is over.
+//! Nothing here waits, but for the record of the end, when everything else is done. A turn of Python's is begun by
+//! waking Python; a timer says when it is over.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::handle::{Note, rung_place};
+use super::handle::Note;
 use super::io::Io;
 use super::out::Body;
 use super::timers::Due;
 use crate::jupyter;
-use crate::lifecycle::budget::NUDGE_EVERY;
+use crate::lifecycle::budget::INTERRUPT_EVERY;
 use crate::lifecycle::record::{Abandoned, ExitRecord, Outcome};
-use crate::lifecycle::{Action, Asker, Event, Leg, Phase, Rung};
+use crate::lifecycle::{Action, Asker, Event, Phase, Recorder, Rung, Turn};
 use crate::os;
 use crate::transport;
 use crate::wire::message::to_json;
@@ -25,27 +26,54 @@ use crate::wire::messages::control::ShutdownReply;
 use crate::wire::messages::iopub::{ExecutionState, Stream};
 
 /// How often the sockets are looked at while they drain.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(1);
+const LOOK: Duration = Duration::from_millis(1);
 
-/// How long before the watchdog the io thread ends the process itself: the replies are out then, whatever is late.
-const DEADLINE_MARGIN: std::time::Duration = std::time::Duration::from_millis(5);
+/// How long the end waits for its record to be written, on a file system that does not hang.
+const RECORD_AT_MOST: Duration = Duration::from_millis(50);
 
-/// Where the end stands.
+/// Where the end stands, as the io thread knows it.
 #[derive(Default)]
-pub(super) struct Ending {
+pub(super) struct Ladder {
     began: Option<Instant>,
-    leg: Option<(Leg, Instant)>,
+    /// The turn under way, and when it began.
+    turn: Option<(Turn, Instant)>,
     record: Option<ExitRecord>,
+    recorder: Option<Recorder>,
     pub(super) restart: bool,
     pub(super) abandoned: Vec<Abandoned>,
-    /// Stacks were asked for: somebody is stuck.
+    /// Nobody got into Python any more, and its stacks were asked for.
     stuck: bool,
     pub(super) output_closed: bool,
+    /// The process is to end with this status as soon as what is queued is written.
+    pub(super) exit: Option<u8>,
 }
 
-impl Ending {
+impl Ladder {
     pub(super) fn begun(&self) -> bool {
         self.began.is_some()
+    }
+
+    /// Note that a turn has ended, and how. Returns whether it was one of waiting for the GIL in vain: only then may
+    /// the stacks be read without it, since nobody but its holder can change them.
+    fn ended(&mut self, turn: Turn, outcome: Outcome) -> bool {
+        if let (Some(record), Some((_, began))) = (&mut self.record, self.turn.take()) {
+            record.end_rung(outcome, began.elapsed());
+        }
+        turn.rung == Rung::Attach && outcome == Outcome::Over
+    }
+
+    /// Note that a turn begins; returns when, counted from the beginning of the end.
+    fn begins(&mut self, turn: Turn) -> Duration {
+        let now = Instant::now();
+        self.turn = Some((turn, now));
+        if let Some(record) = &mut self.record {
+            record.begin_rung(turn.rung.name());
+        }
+        self.began.map_or(Duration::ZERO, |began| now - began)
+    }
+
+    fn is_at(&self, turn: Turn) -> bool {
+        self.turn.is_some_and(|(current, _)| current == turn)
     }
 }
 
@@ -54,129 +82,102 @@ impl Io {
     pub(super) fn end(&mut self, action: Action, events: &mut VecDeque<Event>) {
         match action {
             Action::ArmWatchdog => self.arm(events),
-            Action::Begin(leg) => self.begin(leg),
+            Action::Begin(turn) => self.begin(turn),
+            Action::Ended { turn, outcome } => {
+                tracing::debug!(rung = turn.rung.name(), turn.attempt, ?outcome, "exit ladder");
+                if self.ladder.ended(turn, outcome) {
+                    self.ladder.stuck = true;
+                    self.interpreter.request_stacks();
+                }
+            }
             Action::CloseOutput => self.close_output(),
             Action::ShutdownReply(asker) => self.shutdown_reply(asker),
             Action::Drain { round } => self.timers.add(Instant::now(), Due::Drain(round)),
-            Action::Exit { status } => self.exit(status),
+            Action::Exit { status } => self.ladder.exit = Some(status),
             other => tracing::error!(?other, "an action that is not one of the end"),
         }
     }
 
-    /// The first thing at every end: from here on the process is certain to be gone in time.
+    /// The first thing at every end: from here on the process is certain to be gone in time. Nothing that could wait,
+    /// such as a file system, comes before it.
     fn arm(&mut self, events: &mut VecDeque<Event>) {
-        let now = Instant::now();
-        let budgets = self.handle.budgets;
-        if self.ending.began.is_none() {
-            self.ending.began = Some(now);
-            self.timers
-                .add(now + budgets.last_call(), Due::Event(Event::LastCall));
-            self.timers.add(
-                now + budgets.total() - DEADLINE_MARGIN,
-                Due::Event(Event::Deadline),
-            );
-            if let Phase::Draining(draining) = self.handle.switch.snapshot().phase() {
-                let record = ExitRecord::begin(draining.trigger, self.ending.restart);
-                // Should the watchdog have the last word, this much is known of the end.
-                if let Some(runtime) = jupyter::runtime_dir() {
-                    record.write(&runtime);
-                }
-                self.ending.record = Some(record);
-            }
-        }
-        if self.handle.watchdog.arm(budgets.total()) {
+        if self.handle.watchdog.arm(self.handle.budgets.total()) {
             events.push_back(Event::Armed);
         }
+        if !self.ladder.begun() {
+            let now = Instant::now();
+            self.ladder.began = Some(now);
+            let deadline = now + self.handle.budgets.deadline();
+            self.timers.add(deadline, Due::Event(Event::Deadline));
+            if let Phase::Draining(draining) = self.handle.switch.snapshot().phase() {
+                self.keep_record(ExitRecord::begin(draining.trigger, self.ladder.restart));
+            }
+        }
         self.aborting = None;
-        self.handle.ending.store(true, Ordering::Release);
-        self.handle.input.close();
-        self.handle.mailbox.wake();
+        self.handle.begin_end();
     }
 
-    fn begin(&mut self, leg: Leg) {
-        let now = Instant::now();
+    fn keep_record(&mut self, record: ExitRecord) {
+        match Recorder::start(jupyter::runtime_dir) {
+            Ok(recorder) => {
+                // Should the watchdog have the last word, this much is known of the end.
+                recorder.write(&record);
+                self.ladder.recorder = Some(recorder);
+            }
+            Err(error) => tracing::warn!("no thread for the record of this end: {error}"),
+        }
+        self.ladder.record = Some(record);
+    }
+
+    fn begin(&mut self, turn: Turn) {
         let budgets = self.handle.budgets;
-        self.record_rung(Some(leg), now);
-        tracing::debug!(rung = leg.rung.name(), crew = leg.crew, "exit ladder");
-        self.timers
-            .add(now + budgets.of(leg.rung), Due::Event(Event::Over(leg)));
-        match leg.rung {
-            Rung::Interrupt => {
-                // What the cell's `finally` blocks do is not interrupted again before they have had their time.
-                self.interrupt();
-                self.timers
-                    .add(now + budgets.nudge_after(leg.rung), Due::Nudge(leg));
-            }
-            Rung::Helper | Rung::Relief => {
-                self.handle.crew.store(leg.crew, Ordering::Release);
-                self.interpreter.teardown_from_helper(leg.crew);
-            }
-            Rung::Tasks | Rung::Threads | Rung::AtExit | Rung::Flush => {
-                self.handle.resume.store(rung_place(leg.rung), Ordering::Release);
-                self.handle.mailbox.wake();
-                self.timers
-                    .add(now + budgets.nudge_after(leg.rung), Due::Nudge(leg));
-            }
+        let begun = self.ladder.begins(turn);
+        tracing::debug!(rung = turn.rung.name(), turn.attempt, "exit ladder");
+        let Some(began) = self.ladder.began else { return };
+        // The last rung has no time of its own: it goes on until the deadline.
+        if turn.rung != Rung::Reply {
+            let end = began + budgets.end_of(turn, begun);
+            self.timers.add(end, Due::Event(Event::Over(turn)));
+        }
+        match turn.rung {
+            Rung::Interrupt => self.interrupt(),
+            Rung::Attach => self.interpreter.teardown_from_helper(turn),
+            Rung::Tasks | Rung::Threads | Rung::AtExit | Rung::Flush => self.handle.mailbox.wake(),
             Rung::Gate => {
-                if self.nobody_got_in() {
-                    self.ending.stuck = true;
-                    self.interpreter.request_stacks();
-                }
                 let handle = Arc::clone(&self.handle);
                 self.handle.gate.close_then(move || handle.note(Note::GateEmpty));
             }
             Rung::Reply => {}
         }
+        // A helper cannot be interrupted; what it does is over when its turn is over.
+        if turn.attempt == 0 && (turn.rung == Rung::Interrupt || turn.rung.in_python()) {
+            let at = began + budgets.interrupt_at(turn, begun);
+            self.timers.add(at, Due::InterruptAgain(turn));
+        }
     }
 
-    /// Note how the last rung went, and that the next one begins.
-    fn record_rung(&mut self, next: Option<Leg>, now: Instant) {
-        let last = std::mem::replace(&mut self.ending.leg, next.map(|leg| (leg, now)));
-        let Some(record) = &mut self.ending.record else {
+    /// Interrupt what the main thread does, as long as this turn waits for it.
+    pub(super) fn interrupt_again(&mut self, turn: Turn) {
+        let Some(began) = self.ladder.began.filter(|_| self.ladder.is_at(turn)) else {
             return;
         };
-        let (outcome, ran) = match last {
-            Some((leg, began)) => {
-                let ran = now - began;
-                let over = ran >= self.handle.budgets.of(leg.rung);
-                (if over { Outcome::Over } else { Outcome::Done }, ran)
-            }
-            None => (Outcome::Done, std::time::Duration::ZERO),
-        };
-        match next {
-            Some(leg) => record.rung(leg.rung.name(), outcome, ran),
-            None => record.end_rung(outcome, ran),
-        }
-    }
-
-    /// Interrupt what the main thread does, as long as this rung waits for it.
-    pub(super) fn nudge(&mut self, leg: Leg) {
-        if self.ending.leg.is_none_or(|(current, _)| current != leg) {
+        let reminder = began + self.handle.budgets.reminder_at(turn);
+        let now = Instant::now();
+        // The teardown is on the main thread's mind, and keeps to its time by itself until the reminder.
+        let has_it = turn.rung != Rung::Interrupt && !self.handle.switch.is_waited_for(turn);
+        if has_it && now < reminder {
+            self.timers.add(reminder, Due::InterruptAgain(turn));
             return;
         }
-        // A helper cannot be interrupted; what it does is over when its rung is over.
-        if leg.crew == 0 {
-            self.interpreter.interrupt_main();
-            self.timers.add(Instant::now() + NUDGE_EVERY, Due::Nudge(leg));
-        }
-    }
-
-    /// The GIL never came back: the last rung was a helper's wait for it. Only then may the stacks be read without the
-    /// GIL: nobody changes them, for nobody but its holder can run Python.
-    fn nobody_got_in(&self) -> bool {
-        let record = self.ending.record.as_ref();
-        let waited = record.and_then(|record| record.rungs.iter().rev().nth(1));
-        waited.is_some_and(|rung| {
-            [Rung::Helper.name(), Rung::Relief.name()].contains(&rung.name.as_str())
-                && rung.outcome != Outcome::Done
-        })
+        self.interpreter.interrupt_main();
+        self.timers.add(now + INTERRUPT_EVERY, Due::InterruptAgain(turn));
     }
 
     pub(super) fn gate_empty(&mut self) {
-        if let Some((leg, _)) = self.ending.leg
-            && leg.rung == Rung::Gate
+        if let Some((turn, _)) = self.ladder.turn
+            && turn.rung == Rung::Gate
         {
-            self.feed(Event::Done(leg));
+            self.feed(Event::Done(turn));
         }
     }
 
@@ -193,7 +194,7 @@ impl Io {
             .into_iter()
             .filter(|inside| !inside.resident)
         {
-            self.ending.abandoned.push(Abandoned {
+            self.ladder.abandoned.push(Abandoned {
                 what: "native thread".to_owned(),
                 name: inside.name.to_string(),
                 stack: format!(
@@ -203,7 +204,7 @@ impl Io {
                 ),
             });
         }
-        if self.ending.stuck || !self.ending.abandoned.is_empty() {
+        if self.ladder.stuck || !self.ladder.abandoned.is_empty() {
             let text = self.last_words();
             tracing::warn!("{text}");
             let content = to_json(&Stream {
@@ -217,13 +218,13 @@ impl Io {
                 Body::new("stream", content),
             );
         }
-        self.ending.output_closed = true;
+        self.ladder.output_closed = true;
     }
 
     /// What a user is to know of an end that needed force.
     fn last_words(&mut self) -> String {
         let mut text = "drupe: the kernel had to leave something behind to end in time.\n".to_owned();
-        if self.ending.stuck {
+        if self.ladder.stuck {
             let stacks = self.interpreter.stacks();
             let stuck = Abandoned {
                 what: "python".to_owned(),
@@ -234,9 +235,9 @@ impl Io {
                     stacks
                 },
             };
-            self.ending.abandoned.insert(0, stuck);
+            self.ladder.abandoned.insert(0, stuck);
         }
-        for Abandoned { what, name, stack } in &self.ending.abandoned {
+        for Abandoned { what, name, stack } in &self.ladder.abandoned {
             text.push_str(&format!("  {what} {name}\n"));
             for line in stack.lines() {
                 text.push_str(&format!("    {line}\n"));
@@ -259,26 +260,44 @@ impl Io {
 
     /// See whether the systems of those who read have everything.
     pub(super) fn look_at_sockets(&mut self, round: u32) {
-        let drained = self.control.is_drained()
-            & self.shell.is_drained()
-            & self.stdin.is_drained()
-            & self.iopub.is_drained();
-        if drained {
+        if self.has_drained() {
             self.feed(Event::Drained { round });
         } else {
             self.timers.add(Instant::now() + LOOK, Due::Drain(round));
         }
     }
 
-    fn exit(&mut self, status: u8) {
-        self.record_rung(None, Instant::now());
-        if let (Some(mut record), Some(runtime)) = (self.ending.record.take(), jupyter::runtime_dir()) {
-            record.abandoned = std::mem::take(&mut self.ending.abandoned);
-            record.status = Some(status);
-            record.write(&runtime);
+    /// Whether every peer that reads has what was queued for it. From the first question on the sockets drain.
+    fn has_drained(&self) -> bool {
+        self.control.is_drained()
+            & self.shell.is_drained()
+            & self.stdin.is_drained()
+            & self.iopub.is_drained()
+    }
+
+    /// End the process with this status. What was queued together with the order to do so is written out first, as
+    /// far as there is time before the watchdog.
+    pub(super) async fn exit(&mut self, status: u8) -> ! {
+        let budgets = self.handle.budgets;
+        let began = self.ladder.began.unwrap_or_else(Instant::now);
+        let recorder = self.ladder.recorder.take();
+        if let Some(recorder) = &recorder {
+            recorder.remove(std::mem::take(&mut self.own_files));
+            if let Some(mut record) = self.ladder.record.take() {
+                record.abandoned = std::mem::take(&mut self.ladder.abandoned);
+                record.status = Some(status);
+                recorder.write(&record);
+            }
         }
-        for file in &self.own_files {
-            let _ = std::fs::remove_file(file);
+        while !self.has_drained() && Instant::now() < began + budgets.last_write() {
+            tokio::time::sleep(LOOK).await;
+        }
+        if let Some(recorder) = recorder {
+            let last_moment = began + budgets.last_moment();
+            let left = last_moment.saturating_duration_since(Instant::now());
+            if !recorder.finish(left.min(RECORD_AT_MOST)) {
+                tracing::warn!("the record of this end could not be written in time");
+            }
         }
         os::forks::kill();
         transport::hang_up();

@@ -3,9 +3,8 @@
 //! The core calls these with or without the GIL. The io thread holds the other end.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -21,7 +20,7 @@ use super::parent::Parent;
 use super::request::Request;
 use crate::lifecycle::record::Abandoned;
 use crate::lifecycle::watchdog::Watchdog;
-use crate::lifecycle::{Budgets, Leg, Place, Rung, Switch, Trigger};
+use crate::lifecycle::{Budgets, Place, Switch, Trigger, Turn};
 use crate::lsp::LiveSession;
 use crate::options::Checker;
 
@@ -32,8 +31,8 @@ pub enum Note {
     Ready,
     /// A reason to end that Python knows of.
     Stop(Trigger),
-    /// A rung of the ladder has ended.
-    Done(Leg),
+    /// A turn of the exit ladder has ended; for [`crate::lifecycle::Rung::Attach`]: the helper is attached.
+    Done(Turn),
     /// Something was left behind.
     Abandoned(Abandoned),
     /// A request that was refused while the main thread was about to begin it.
@@ -44,15 +43,6 @@ pub enum Note {
     Measured { id: u64, content: Bytes },
     /// The launcher has not taken the kernel's ports; why.
     Unregistered(String),
-}
-
-/// The place of a rung in the order of descent.
-pub(super) fn rung_place(rung: Rung) -> u8 {
-    let place = Rung::ALL
-        .iter()
-        .position(|other| *other == rung)
-        .unwrap_or_default();
-    u8::try_from(place).unwrap_or(u8::MAX)
 }
 
 /// See the module.
@@ -71,13 +61,10 @@ pub struct Handle {
     pub(super) switch: Switch,
     pub(super) budgets: Budgets,
     pub(super) info: Mutex<KernelInfo>,
-    pub(super) ending: AtomicBool,
+    /// When the exit ladder began.
+    pub(super) end_began: OnceLock<Instant>,
     /// The last request on control, which Python mostly never sees.
     pub(super) control_parent: Mutex<Option<Parent>>,
-    /// The crew whose turn the teardown is; a helper that comes late finds another's number here.
-    pub(super) crew: AtomicU8,
-    /// The rung (its place in [`Rung::ALL`]) that this crew goes on with; those before it are over.
-    pub(super) resume: AtomicU8,
     pub(super) notes: mpsc::UnboundedSender<Note>,
 }
 
@@ -147,7 +134,14 @@ impl Handle {
 
     /// The exit ladder has begun.
     pub fn ending(&self) -> bool {
-        self.ending.load(Ordering::Acquire)
+        self.end_began.get().is_some()
+    }
+
+    /// The exit ladder begins: whoever waits for a request or an answer is to notice.
+    pub(super) fn begin_end(&self) {
+        let _ = self.end_began.set(Instant::now());
+        self.input.close();
+        self.mailbox.wake();
     }
 
     /// Python is up, and this is what it says of itself.
@@ -181,10 +175,14 @@ impl Handle {
         self.note(Note::Stop(Trigger::StartFailed { status }));
     }
 
-    /// The time that a rung may take; `None` where it is over already or another crew's turn has come.
-    pub fn begin_rung(&self, leg: Leg) -> Option<Duration> {
-        let over = rung_place(leg.rung) < self.resume.load(Ordering::Acquire);
-        (leg.crew == self.crew() && !over).then(|| self.budgets.of(leg.rung))
+    /// For whoever carries out the teardown, before each turn: the time that it has for it. `None` where the turn is
+    /// not theirs: it is over, or the next attempt's by now.
+    pub fn take_up(&self, turn: Turn) -> Option<Duration> {
+        let began = self.end_began.get()?;
+        let end = *began + self.budgets.end_in_python(turn);
+        self.switch
+            .take_up(turn)
+            .then(|| end.saturating_duration_since(Instant::now()))
     }
 
     /// A question of no request's, such as the usage that a thread has measured, has its answer.
@@ -192,14 +190,9 @@ impl Handle {
         self.note(Note::Measured { id, content });
     }
 
-    /// A rung has ended, or a helper is attached ([`Rung::Helper`]).
-    pub fn rung_done(&self, leg: Leg) {
-        self.note(Note::Done(leg));
-    }
-
-    /// The crew whose turn it is: 0 for the main thread, n for the nth helper.
-    pub fn crew(&self) -> u8 {
-        self.crew.load(Ordering::Acquire)
+    /// A turn has ended.
+    pub fn done(&self, turn: Turn) {
+        self.note(Note::Done(turn));
     }
 
     /// Something is left behind by a forced end.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::bind::{Bound, Listeners, StartError};
-use super::ending::Ending;
+use super::ending::Ladder;
 use super::flush;
 use super::handle::{Handle, Note};
 use super::handshake;
@@ -84,7 +84,7 @@ pub(super) struct Io {
     pub(super) refused: HashMap<u64, Refusal>,
     /// The cell that runs on the main thread.
     pub(super) running: Option<(u64, Parent)>,
-    pub(super) ending: Ending,
+    pub(super) ladder: Ladder,
     pub(super) aborting: Option<Abort>,
     turns: Turns,
     /// An `input_request` whose client is not connected on stdin yet.
@@ -168,7 +168,7 @@ impl Io {
             arrived: None,
             refused: HashMap::new(),
             running: None,
-            ending: Ending::default(),
+            ladder: Ladder::default(),
             aborting: None,
             turns: Turns::default(),
             question: None,
@@ -192,7 +192,11 @@ impl Io {
             while let Ok(note) = notes.try_recv() {
                 self.noted(note);
             }
-            if self.turn().await {
+            let more = self.turn().await;
+            if let Some(status) = self.ladder.exit {
+                self.exit(status).await;
+            }
+            if more {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -327,7 +331,7 @@ impl Io {
     /// Whether a client that reads slowly asks for a pause. During the end output is taken as it comes: the time is short,
     /// and so is what can pile up.
     async fn is_writable(&self) -> bool {
-        self.ending.begun() || is_writable(&self.iopub).await
+        self.ladder.begun() || is_writable(&self.iopub).await
     }
 
     /// Interrupt what runs, so that it notices.
@@ -391,10 +395,10 @@ impl Io {
                 self.feed(Event::Ready);
             }
             Note::Stop(trigger) => self.feed(Event::Stop(trigger)),
-            Note::Done(leg) => self.feed(Event::Done(leg)),
+            Note::Done(turn) => self.feed(Event::Done(turn)),
             Note::Withheld(request) => self.withheld(request),
             Note::GateEmpty => self.gate_empty(),
-            Note::Abandoned(abandoned) => self.ending.abandoned.push(abandoned),
+            Note::Abandoned(abandoned) => self.ladder.abandoned.push(abandoned),
             Note::Measured { id, content } => self.measured(id, content),
             Note::Unregistered(reason) => {
                 tracing::error!("{reason}");
@@ -425,7 +429,7 @@ impl Io {
     async fn due(&mut self, due: Due) {
         match due {
             Due::Event(event) => self.feed(event),
-            Due::Nudge(leg) => self.nudge(leg),
+            Due::InterruptAgain(turn) => self.interrupt_again(turn),
             Due::Ask => {
                 if let Some((parent, content)) = self.question.take() {
                     self.ask(parent, content);

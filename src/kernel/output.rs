@@ -20,7 +20,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Io {
     pub(super) fn send(&mut self, out: Out) {
-        if self.ending.output_closed {
+        if self.ladder.output_closed {
             return;
         }
         match out {

@@ -2,15 +2,15 @@
 
 use tokio::time::Instant;
 
-use crate::lifecycle::{Event, Leg};
+use crate::lifecycle::{Event, Turn};
 
 /// Something that is due at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     /// Tell the life cycle.
     Event(Event),
-    /// Interrupt what this rung waits for, if it still does.
-    Nudge(Leg),
+    /// Interrupt what this turn waits for, if it still does.
+    InterruptAgain(Turn),
     /// Send the question that waits for its client.
     Ask,
     /// Wake the main thread, should an interrupt have come just before it began to wait.

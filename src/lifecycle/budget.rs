@@ -1,57 +1,70 @@
-//! How long each rung of the exit ladder may take, and the whole of it. The io loop and the watchdog read
-//! their timers here; the machine itself knows no time. Budgets are upper bounds: nothing sleeps one out.
+//! How long the exit ladder may take, and until when each of its rungs may go on. The io loop, Python's side and the
+//! watchdog read their times here; the machine itself knows no time.
+//!
+//! There is one deadline, and time flows down: a rung may take all that is left but for the reserves of those after it.
+//! So a thread that needs a second gets it, and one that never ends costs nobody their turn. Nothing sleeps a time out.
 
 use std::time::Duration;
 
-use super::ladder::Rung;
+use super::ladder::{Rung, Turn};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Interrupting the running cell.
-pub const INTERRUPT: Duration = ms(520);
-/// Cancelling tasks and running their `finally` blocks.
-pub const TASKS: Duration = ms(300);
-/// A helper's wait for the GIL where the running cell could not be interrupted. The holders of the
-/// GIL that let it go at all do so well within this; measured with compiled code that takes it in bursts.
-pub const HELPER: Duration = ms(300);
-/// A fresh helper's wait where Python answered a moment ago: ten of CPython's switch intervals (5 ms). With 30 ms a loaded
-/// machine let one in several hundred come too late.
-pub const RELIEF: Duration = ms(55);
-/// Executors, threads, children.
-pub const THREADS: Duration = ms(500);
-/// All atexit callbacks together.
-pub const ATEXIT: Duration = ms(400);
-/// Flushing files and streams.
-pub const FLUSH: Duration = ms(200);
-/// Waiting for those inside the gate.
-pub const GATE: Duration = ms(50);
-/// Sending the replies and everything before them.
-pub const REPLY: Duration = ms(150);
 /// The whole ladder, and so the watchdog's time. jupyter_client sends SIGTERM 2.5 s after its request
 /// (half of `KernelManager.shutdown_wait_time`); what is left is for the process to be torn down in.
 pub const TOTAL: Duration = ms(2300);
+
+// What is kept for a rung however long those before it take.
+
+/// For a helper to attach after a cell that could not be interrupted. The holders of the GIL that let it go at all do
+/// so well within this; measured with compiled code that takes it in bursts.
+const ATTACH: Duration = ms(300);
+/// For executors, threads and children.
+const THREADS: Duration = ms(200);
+/// For the atexit functions.
+const ATEXIT: Duration = ms(300);
+/// For files and streams.
+const FLUSH: Duration = ms(100);
+/// For those inside the gate.
+const GATE: Duration = ms(50);
+/// For the replies and everything before them.
+const REPLY: Duration = ms(150);
+
+/// A fresh helper's wait for the GIL where Python answered a moment ago: ten of CPython's switch intervals (5 ms). With
+/// 30 ms a loaded machine let one in several hundred come too late. Kept beside the reserve of each rung that a helper
+/// may have to attach for.
+const RELIEF: Duration = ms(55);
+/// What Python's side is told to be done earlier than the rung is over, to answer by itself before it is given up.
+const MARGIN: Duration = ms(40);
+/// The same for the interrupt that reminds it.
+const REMINDER: Duration = ms(20);
+/// How long before the watchdog the io loop begins to end the process itself, wherever things stand.
+const LAST_WRITES: Duration = ms(30);
+/// How long before the watchdog it has written what was queued by then, as far as that was taken.
+const LAST_RECORD: Duration = ms(15);
+/// How long before the watchdog it is done, with the record too.
+const LAST_MOMENT: Duration = ms(5);
+
+/// How long a cell's `finally` blocks have after the first interrupt before they are interrupted too.
+const CELL_AGAIN: Duration = ms(900);
+/// How long the main thread may take to begin its teardown where no cell runs: longer, and it is in a callback of the
+/// user's, which is interrupted as a cell is.
+const CALLBACK: Duration = ms(200);
+/// The time between two interrupts of the same rung.
+pub const INTERRUPT_EVERY: Duration = ms(50);
 
 /// How long a trigger that the watchdog itself has seen may go without anybody arming it, before it
 /// takes the io loop to be stuck and arms itself.
 pub const UNARMED_GRACE: Duration = ms(300);
 
-/// After how much of its budget a Python rung's crew is interrupted, in percent. Python keeps to the time by itself, so
-/// this is for what it cannot get out of: late, in order not to cut off what would have been done in time.
-const NUDGE_PERCENT: u32 = 95;
-/// The same for a cell, which has been interrupted once at the beginning of its rung: its `finally` blocks have this
-/// long before they are interrupted too.
-const NUDGE_CELL_PERCENT: u32 = 65;
-/// The time between two interrupts of the same rung.
-pub const NUDGE_EVERY: Duration = ms(50);
-
-/// The shortest total that [`Budgets::scaled`] takes; below it no rung could do anything.
+/// The shortest total that [`Budgets::with_total`] takes; below it no rung could do anything.
 pub const SHORTEST: Duration = ms(100);
 /// The longest: a day. Beyond it a timer's arithmetic is not worth thinking about.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The budgets of one kernel.
+/// The times of one kernel. All of them count from the moment in which the end begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
     total: Duration,
@@ -64,54 +77,90 @@ impl Default for Budgets {
 }
 
 impl Budgets {
-    /// Budgets for a ladder of `total` (`--shutdown-timeout`, `DRUPE_SHUTDOWN_TIMEOUT`), every rung in
-    /// proportion. Taken into [`SHORTEST`]..=[`LONGEST`].
-    pub fn scaled(total: Duration) -> Self {
+    /// The times of a ladder of `total` (`--shutdown-timeout`, `DRUPE_SHUTDOWN_TIMEOUT`), which is taken into
+    /// [`SHORTEST`]..=[`LONGEST`]. A longer ladder keeps the same reserves, so that all that was added is for whoever
+    /// needs it; a shorter one has them in proportion.
+    pub fn with_total(total: Duration) -> Self {
         Self {
             total: total.clamp(SHORTEST, LONGEST),
         }
     }
 
-    /// The time from the first reason to end until the watchdog ends the process.
+    /// The time until the watchdog ends the process.
     pub fn total(&self) -> Duration {
         self.total
     }
 
-    /// The most that a rung may take.
-    pub fn of(&self, rung: Rung) -> Duration {
-        self.share(match rung {
-            Rung::Interrupt => INTERRUPT,
-            Rung::Tasks => TASKS,
-            Rung::Helper => HELPER,
-            Rung::Relief => RELIEF,
-            Rung::Threads => THREADS,
-            Rung::AtExit => ATEXIT,
-            Rung::Flush => FLUSH,
-            Rung::Gate => GATE,
-            Rung::Reply => REPLY,
-        })
+    /// The time until the io loop ends the process itself, wherever things stand.
+    pub fn deadline(&self) -> Duration {
+        self.total - self.share(LAST_WRITES)
     }
 
-    /// When, counted from the beginning of a rung, the main thread is interrupted (again).
-    pub fn nudge_after(&self, rung: Rung) -> Duration {
-        let percent = if rung == Rung::Interrupt {
-            NUDGE_CELL_PERCENT
-        } else {
-            NUDGE_PERCENT
-        };
-        self.of(rung) * percent / 100
+    /// Until when what is queued at the deadline may still be written.
+    pub fn last_write(&self) -> Duration {
+        self.total - self.share(LAST_RECORD)
     }
 
-    /// When, counted from the first reason to end, `LastCall` is due: late arithmetic of a loaded
-    /// machine must not cost the replies their time.
-    pub fn last_call(&self) -> Duration {
-        self.total - self.share(GATE) - self.share(REPLY) - self.share(ms(10))
+    /// Until when the record of the end may be written.
+    pub fn last_moment(&self) -> Duration {
+        self.total - self.share(LAST_MOMENT)
     }
 
-    fn share(&self, of_default: Duration) -> Duration {
-        if self.total == TOTAL {
-            return of_default;
+    /// When a turn that begins at `begun` is over. Never later than what is kept for those after it allows.
+    pub fn end_of(&self, turn: Turn, begun: Duration) -> Duration {
+        match turn.rung {
+            // Perhaps nobody in Python has answered since the end began, so nothing says that the GIL is to be had soon.
+            Rung::Attach if turn.resume == Rung::Threads => {
+                (begun + self.share(ATTACH)).min(self.latest(Rung::Threads) - self.share(THREADS))
+            }
+            Rung::Attach => begun + self.share(RELIEF),
+            Rung::Gate => (begun + self.share(GATE)).min(self.latest(Rung::Gate)),
+            rung => self.latest(rung),
         }
-        of_default.mul_f64(self.total.as_secs_f64() / TOTAL.as_secs_f64())
+    }
+
+    /// Until when Python's side is to be done with a rung, to say so before it is over.
+    pub fn end_in_python(&self, turn: Turn) -> Duration {
+        self.latest(turn.rung).saturating_sub(self.share(MARGIN))
+    }
+
+    /// When the main thread is interrupted, or interrupted again, in a turn that begins at `begun`.
+    pub fn interrupt_at(&self, turn: Turn, begun: Duration) -> Duration {
+        match turn.rung {
+            Rung::Interrupt => begun + self.share(CELL_AGAIN),
+            Rung::Tasks => begun + self.share(CALLBACK),
+            _ => self.reminder_at(turn),
+        }
+    }
+
+    /// When the main thread is interrupted though it keeps to its time by itself: what it does may not let it.
+    pub fn reminder_at(&self, turn: Turn) -> Duration {
+        self.latest(turn.rung).saturating_sub(self.share(REMINDER))
+    }
+
+    /// The latest end of a rung: what is kept for those after it is still there.
+    fn latest(&self, rung: Rung) -> Duration {
+        let after_flush = GATE + REPLY;
+        let after_atexit = RELIEF + FLUSH + after_flush;
+        let after_threads = RELIEF + ATEXIT + after_atexit;
+        let after_tasks = RELIEF + THREADS + after_threads;
+        let kept = match rung {
+            Rung::Interrupt => ATTACH + THREADS + after_threads,
+            Rung::Attach | Rung::Tasks => after_tasks,
+            Rung::Threads => after_threads,
+            Rung::AtExit => after_atexit,
+            Rung::Flush => after_flush,
+            Rung::Gate => REPLY,
+            Rung::Reply => LAST_WRITES,
+        };
+        self.total - self.share(kept)
+    }
+
+    /// A part of the usual ladder: as it is in a longer one, in proportion in a shorter one.
+    fn share(&self, of_usual: Duration) -> Duration {
+        if self.total >= TOTAL {
+            return of_usual;
+        }
+        of_usual.mul_f64(self.total.as_secs_f64() / TOTAL.as_secs_f64())
     }
 }

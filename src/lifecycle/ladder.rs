@@ -1,44 +1,40 @@
-//! The rungs of the exit ladder and who climbs down them. Plain data for the machine, the budgets, the
-//! io loop and the record of ends; it decides nothing.
+//! The rungs of the exit ladder, and [`Turn`], the one type in which a rung is handed over and answered for.
+//! Plain data for the machine, the budgets, the io loop, Python's side and the record of ends; it decides nothing.
 
 use std::fmt;
 
-/// A rung of the exit ladder, in the order of descent. Each ends when its work ends, or when its
-/// budget ([`super::Budgets::of`]) has passed.
+use serde::{Deserialize, Serialize};
+
+/// A rung of the exit ladder, in the order of descent. Each ends when its work ends, or when its time
+/// ([`super::Budgets::end_of`]) has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rung {
-    /// 1, io: interrupt what `main` runs, again and again; `input()` gets its end; a paused debugger
-    /// is let go. Left out when `main` runs nothing. Ends by itself when the last such request has
-    /// `Finished`.
+    /// The io loop interrupts what the main thread runs; `input()` gets its end of file. Left out when the
+    /// main thread runs nothing. Ends by itself when the last such request has `Finished`.
     Interrupt,
-    /// 2, `main`: cancel asyncio tasks and the trio guest, and pump them until they have ended. Begin:
-    /// tell `main` to start its teardown, which goes on through the next rungs by itself.
+    /// A fresh helper thread attaches to Python, because whoever carried out the teardown so far is stuck.
+    Attach,
+    /// Python, on the main thread alone, whose event loop it is: cancel asyncio's tasks and run them until they have
+    /// ended.
     Tasks,
-    /// 2b, a fresh helper thread: attach to Python because the one before is stuck. Begin: start the
-    /// thread; its teardown begins with the rung that the next `Begin` names.
-    Helper,
-    /// The same where a teardown got stuck later on: Python answered a moment ago, so a fresh helper
-    /// has to wait for the GIL no longer than it takes to change hands.
-    Relief,
-    /// 3, Python: executors finish, non-daemon threads are joined, children of the group are reaped.
+    /// Python: executors finish, non-daemon threads are joined, children of the process group are reaped.
     Threads,
-    /// 4, Python: atexit callbacks; a stuck one is interrupted and the rest still run.
+    /// Python: atexit functions; a stuck one is interrupted and the rest still run.
     AtExit,
-    /// 5, Python: flush files, Python's streams, C's streams, and drain the pipes of fd 1 and 2.
+    /// Python: flush files, Python's streams, C's streams, and drain the pipes of fd 1 and 2.
     Flush,
-    /// 6, first part, io: close the gate. `Done` when nobody is inside.
+    /// The io loop closes the gate. Done when nobody is inside.
     Gate,
-    /// 6, second part, io: the replies are out, the sockets are taking them.
+    /// The io loop: the replies are out, the sockets are taking them.
     Reply,
 }
 
 impl Rung {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Interrupt,
+        Self::Attach,
         Self::Tasks,
-        Self::Helper,
-        Self::Relief,
         Self::Threads,
         Self::AtExit,
         Self::Flush,
@@ -46,13 +42,15 @@ impl Rung {
         Self::Reply,
     ];
 
-    /// The name that `_drupe.rung_begin` and the record of ends use.
+    /// Those that Python's side carries out, in order.
+    pub const IN_PYTHON: [Self; 4] = [Self::Tasks, Self::Threads, Self::AtExit, Self::Flush];
+
+    /// The name in `_drupe.begin_rung` and in the record of ends.
     pub fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "interrupt",
+            Self::Attach => "attach",
             Self::Tasks => "tasks",
-            Self::Helper => "helper",
-            Self::Relief => "relief",
             Self::Threads => "threads",
             Self::AtExit => "atexit",
             Self::Flush => "flush",
@@ -66,21 +64,16 @@ impl Rung {
         Self::ALL.into_iter().find(|rung| rung.name() == name)
     }
 
-    /// Whether the rung is carried out in Python, by `main` or by a helper.
+    /// Whether the rung is carried out in Python, by the main thread or by a helper.
     pub fn in_python(self) -> bool {
-        matches!(self, Self::Tasks | Self::Threads | Self::AtExit | Self::Flush)
+        Self::IN_PYTHON.contains(&self)
     }
 
-    /// Whether the rung attaches a fresh helper.
-    pub fn attaches(self) -> bool {
-        matches!(self, Self::Helper | Self::Relief)
-    }
-
-    /// The rung after this one. `Helper` and `Relief` do not know: they go on where they were told to.
+    /// The rung after this one. Not for [`Rung::Attach`], which goes on where its turn says.
     pub(super) fn next(self) -> Self {
         match self {
-            Self::Interrupt => Self::Tasks,
-            Self::Tasks | Self::Helper | Self::Relief => Self::Threads,
+            Self::Interrupt | Self::Attach => Self::Tasks,
+            Self::Tasks => Self::Threads,
             Self::Threads => Self::AtExit,
             Self::AtExit => Self::Flush,
             Self::Flush => Self::Gate,
@@ -95,19 +88,56 @@ impl fmt::Display for Rung {
     }
 }
 
-/// One rung as carried out by one crew. Who is stuck is left behind: a fresh helper, the next crew, goes on
-/// with the next rung, and what the old one reports later is not taken for the new one's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Leg {
-    /// The rung.
-    pub rung: Rung,
-    /// Who does the Python rungs: 0 is `main`, n is the nth helper.
-    pub crew: u8,
+/// How a rung ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Its work was done.
+    Done,
+    /// Its own time had passed.
+    Over,
+    /// The whole time had passed before its own had.
+    CutShort,
+    /// It had not ended when the record was written.
+    Unfinished,
 }
 
-impl Leg {
-    /// A rung done by `main`, or by the io loop before any helper was needed.
+/// One rung as carried out by one attempt at the teardown.
+///
+/// The machine hands it to whoever carries it out, that one answers with it, and the timers carry it. Who is stuck is
+/// left behind: the next attempt, a fresh helper thread, goes on behind the rung that it is stuck in, and nothing that
+/// the one before says or asks counts any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Turn {
+    /// The rung.
+    pub rung: Rung,
+    /// Who carries out Python's rungs: 0 is the main thread, n the nth helper thread.
+    pub attempt: u8,
+    /// The first of Python's rungs that is this attempt's; those before it are over.
+    pub resume: Rung,
+}
+
+impl Turn {
+    /// A rung while the teardown is the main thread's, or needs nobody in Python yet.
     pub fn main(rung: Rung) -> Self {
-        Self { rung, crew: 0 }
+        Self {
+            rung,
+            attempt: 0,
+            resume: Rung::Tasks,
+        }
+    }
+
+    /// The same attempt on another rung.
+    pub fn at(self, rung: Rung) -> Self {
+        Self { rung, ..self }
+    }
+
+    /// The next attempt's first turn: to attach, and to go on at `resume`.
+    pub(super) fn taken_over(self, resume: Rung) -> Self {
+        Self {
+            rung: Rung::Attach,
+            attempt: self.attempt.saturating_add(1),
+            resume,
+        }
     }
 }

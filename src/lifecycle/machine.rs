@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ladder::{Leg, Rung};
+use super::ladder::{Outcome, Rung, Turn};
 
 /// A request's number, made by the io loop: unique for the life of the process.
 pub type RequestId = u64;
@@ -175,16 +175,15 @@ pub enum Event {
     Stop(Trigger),
     /// The watchdog confirmed that it is armed ([`super::Watchdog::arm`] returned true).
     Armed,
-    /// Nothing can interrupt the running cell: go on before the budget of rung 1 has passed.
-    CellStuck,
-    /// This leg's work has ended. For `Helper` and `Relief`: the helper is attached to Python. For a rung of
-    /// the Python teardown, the rungs of the same crew before it count as done as well, so `Done(Flush)` ends
-    /// a teardown from wherever it was. For `Gate`: nobody is inside.
-    Done(Leg),
-    /// This leg's budget has passed (a timer that the io loop set when it got `Begin`).
-    Over(Leg),
-    /// Only the time for the last two rungs is left ([`super::Budgets::last_call`]).
-    LastCall,
+    /// Whoever carries out the teardown is about to begin this turn → `TakenUp`, or nothing where it is not
+    /// theirs (any more). Asked through [`super::Switch`], so that no rung is repeated or skipped.
+    TakeUp(Turn),
+    /// This turn's work has ended. For `Attach`: the helper is attached to Python. For a rung of Python's,
+    /// those of the same attempt before it have ended as well, so `Done` of `Flush` ends a teardown from
+    /// wherever it was. For `Gate`: nobody is inside.
+    Done(Turn),
+    /// This turn's time has passed (a timer that the io loop set when it got `Begin`).
+    Over(Turn),
     /// The operating system has all bytes that were queued when `Drain` with this round was issued.
     Drained {
         /// The round of the `Drain` action.
@@ -265,8 +264,19 @@ pub enum Action {
     },
     /// Arm the watchdog; feed `Armed` when it has confirmed.
     ArmWatchdog,
-    /// Begin this leg of the ladder: start its timer, then do what [`Rung`] says.
-    Begin(Leg),
+    /// The turn is the asker's: it may begin.
+    TakenUp(Turn),
+    /// Begin this turn: start its timer, then do what [`Rung`] says. For `Attach`: start a helper thread, and
+    /// hand it this turn; once attached it goes through Python's rungs from `resume` on. The main thread needs
+    /// no more than to be woken.
+    Begin(Turn),
+    /// The turn that was begun last has ended, and how. Comes before the next `Begin`, and before `Exit`.
+    Ended {
+        /// The turn.
+        turn: Turn,
+        /// How it ended.
+        outcome: Outcome,
+    },
     /// Queue one stderr message that names what was abandoned, if anything was; from here on accept
     /// no output from anybody.
     CloseOutput,
@@ -300,8 +310,8 @@ pub enum Phase {
 /// The standing of a kernel on the exit ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Draining {
-    /// The leg that is under way.
-    pub leg: Leg,
+    /// The turn that is under way.
+    pub turn: Turn,
     /// Why the kernel ends.
     pub trigger: Trigger,
     /// Those who asked and have no reply yet, first come first.
@@ -312,13 +322,14 @@ pub struct Draining {
     pub output_closed: bool,
     /// How many `Drain` actions were issued.
     pub rounds: u32,
-    /// The rung that a helper goes on with once it is attached.
-    pub(super) resume: Rung,
+    /// The furthest turn's rung that this attempt has taken up. It may be ahead of `turn`, whose end is still to be
+    /// heard of.
+    pub(super) taken_up: Option<Rung>,
 }
 
 /// An admitted request that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Held {
+pub(super) enum Standing {
     Queued(RequestKind),
     InEffect {
         kind: RequestKind,
@@ -338,7 +349,7 @@ pub(super) enum Server {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lifecycle {
     pub(super) phase: Phase,
-    pub(super) requests: BTreeMap<RequestId, Held>,
+    pub(super) requests: BTreeMap<RequestId, Standing>,
     pub(super) servers: BTreeMap<RequestId, Server>,
 }
 
@@ -380,15 +391,21 @@ impl Lifecycle {
 
     /// Whether `main` is carrying out a request: then rung 1 has something to interrupt.
     pub fn main_is_busy(&self) -> bool {
-        self.requests.values().any(|held| {
+        self.requests.values().any(|standing| {
             matches!(
-                held,
-                Held::InEffect {
+                standing,
+                Standing::InEffect {
                     place: Place::Main,
                     ..
                 }
             )
         })
+    }
+
+    /// Whether this turn is under way and nobody has taken it up yet.
+    pub fn is_waited_for(&self, turn: Turn) -> bool {
+        matches!(&self.phase, Phase::Draining(draining)
+            if draining.turn == turn && draining.taken_up < Some(turn.rung))
     }
 
     /// Takes one event and returns what is to be done about it, in order.

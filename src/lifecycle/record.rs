@@ -1,5 +1,5 @@
 //! The record of ends: how each of the last kernels ended, one JSON file each in Jupyter's runtime directory,
-//! the newest 20 kept. The io loop writes it as its last act but one and `drupe last-exit` lists it. Writing
+//! the newest 20 kept. The io loop has it written by [`super::recorder`] and `drupe last-exit` lists it. Writing
 //! must never hold up or fail an exit: errors are logged and that is all.
 
 use std::fs;
@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use super::ladder::Outcome;
 
 /// How many records are kept.
 pub const KEPT: usize = 20;
@@ -45,20 +47,6 @@ pub struct RungRecord {
     pub outcome: Outcome,
 }
 
-/// How a rung ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Its work was done.
-    Done,
-    /// Its budget had passed.
-    Over,
-    /// It was left early, because the whole time was running out or what it waited for was stuck.
-    CutShort,
-    /// It had not ended when the record was written.
-    Unfinished,
-}
-
 /// Something that did not end by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abandoned {
@@ -84,9 +72,8 @@ impl ExitRecord {
         }
     }
 
-    /// A rung begins; the one before, if it still goes, ended as `before` says after `ran`.
-    pub fn rung(&mut self, name: &str, before: Outcome, ran: Duration) {
-        self.end_rung(before, ran);
+    /// A rung begins.
+    pub fn begin_rung(&mut self, name: &str) {
         self.rungs.push(RungRecord {
             name: name.to_owned(),
             ms: 0.0,
@@ -127,7 +114,8 @@ impl ExitRecord {
         fs::create_dir_all(folder)?;
         let json = serde_json::to_vec_pretty(self)?;
         let name = self.file_name();
-        let draft = folder.join(format!(".{name}.draft"));
+        // One for each process, so that a kernel which was ended while it wrote leaves no more than one behind.
+        let draft = folder.join(format!(".{}.draft", self.pid));
         let written = fs::write(&draft, json).and_then(|()| fs::rename(&draft, folder.join(name)));
         if written.is_err() {
             let _ = fs::remove_file(&draft);

@@ -9,6 +9,7 @@ mod client;
 mod abort;
 mod comms;
 mod connection_file;
+mod contract;
 mod display;
 mod execute;
 mod flush;

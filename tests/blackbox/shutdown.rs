@@ -1,6 +1,6 @@
 //! `shutdown_request`: the reply is the last thing said, on every door, and then the process is gone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -221,4 +221,78 @@ fn a_forced_end_is_told_and_kept() {
         record["rungs"].as_array().is_some_and(|rungs| rungs.len() >= 5),
         "{record}"
     );
+}
+
+/// A folder on a file system that hangs, as a stale network mount does: whoever opens a file in it never comes back.
+#[test]
+fn a_runtime_folder_that_hangs_keeps_no_kernel() {
+    let mut kernel = Kernel::start();
+    kernel.assert_alive();
+    let exits = kernel.dir.path().join("runtime/drupe/exits");
+    std::fs::create_dir_all(&exits).expect("the folder of the records");
+    // The record is written under this name first, and nobody reads from this pipe.
+    let draft = exits.join(format!(".{}.draft", kernel.pid()));
+    let made = std::process::Command::new("mkfifo").arg(&draft).status();
+    assert!(made.expect("mkfifo runs").success());
+    let began = Instant::now();
+    kernel.shutdown(Channel::Control);
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(1500), "it took {took:?}");
+    assert!(
+        kernel.log().contains("could not be written in time"),
+        "{}",
+        kernel.log()
+    );
+}
+
+/// What a record says of the rungs, in order.
+fn rungs(kernel: &Kernel) -> Vec<(String, String)> {
+    let exits = kernel.dir.path().join("runtime/drupe/exits");
+    let files = std::fs::read_dir(exits).expect("the folder of the records");
+    let paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    let [path] = &paths[..] else {
+        panic!("one record, and no draft: {paths:?}")
+    };
+    let text = std::fs::read_to_string(path).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let rungs = record["rungs"].as_array().expect("rungs");
+    let word = |rung: &serde_json::Value, key: &str| rung[key].as_str().expect("a word").to_owned();
+    rungs
+        .iter()
+        .map(|rung| (word(rung, "name"), word(rung, "outcome")))
+        .collect()
+}
+
+#[test]
+fn the_record_tells_how_each_rung_ended() {
+    let mut kernel = Kernel::start();
+    kernel.run("import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()");
+    let request = kernel.send_request(Channel::Control, "shutdown_request", json!({"restart": false}));
+    kernel.recv_reply(Channel::Control, &request, "shutdown_reply");
+    last_words(&mut kernel);
+    let told = rungs(&kernel);
+    let told: Vec<(&str, &str)> = told.iter().map(|(name, how)| (&**name, &**how)).collect();
+    let done = ["tasks", "threads", "atexit", "flush", "gate", "reply"].map(|name| (name, "done"));
+    assert_eq!(
+        told, done,
+        "the thread was waited for in Python, which kept to its time"
+    );
+
+    let mut kernel = Kernel::start();
+    let code = "import time\nprint('ready', flush=True)\nwhile True:\n    try: time.sleep(60)\n    except BaseException: pass";
+    let cell = kernel.send_execute(code);
+    kernel.recv_iopub_busy(&cell);
+    kernel.recv_iopub_execute_input(&cell, code);
+    kernel.recv_iopub_stream(&cell, "stdout", "ready\n");
+    let request = kernel.send_request(Channel::Control, "shutdown_request", json!({"restart": false}));
+    kernel.recv_reply(Channel::Control, &request, "shutdown_reply");
+    last_words(&mut kernel);
+    while kernel
+        .recv_within(Channel::Shell, Duration::from_millis(20))
+        .is_some()
+    {}
+    let told = rungs(&kernel);
+    let told: Vec<(&str, &str)> = told.iter().map(|(name, how)| (&**name, &**how)).collect();
+    let after = ["attach", "threads", "atexit", "flush", "gate", "reply"].map(|name| (name, "done"));
+    assert_eq!(told, [&[("interrupt", "over")], &after[..]].concat());
 }

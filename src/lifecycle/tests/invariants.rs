@@ -1,7 +1,7 @@
 //! What must hold in every life of a kernel: an observer that sees each event and the actions it led to, and
 //! that knows nothing of how the machine came to them. Each invariant is a method named after what it holds.
 
-use crate::lifecycle::{Action, Asker, Event, Leg, RequestId, RequestKind, Rung};
+use crate::lifecycle::{Action, Asker, Event, RequestId, RequestKind, Rung, Turn};
 
 /// As many numbered things as a search has.
 const MOST: usize = 8;
@@ -17,7 +17,11 @@ pub(super) struct Observer {
     replied: bool,
     pub(super) exited: bool,
     rank: u8,
-    leg: Option<Leg>,
+    turn: Option<Turn>,
+    /// The turn that was begun has not ended.
+    under_way: bool,
+    /// The furthest of Python's rungs that anybody has taken up.
+    taken_up: Option<Rung>,
     requests: [Request; MOST],
     askers: [Asked; MOST],
     servers: [Server; MOST],
@@ -162,7 +166,13 @@ impl Observer {
                 self.arm_asked = true;
                 Ok(())
             }
-            Action::Begin(leg) => self.the_ladder_only_goes_down(leg),
+            Action::TakenUp(turn) => self.no_rung_is_repeated_or_somebody_elses(turn),
+            Action::Begin(turn) => self.the_ladder_only_goes_down(turn),
+            Action::Ended { turn, .. } => {
+                let held = self.under_way && self.turn == Some(turn);
+                self.under_way = false;
+                hold(held, "what ends is what is under way, once")
+            }
             Action::CloseOutput => {
                 hold(!self.output_closed, "the output is closed once")?;
                 self.output_closed = true;
@@ -180,18 +190,33 @@ impl Observer {
         }
     }
 
-    /// A timer of a rung that has ended, or the word of a crew that was left behind.
+    /// A timer of a turn that has ended, or the word of an attempt that was left behind.
     fn old_news_changes_nothing(&self, event: Event, actions: &[Action]) -> Verdict {
-        let (leg, may_be_ahead) = match event {
-            Event::Done(leg) => (leg, true),
-            Event::Over(leg) => (leg, false),
+        let (turn, may_be_ahead) = match event {
+            Event::Done(turn) => (turn, true),
+            Event::Over(turn) => (turn, false),
             _ => return Ok(()),
         };
-        let is_news = self.leg.is_some_and(|now| {
-            let ahead = may_be_ahead && now.rung.in_python() && leg.rung.in_python() && leg.rung > now.rung;
-            leg == now || (ahead && leg.crew == now.crew)
+        let is_news = self.turn.is_some_and(|now| {
+            let ahead = may_be_ahead && turn.rung.in_python() && turn.rung > now.rung;
+            turn == now || (ahead && turn.attempt == now.attempt)
         });
         hold(is_news || actions.is_empty(), "old news changes nothing")
+    }
+
+    fn no_rung_is_repeated_or_somebody_elses(&mut self, turn: Turn) -> Verdict {
+        let now = self.turn.filter(|_| self.draining);
+        hold(
+            now.is_some_and(|now| now.attempt == turn.attempt),
+            "only the attempt under way takes a rung up",
+        )?;
+        if turn.rung == Rung::Attach {
+            return hold(now == Some(turn), "only who was told to attaches");
+        }
+        hold(turn.rung.in_python(), "only Python's rungs are taken up")?;
+        hold(self.taken_up < Some(turn.rung), "no rung is taken up twice")?;
+        self.taken_up = Some(turn.rung);
+        Ok(())
     }
 
     fn nothing_is_admitted_after_draining(&self, action: Action) -> Verdict {
@@ -214,6 +239,7 @@ impl Observer {
             Action::ShutdownReply(_)
                 | Action::Drain { .. }
                 | Action::Exit { .. }
+                | Action::Ended { .. }
                 | Action::Ignore { .. }
                 | Action::DropReply { .. }
                 | Action::Withhold { .. }
@@ -243,10 +269,12 @@ impl Observer {
         Ok(())
     }
 
-    fn the_ladder_only_goes_down(&mut self, leg: Leg) -> Verdict {
-        self.leg = Some(leg);
-        let rank = match leg.rung {
-            Rung::Helper | Rung::Relief => return Ok(()),
+    fn the_ladder_only_goes_down(&mut self, turn: Turn) -> Verdict {
+        hold(!self.under_way, "one turn at a time")?;
+        self.turn = Some(turn);
+        self.under_way = true;
+        let rank = match turn.rung {
+            Rung::Attach => return Ok(()),
             Rung::Interrupt => 1,
             Rung::Tasks => 2,
             Rung::Threads => 3,
@@ -262,6 +290,7 @@ impl Observer {
 
     fn exit(&mut self, status: u8) -> Verdict {
         self.exited = true;
+        hold(!self.under_way, "how the last turn ended is told before the exit")?;
         hold(
             status == 0 || status == 2,
             "the status is 0, or the failed start's",

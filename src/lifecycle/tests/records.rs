@@ -22,8 +22,9 @@ fn record(time: &str) -> ExitRecord {
 fn what_is_written_is_read() {
     let runtime = tempfile::tempdir().expect("a folder");
     let mut record = ExitRecord::begin(Trigger::Terminate, false);
-    record.rung("tasks", Outcome::Done, Duration::ZERO);
-    record.rung("threads", Outcome::Done, Duration::from_micros(1_500));
+    record.begin_rung("tasks");
+    record.end_rung(Outcome::Done, Duration::from_micros(1_500));
+    record.begin_rung("threads");
     record.write(runtime.path());
     assert!(record.was_forced(), "so far it has not come to an end");
     record.end_rung(Outcome::Over, Duration::from_millis(500));

@@ -10,8 +10,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::invariants::Observer;
+use crate::lifecycle::contract::PythonSide;
 use crate::lifecycle::{
-    Action, Asker, Event, Leg, Lifecycle, Phase, Place, RequestId, RequestKind, Rung, Trigger,
+    Action, Asker, Event, Lifecycle, Phase, Place, RequestId, RequestKind, Rung, Trigger, Turn,
 };
 
 /// A life so far: the machine and its observer.
@@ -19,6 +20,7 @@ use crate::lifecycle::{
 struct Life {
     machine: Lifecycle,
     observer: Observer,
+    python: PythonSide,
 }
 
 impl Life {
@@ -26,11 +28,21 @@ impl Life {
         Self {
             machine: Lifecycle::new(),
             observer: Observer::default(),
+            python: PythonSide::default(),
         }
     }
 
     fn step(&mut self, event: Event) -> Result<Vec<Action>, String> {
         let actions = self.machine.step(event);
+        if PythonSide::is_its_word(event) {
+            // What it cannot say is tried as well, and changes nothing about what it says next.
+            self.python.says(event, &actions);
+        }
+        actions.iter().for_each(|&action| self.python.sees(action));
+        if let Phase::Draining(draining) = self.machine.phase() {
+            // Whatever those say who were left behind changes nothing, in any state: see below.
+            self.python.forget_before(draining.turn.attempt);
+        }
         match self.observer.see(event, &actions) {
             Ok(()) => Ok(actions),
             Err(invariant) => Err(format!("{invariant}: broken by {event:?} -> {actions:?}")),
@@ -94,16 +106,10 @@ const WORLDS: [World; 4] = [
 ];
 
 impl World {
-    /// Every event that can come to this life, in whatever order and however late.
-    fn events(&self, life: &Life) -> Vec<Event> {
-        let mut events = vec![
-            Event::Ready,
-            Event::AbortExecutes,
-            Event::Armed,
-            Event::CellStuck,
-            Event::LastCall,
-            Event::Deadline,
-        ];
+    /// Every event that can come to this life, in whatever order and however late: of Python's side all that it can say,
+    /// or, where `anything` may come, all that could be said at all.
+    fn events(&self, life: &Life, anything: bool) -> Vec<Event> {
+        let mut events = vec![Event::Ready, Event::AbortExecutes, Event::Armed, Event::Deadline];
         for &(id, kind) in self.requests {
             events.push(Event::Request { id, kind });
             events.extend([Place::Main, Place::Engine].map(|place| Event::TakeEffect { id, place }));
@@ -118,15 +124,18 @@ impl World {
         }
         events.extend(self.askers.iter().copied().map(Event::ShutdownRequest));
         events.extend(self.stops.iter().copied().map(Event::Stop));
-        // The ladder's news, of the crew at work and of the one it has left behind.
-        let (crew, round) = match life.machine.phase() {
-            Phase::Draining(draining) => (draining.leg.crew, draining.rounds),
-            _ => (0, 0),
+        // The ladder's news, of the attempt at work.
+        let (turn, round) = match life.machine.phase() {
+            Phase::Draining(draining) => (draining.turn, draining.rounds),
+            _ => (Turn::main(Rung::Tasks), 0),
         };
-        for crew in crew.saturating_sub(1)..=crew {
-            for rung in Rung::ALL {
-                let leg = Leg { rung, crew };
-                events.extend([Event::Done(leg), Event::Over(leg)]);
+        events.extend(life.python.next());
+        events.push(Event::Done(turn.at(Rung::Gate)));
+        for rung in Rung::ALL {
+            events.push(Event::Over(turn.at(rung)));
+            if anything {
+                events.extend([Event::TakeUp(turn.at(rung)), Event::Done(turn.at(rung))]);
+                events.extend([Event::TakeUp(Turn::main(rung)), Event::Done(Turn::main(rung))]);
             }
         }
         events.extend((round.saturating_sub(1)..=round).map(|round| Event::Drained { round }));
@@ -143,7 +152,9 @@ impl World {
         while let Some(life) = open.pop_front() {
             the_deadline_ends_it(&life)?;
             the_ladder_ends_by_itself(&life)?;
-            for event in self.events(&life) {
+            a_python_that_answers_needs_no_timer(&life)?;
+            who_was_left_behind_changes_nothing(&life)?;
+            for event in self.events(&life, false) {
                 let mut next = life.clone();
                 next.step(event)
                     .map_err(|broken| format!("{broken}\nin {life:?}"))?;
@@ -174,10 +185,69 @@ fn the_ladder_ends_by_itself(life: &Life) -> Result<(), String> {
         let Phase::Draining(draining) = life.machine.phase() else {
             break;
         };
-        let leg = draining.leg;
-        life.step(Event::Over(leg))?;
+        let turn = draining.turn;
+        life.step(Event::Over(turn))?;
     }
     ended(&life)
+}
+
+/// Wherever things stand: if from now on Python's side answers whatever it is asked, and says nothing but what it can,
+/// then no time has to pass for the ladder to come to its end.
+fn a_python_that_answers_needs_no_timer(life: &Life) -> Result<(), String> {
+    let mut life = life.clone();
+    if life.machine.admitting() {
+        return Ok(());
+    }
+    for _ in 0..60 {
+        let Phase::Draining(draining) = life.machine.phase() else {
+            break;
+        };
+        let now = draining.turn;
+        let news = match now.rung {
+            Rung::Gate => Some(Event::Done(now)),
+            Rung::Reply if !draining.armed => Some(Event::Armed),
+            Rung::Reply => Some(Event::Drained {
+                round: draining.rounds,
+            }),
+            _ => life.python.next().find(|event| says_about(*event, now.attempt)),
+        };
+        let Some(news) = news else {
+            return Err(format!(
+                "Python has said all that it can, and the ladder waits: {life:?}"
+            ));
+        };
+        life.step(news)?;
+    }
+    ended(&life)
+}
+
+/// Those whose turn was taken over may ask and say what they like, as often as they like, and so may their timers.
+fn who_was_left_behind_changes_nothing(life: &Life) -> Result<(), String> {
+    let Phase::Draining(draining) = life.machine.phase() else {
+        return Ok(());
+    };
+    for attempt in 0..draining.turn.attempt {
+        for rung in Rung::ALL {
+            for resume in Rung::IN_PYTHON {
+                let turn = Turn {
+                    rung,
+                    attempt,
+                    resume,
+                };
+                for event in [Event::TakeUp(turn), Event::Done(turn), Event::Over(turn)] {
+                    let mut machine = life.machine.clone();
+                    if !machine.step(event).is_empty() || machine != life.machine {
+                        return Err(format!("{event:?} of those left behind counts in {life:?}"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn says_about(event: Event, attempt: u8) -> bool {
+    matches!(event, Event::TakeUp(turn) | Event::Done(turn) if turn.attempt == attempt)
 }
 
 fn ended(life: &Life) -> Result<(), String> {
@@ -241,7 +311,7 @@ fn long_lives_by_lot_hold_the_invariants() {
         let mut life = Life::new();
         let patience = 1 + lot.below(60);
         for step in 0..400 {
-            let mut events = world.events(&life);
+            let mut events = world.events(&life, true);
             if life.machine.admitting() && step < patience {
                 // Let it live a while before it has a reason to end.
                 events.retain(|event| {
@@ -251,7 +321,7 @@ fn long_lives_by_lot_hold_the_invariants() {
                     )
                 });
             } else if step < 300 {
-                events.retain(|event| !matches!(event, Event::Deadline | Event::LastCall));
+                events.retain(|event| !matches!(event, Event::Deadline));
             }
             let event = events[lot.below(events.len())];
             if let Err(broken) = life.step(event) {

@@ -1,11 +1,21 @@
 //! Single lives told step by step: what a reader of the design would want to see spelled out.
 
+use crate::lifecycle::record::Outcome;
 use crate::lifecycle::{
-    Action, Asker, Event, Leg, Lifecycle, Phase, Place, Refusal, RequestKind, Rung, Trigger,
+    Action, Asker, Event, Lifecycle, Phase, Place, Refusal, RequestKind, Rung, Trigger, Turn,
 };
 
-fn leg(rung: Rung, crew: u8) -> Leg {
-    Leg { rung, crew }
+fn helper(rung: Rung, attempt: u8, resume: Rung) -> Turn {
+    Turn {
+        rung,
+        attempt,
+        resume,
+    }
+}
+
+/// One turn after the other.
+fn then(last: Turn, outcome: Outcome, next: Turn) -> [Action; 2] {
+    [Action::Ended { turn: last, outcome }, Action::Begin(next)]
 }
 
 fn running() -> Lifecycle {
@@ -44,7 +54,7 @@ fn an_idle_kernel_goes_straight_down() {
     let mut life = running();
     assert_eq!(
         life.step(Event::ShutdownRequest(ASKER)),
-        [Action::ArmWatchdog, Action::Begin(Leg::main(Rung::Tasks))]
+        [Action::ArmWatchdog, Action::Begin(Turn::main(Rung::Tasks))]
     );
     life.step(Event::Armed);
     for (done, next) in [
@@ -54,22 +64,26 @@ fn an_idle_kernel_goes_straight_down() {
         (Rung::Flush, Rung::Gate),
     ] {
         assert_eq!(
-            life.step(Event::Done(Leg::main(done))),
-            [Action::Begin(Leg::main(next))]
+            life.step(Event::Done(Turn::main(done))),
+            then(Turn::main(done), Outcome::Done, Turn::main(next))
         );
     }
     assert_eq!(
-        life.step(Event::Done(Leg::main(Rung::Gate))),
+        life.step(Event::Done(Turn::main(Rung::Gate))),
         [
-            Action::Begin(Leg::main(Rung::Reply)),
+            Action::Ended {
+                turn: Turn::main(Rung::Gate),
+                outcome: Outcome::Done
+            },
+            Action::Begin(Turn::main(Rung::Reply)),
             Action::CloseOutput,
             Action::ShutdownReply(ASKER),
             Action::Drain { round: 1 },
         ]
     );
     assert_eq!(
-        life.step(Event::Drained { round: 1 }),
-        [Action::Exit { status: 0 }]
+        life.step(Event::Drained { round: 1 }).last(),
+        Some(&Action::Exit { status: 0 })
     );
     assert_eq!(*life.phase(), Phase::Exiting);
 }
@@ -80,14 +94,18 @@ fn a_cell_that_yields_to_the_interrupt_is_answered_by_itself() {
     let begun = life.step(Event::Stop(Trigger::Terminate));
     assert_eq!(
         begun,
-        [Action::ArmWatchdog, Action::Begin(Leg::main(Rung::Interrupt))]
+        [Action::ArmWatchdog, Action::Begin(Turn::main(Rung::Interrupt))]
     );
     assert_eq!(life.step(Event::Reply { id: 1 }), [Action::PassReply { id: 1 }]);
     assert_eq!(
         life.step(Event::Finished { id: 1 }),
         [
             Action::Conclude { id: 1, missing: None },
-            Action::Begin(Leg::main(Rung::Tasks))
+            Action::Ended {
+                turn: Turn::main(Rung::Interrupt),
+                outcome: Outcome::Done
+            },
+            Action::Begin(Turn::main(Rung::Tasks))
         ]
     );
 }
@@ -97,22 +115,24 @@ fn a_stuck_cell_is_left_to_a_helper_and_answered_in_its_place() {
     let mut life = running_a_cell();
     life.step(Event::ShutdownRequest(ASKER));
     life.step(Event::Armed);
-    let helper = leg(Rung::Helper, 1);
+    let cell = Turn::main(Rung::Interrupt);
+    let attach = helper(Rung::Attach, 1, Rung::Threads);
+    assert_eq!(life.step(Event::Over(cell)), then(cell, Outcome::Over, attach));
+    assert_eq!(life.step(Event::TakeUp(attach)), [Action::TakenUp(attach)]);
+    let threads = attach.at(Rung::Threads);
     assert_eq!(
-        life.step(Event::Over(Leg::main(Rung::Interrupt))),
-        [Action::Begin(helper)]
-    );
-    assert_eq!(
-        life.step(Event::Done(helper)),
-        [Action::Begin(leg(Rung::Threads, 1))]
+        life.step(Event::Done(attach)),
+        then(attach, Outcome::Done, threads)
     );
     // Main comes to after all: its part is the helper's now.
-    assert_eq!(life.step(Event::Done(Leg::main(Rung::Flush))), []);
+    assert_eq!(life.step(Event::TakeUp(Turn::main(Rung::Tasks))), []);
+    assert_eq!(life.step(Event::Done(Turn::main(Rung::Flush))), []);
+    let gate = attach.at(Rung::Gate);
     assert_eq!(
-        life.step(Event::Done(leg(Rung::Flush, 1))),
-        [Action::Begin(leg(Rung::Gate, 1))]
+        life.step(Event::Done(attach.at(Rung::Flush))),
+        then(threads, Outcome::Done, gate)
     );
-    let end = life.step(Event::Over(leg(Rung::Gate, 1)));
+    let end = life.step(Event::Over(gate));
     assert!(
         end.contains(&Action::Conclude {
             id: 1,
@@ -127,16 +147,87 @@ fn a_stuck_cell_is_left_to_a_helper_and_answered_in_its_place() {
 fn a_stuck_atexit_callback_costs_only_itself() {
     let mut life = running();
     life.step(Event::Stop(Trigger::AskExit));
-    life.step(Event::Done(Leg::main(Rung::Threads)));
-    let relief = leg(Rung::Relief, 1);
+    life.step(Event::Done(Turn::main(Rung::Threads)));
+    let stuck = Turn::main(Rung::AtExit);
+    let attach = helper(Rung::Attach, 1, Rung::Flush);
+    assert_eq!(life.step(Event::Over(stuck)), then(stuck, Outcome::Over, attach));
     assert_eq!(
-        life.step(Event::Over(Leg::main(Rung::AtExit))),
-        [Action::Begin(relief)]
+        life.step(Event::Done(attach)),
+        then(attach, Outcome::Done, attach.at(Rung::Flush))
+    );
+}
+
+#[test]
+fn what_was_taken_up_in_time_is_not_taken_over() {
+    let mut life = running();
+    life.step(Event::Stop(Trigger::AskExit));
+    let [tasks, threads] = [Rung::Tasks, Rung::Threads].map(Turn::main);
+    for turn in [tasks, threads] {
+        assert_eq!(life.step(Event::TakeUp(turn)), [Action::TakenUp(turn)]);
+        assert_eq!(life.step(Event::TakeUp(turn)), [], "not twice");
+    }
+    // The word that the tasks are done is still on its way when their time has passed.
+    assert_eq!(life.step(Event::Over(tasks)), then(tasks, Outcome::Done, threads));
+    assert_eq!(life.step(Event::Done(tasks)), []);
+}
+
+#[test]
+fn a_helper_that_attached_in_time_is_not_given_up() {
+    let mut life = running_a_cell();
+    life.step(Event::Stop(Trigger::Terminate));
+    life.step(Event::Over(Turn::main(Rung::Interrupt)));
+    let attach = helper(Rung::Attach, 1, Rung::Threads);
+    assert_eq!(
+        life.step(Event::TakeUp(attach.at(Rung::Threads))),
+        [],
+        "not before it is in"
+    );
+    life.step(Event::TakeUp(attach));
+    assert_eq!(
+        life.step(Event::Over(attach)),
+        then(attach, Outcome::Done, attach.at(Rung::Threads))
+    );
+}
+
+#[test]
+fn a_helper_that_attaches_too_late_does_nothing() {
+    let mut life = running_a_cell();
+    life.step(Event::Stop(Trigger::Terminate));
+    life.step(Event::Over(Turn::main(Rung::Interrupt)));
+    let attach = helper(Rung::Attach, 1, Rung::Threads);
+    life.step(Event::Over(attach));
+    assert_eq!(life.step(Event::TakeUp(attach)), []);
+}
+
+#[test]
+fn a_teardown_ahead_of_the_cells_end_is_heard() {
+    // The cell's end comes through the queue of output, the word of the rungs beside it.
+    let mut life = running_a_cell();
+    life.step(Event::Stop(Trigger::Terminate));
+    let flush = Turn::main(Rung::Flush);
+    assert_eq!(life.step(Event::TakeUp(flush)), [Action::TakenUp(flush)]);
+    assert_eq!(
+        life.step(Event::Done(flush)),
+        then(Turn::main(Rung::Interrupt), Outcome::Done, Turn::main(Rung::Gate))
     );
     assert_eq!(
-        life.step(Event::Done(relief)),
-        [Action::Begin(leg(Rung::Flush, 1))]
+        life.step(Event::Finished { id: 1 }),
+        [Action::Conclude {
+            id: 1,
+            missing: Some(Refusal::Error)
+        }]
     );
+}
+
+#[test]
+fn the_deadline_cuts_short_what_is_under_way() {
+    let mut life = running();
+    life.step(Event::Stop(Trigger::AskExit));
+    let end = life.step(Event::Deadline);
+    assert!(end.contains(&Action::Ended {
+        turn: Turn::main(Rung::Tasks),
+        outcome: Outcome::CutShort
+    }));
 }
 
 #[test]
@@ -235,7 +326,7 @@ fn a_kernel_that_is_starting_ends_without_python() {
                 id: 1,
                 how: Refusal::Aborted
             },
-            Action::Begin(Leg::main(Rung::Gate)),
+            Action::Begin(Turn::main(Rung::Gate)),
         ]
     );
     assert_eq!(life.step(Event::Ready), []);
@@ -254,8 +345,8 @@ fn a_failed_start_keeps_its_status() {
 fn the_reply_waits_for_the_watchdog() {
     let mut life = running();
     life.step(Event::ShutdownRequest(ASKER));
-    life.step(Event::LastCall);
-    let reply = life.step(Event::Done(Leg::main(Rung::Gate)));
+    life.step(Event::Done(Turn::main(Rung::Flush)));
+    let reply = life.step(Event::Done(Turn::main(Rung::Gate)));
     assert_eq!(reply.last(), Some(&Action::ArmWatchdog));
     assert_eq!(
         life.step(Event::Armed),
@@ -268,8 +359,8 @@ fn an_asker_after_the_reply_has_one_of_its_own() {
     let mut life = running();
     life.step(Event::ShutdownRequest(ASKER));
     life.step(Event::Armed);
-    life.step(Event::LastCall);
-    life.step(Event::Done(Leg::main(Rung::Gate)));
+    life.step(Event::Done(Turn::main(Rung::Flush)));
+    life.step(Event::Done(Turn::main(Rung::Gate)));
     let late = Asker {
         id: 10,
         restart: true,
@@ -287,7 +378,7 @@ fn an_asker_after_the_reply_has_one_of_its_own() {
         [Action::Ignore { id: 1 }]
     );
     assert_eq!(
-        life.step(Event::Drained { round: 2 }),
-        [Action::Exit { status: 0 }]
+        life.step(Event::Drained { round: 2 }).last(),
+        Some(&Action::Exit { status: 0 })
     );
 }
