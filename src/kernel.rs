@@ -4,15 +4,18 @@
 //! or not. That thread never attaches to Python and never waits for a thread that may. What Python's threads need
 //! they reach through the [`Handle`].
 
-mod answer;
+mod beside;
 mod bind;
+mod channels;
 pub mod comms;
 pub mod decoder;
+mod dispatch;
 mod ending;
 mod flush;
 pub mod gate;
 pub mod handle;
 mod handshake;
+mod in_flight;
 mod info;
 pub mod input;
 mod io;
@@ -20,8 +23,9 @@ mod language;
 pub mod mailbox;
 pub mod out;
 pub mod outbox;
-mod output;
 pub mod parent;
+mod question;
+mod refusals;
 pub mod request;
 mod sync;
 mod timers;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use drupe::kernel::gate::Gate;
-use drupe::kernel::mailbox::Mailbox;
+use drupe::kernel::mailbox::{CAPACITY, Mailbox};
 
 fn is_readable<T>(mailbox: &Mailbox<T>) -> bool {
     let mut fd = libc::pollfd {
@@ -138,6 +138,35 @@ fn nothing_is_taken_while_held_and_a_release_wakes() {
     mailbox.release();
     assert!(is_readable(&mailbox));
     assert_eq!(mailbox.take(), Some(1));
+}
+
+#[tokio::test]
+async fn a_full_mailbox_says_so_and_tells_when_half_of_it_is_gone() {
+    let mailbox = Arc::new(Mailbox::new().expect("a descriptor"));
+    let size = CAPACITY / 4;
+    for n in 0..4 {
+        assert!(mailbox.has_room(), "{n}");
+        mailbox.push(n, size);
+    }
+    assert!(!mailbox.has_room());
+    let taker = {
+        let mailbox = Arc::clone(&mailbox);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            assert_eq!(mailbox.take(), Some(0));
+            assert!(!mailbox.has_room(), "one is not worth waking for");
+            assert_eq!(mailbox.take(), Some(1));
+        })
+    };
+    mailbox.room().await;
+    assert!(mailbox.has_room());
+    taker.join().expect("the taker");
+    // Also when the end takes everything out.
+    mailbox.push(4, CAPACITY);
+    assert!(!mailbox.has_room());
+    assert_eq!(mailbox.drain_where(|_| true), [2, 3, 4]);
+    mailbox.room().await;
+    assert!(mailbox.has_room());
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::handle::Note;
@@ -23,7 +22,7 @@ use crate::os;
 use crate::transport;
 use crate::wire::message::to_json;
 use crate::wire::messages::control::ShutdownReply;
-use crate::wire::messages::iopub::{ExecutionState, Stream};
+use crate::wire::messages::iopub::ExecutionState;
 
 /// How often the sockets are looked at while they drain.
 const LOOK: Duration = Duration::from_millis(1);
@@ -113,7 +112,7 @@ impl Io {
                 self.keep_record(ExitRecord::begin(draining.trigger, self.ladder.restart));
             }
         }
-        self.aborting = None;
+        self.turns.end_abort();
         self.handle.begin_end();
     }
 
@@ -207,16 +206,8 @@ impl Io {
         if self.ladder.stuck || !self.ladder.abandoned.is_empty() {
             let text = self.last_words();
             tracing::warn!("{text}");
-            let content = to_json(&Stream {
-                name: "stderr",
-                text: &text,
-            });
-            let parent = self.running_parent().cloned();
-            self.publish(
-                parent.as_ref(),
-                Some(Bytes::from_static(b"stream.stderr")),
-                Body::new("stream", content),
-            );
+            self.channels
+                .stream(self.in_flight.cell_parent(), "stderr", &text);
         }
         self.ladder.output_closed = true;
     }
@@ -248,31 +239,23 @@ impl Io {
 
     /// The promise kept: the last message that the asker, and everybody on iopub, gets.
     fn shutdown_reply(&mut self, asker: Asker) {
-        let Some(brief) = self.requests.remove(&asker.id) else {
+        let Some(brief) = self.in_flight.remove(asker.id) else {
             return;
         };
         let content = to_json(&ShutdownReply::new(asker.restart));
-        self.status(Some(&brief.parent), ExecutionState::Idle);
+        self.channels.status(&brief.parent, ExecutionState::Idle);
         let body = Body::new("shutdown_reply", content);
-        self.reply(brief.channel, &brief.parent, body.clone());
-        self.publish(Some(&brief.parent), None, body);
+        self.channels.reply(brief.channel, &brief.parent, body.clone());
+        self.channels.publish(Some(&brief.parent), None, body);
     }
 
     /// See whether the systems of those who read have everything.
     pub(super) fn look_at_sockets(&mut self, round: u32) {
-        if self.has_drained() {
+        if self.channels.are_drained() {
             self.feed(Event::Drained { round });
         } else {
             self.timers.add(Instant::now() + LOOK, Due::Drain(round));
         }
-    }
-
-    /// Whether every peer that reads has what was queued for it. From the first question on the sockets drain.
-    fn has_drained(&self) -> bool {
-        self.control.is_drained()
-            & self.shell.is_drained()
-            & self.stdin.is_drained()
-            & self.iopub.is_drained()
     }
 
     /// End the process with this status. What was queued together with the order to do so is written out first, as
@@ -289,7 +272,7 @@ impl Io {
                 recorder.write(&record);
             }
         }
-        while !self.has_drained() && Instant::now() < began + budgets.last_write() {
+        while !self.channels.are_drained() && Instant::now() < began + budgets.last_write() {
             tokio::time::sleep(LOOK).await;
         }
         if let Some(recorder) = recorder {

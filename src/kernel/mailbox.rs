@@ -5,6 +5,9 @@
 //! ([`Mailbox::hold`]) nothing can be taken, so that the io loop can put its house in order first: before
 //! Python is up, while a failed cell's followers are aborted, after the end has begun.
 //!
+//! It is bounded in bytes, by the one who pushes: while [`Mailbox::has_room`] says no the io loop reads nothing from shell,
+//! so that the clients' own queues, and at last the clients, wait. Control is read all the same.
+//!
 //! The descriptor is readable when something may have become takeable. A take that gives nothing clears it,
 //! so whoever waits for the descriptor first takes until there is nothing.
 
@@ -12,23 +15,38 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
+use tokio::sync::Notify;
+
 use super::sync::{Mutex, MutexGuard, PoisonError};
 use crate::os::Wake;
 
-/// A queue from the io loop to `main`. It has no upper bound of its own: it counts what it holds, and the
-/// sockets' budgets keep that small.
+/// Bytes that may wait; one item more may exceed it, since a message is as large as it is. More than any notebook's cells,
+/// and what a comm brings while a cell runs for some seconds.
+pub const CAPACITY: usize = 64 << 20;
+
+/// A queue from the io loop to `main`.
 pub struct Mailbox<T> {
     queue: Mutex<Queue<T>>,
     wake: Wake,
+    room: Notify,
 }
 
 struct Queue<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
     held: bool,
+    /// There was no room when somebody looked.
+    wanted: bool,
 }
 
 impl<T> Queue<T> {
+    /// Whether there is room again for the one who found none. Not at the first byte: it is woken for a batch.
+    fn makes_room(&mut self) -> bool {
+        let makes = self.wanted && self.bytes <= CAPACITY / 2;
+        self.wanted &= !makes;
+        makes
+    }
+
     fn remove(&mut self, index: usize) -> Option<T> {
         let (item, size) = self.items.remove(index)?;
         self.bytes = self.bytes.saturating_sub(size);
@@ -46,10 +64,12 @@ impl<T> Mailbox<T> {
             items: VecDeque::new(),
             bytes: 0,
             held: false,
+            wanted: false,
         };
         Ok(Self {
             queue: Mutex::new(queue),
             wake: Wake::new()?,
+            room: Notify::new(),
         })
     }
 
@@ -82,7 +102,28 @@ impl<T> Mailbox<T> {
             // With the lock held, so that the wake of a push that comes next is not lost.
             self.wake.clear();
         }
+        self.tell(queue);
         taken
+    }
+
+    fn tell(&self, mut queue: MutexGuard<'_, Queue<T>>) {
+        let room = queue.makes_room();
+        drop(queue);
+        if room {
+            self.room.notify_one();
+        }
+    }
+
+    /// Whether another item may be pushed. After a no, [`Mailbox::room`] tells when to look again.
+    pub fn has_room(&self) -> bool {
+        let mut queue = self.lock();
+        queue.wanted |= queue.bytes >= CAPACITY;
+        !queue.wanted
+    }
+
+    /// Resolves when there is room after there was none. For the io loop.
+    pub async fn room(&self) {
+        self.room.notified().await;
     }
 
     /// Takes out everything that `wanted` accepts, in order, also while the mailbox is held. For the io loop.
@@ -101,6 +142,7 @@ impl<T> Mailbox<T> {
         }
         queue.bytes = rest.iter().map(|(_, size)| size).sum();
         queue.items = rest;
+        self.tell(queue);
         out
     }
 

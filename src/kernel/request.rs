@@ -34,6 +34,19 @@ impl Request {
         }
     }
 
+    /// Bytes that it keeps in memory while it waits, roughly.
+    pub fn size(&self) -> usize {
+        /// What the kernel remembers of each beside its parts: so many small ones count, too.
+        const OVERHEAD: usize = 2048;
+        let parts = [self.parent.header(), &self.metadata, &self.content];
+        OVERHEAD
+            + parts
+                .into_iter()
+                .chain(&self.buffers)
+                .map(Bytes::len)
+                .sum::<usize>()
+    }
+
     /// The type of its reply.
     pub fn reply_type(&self) -> String {
         wire::message::reply_type(&self.msg_type)

@@ -1,4 +1,4 @@
-//! Whose turn it is: how long one source may keep the io thread, and in which order shell and control are heard.
+//! Whose turn it is: how long one source may keep the io thread, and which shell messages may be heard.
 //!
 //! Used by the io loop alone.
 
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 const SHARE: Duration = Duration::from_micros(500);
 
 /// One source's part of a turn.
+#[derive(Debug)]
 pub(super) struct Share(Instant);
 
 impl Share {
@@ -26,23 +27,46 @@ impl Share {
     }
 }
 
-/// A shell message takes its turn after every control message that had arrived before it: a batch of shell messages that
-/// have been read is put behind the control messages that have been read after them.
+/// Which of the shell messages that have been read may be heard.
+///
+/// - One takes its turn after every control message that had arrived before it: a batch that has been read is put behind
+///   the control messages that have been read after it.
+/// - When a cell has failed, what was sent before its client could know is heard, and nothing more until the cells among
+///   it have been aborted.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
+    /// Messages of this batch.
     shell: usize,
+    /// Control messages that go before them.
     control: usize,
+    abort: Option<Abort>,
+}
+
+#[derive(Debug)]
+struct Abort {
+    /// The request that has failed.
+    cell: u64,
+    /// Messages that were sent before its client could know.
+    left: usize,
 }
 
 impl Turns {
-    /// `shell` messages may be heard after `control` messages.
-    pub(super) fn new(shell: usize, control: usize) -> Self {
-        Turns { shell, control }
+    /// How many of `waiting` shell messages may be heard at all.
+    pub(super) fn allowed(&self, waiting: usize) -> usize {
+        self.abort
+            .as_ref()
+            .map_or(waiting, |abort| abort.left.min(waiting))
     }
 
-    /// Whether another batch is to be made.
+    /// Whether a new batch is to be made.
     pub(super) fn are_over(&self) -> bool {
         self.shell == 0
+    }
+
+    /// `shell` messages have been read, and then these many on control.
+    pub(super) fn begin(&mut self, shell: usize, control: usize) {
+        self.shell = shell;
+        self.control = control;
     }
 
     pub(super) fn is_shells(&self) -> bool {
@@ -55,6 +79,29 @@ impl Turns {
 
     pub(super) fn shell_heard(&mut self) {
         self.shell = self.shell.saturating_sub(1);
+        if let Some(abort) = &mut self.abort {
+            abort.left = abort.left.saturating_sub(1);
+        }
+    }
+
+    /// This cell has failed, and `waiting` shell messages were sent before its client could know.
+    pub(super) fn begin_abort(&mut self, cell: u64, waiting: usize) {
+        self.begin(0, 0);
+        self.abort = Some(Abort { cell, left: waiting });
+    }
+
+    /// Whether a cell has failed and those behind it are being looked for: its client is told when they are found.
+    pub(super) fn are_aborting(&self) -> bool {
+        self.abort.as_ref().is_some_and(|abort| abort.left > 0)
+    }
+
+    /// Whether this is the cell that has failed.
+    pub(super) fn is_failed(&self, cell: u64) -> bool {
+        self.abort.as_ref().is_some_and(|abort| abort.cell == cell)
+    }
+
+    pub(super) fn end_abort(&mut self) {
+        self.abort = None;
     }
 }
 
@@ -64,7 +111,8 @@ mod tests {
 
     #[test]
     fn control_goes_before_the_shell_messages_that_came_after_it() {
-        let mut turns = Turns::new(2, 1);
+        let mut turns = Turns::default();
+        turns.begin(2, 1);
         assert!(!turns.is_shells());
         turns.control_heard();
         assert!(turns.is_shells());
@@ -74,5 +122,21 @@ mod tests {
         assert!(turns.is_shells());
         turns.shell_heard();
         assert!(turns.are_over() && !turns.is_shells());
+    }
+
+    #[test]
+    fn behind_a_failed_cell_only_what_was_there_is_heard() {
+        let mut turns = Turns::default();
+        turns.begin(5, 0);
+        turns.begin_abort(7, 2);
+        assert!(turns.are_over() && turns.are_aborting() && turns.is_failed(7));
+        assert_eq!(turns.allowed(9), 2);
+        turns.begin(2, 0);
+        turns.shell_heard();
+        turns.shell_heard();
+        assert!(!turns.are_aborting() && turns.is_failed(7));
+        assert_eq!(turns.allowed(7), 0);
+        turns.end_abort();
+        assert_eq!(turns.allowed(7), 7);
     }
 }

@@ -21,6 +21,7 @@ mod interrupt;
 mod introspection;
 mod kernel_info;
 mod pythons;
+mod queued;
 mod shutdown;
 mod stdin;
 mod streams;
