@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::Environment;
 use super::error::LaunchError;
 use super::fingerprint::Fingerprint;
+use crate::os;
 
 /// The shape of the file. Another number is a stale record.
 const FORMAT: u32 = 1;
@@ -83,10 +84,9 @@ impl Record {
     /// # Errors
     /// Whatever the file system says.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let text = serde_json::to_string_pretty(self)?;
-        let draft = path.with_extension(format!("json.{}", std::process::id()));
-        std::fs::write(&draft, text + "\n")?;
-        std::fs::rename(&draft, path).inspect_err(|_| drop(std::fs::remove_file(&draft)))
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        // Whoever may use the kernelspec may read it.
+        os::file::replace(path, text.as_bytes(), 0o666)
     }
 
     fn is_fresh(&self) -> bool {

@@ -3,17 +3,17 @@
 //! Fields are taken by hand rather than derived, so that a fault is told in the words of the file, and so that no
 //! parser's message can quote the key.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::{
     ConnectionError, ConnectionInfo, DEFAULT_SCHEME, Key, Ports, Registration, RegistrationForm, Transport,
 };
+use crate::os;
 use crate::wire::error::clip;
 use crate::wire::signature::Signer;
 
@@ -88,31 +88,18 @@ impl ConnectionInfo {
     /// # Errors
     /// [`ConnectionError::Unwritable`].
     pub fn write(&self, path: &Path) -> Result<(), ConnectionError> {
-        let folder = path
-            .parent()
-            .filter(|f| !f.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let draft = folder.join(format!(".drupe-{}.tmp", Uuid::new_v4().simple()));
-        self.write_by(folder, &draft, path).map_err(|source| {
-            let _ = fs::remove_file(&draft);
-            ConnectionError::Unwritable {
-                path: path.to_owned(),
-                source,
+        let write = || {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             }
+            let mut json = serde_json::to_vec_pretty(self)?;
+            json.push(b'\n');
+            os::file::replace(path, &json, 0o600)
+        };
+        write().map_err(|source| ConnectionError::Unwritable {
+            path: path.to_owned(),
+            source,
         })
-    }
-
-    fn write_by(&self, folder: &Path, draft: &Path, path: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let mut json = serde_json::to_vec_pretty(self)?;
-        json.push(b'\n');
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(draft)?;
-        file.write_all(&json)?;
-        fs::rename(draft, path)
     }
 }
 
