@@ -13,6 +13,9 @@ use super::error::{WireError, clip};
 /// A keyed hash of a connection, or none where the connection's key is empty.
 pub struct Signer(Option<Box<dyn KeyedHash>>);
 
+/// The longest signature, that of hmac-sha512.
+const MAX_SIGNATURE: usize = 128;
+
 /// What tells accepted messages apart: the first 16 bytes of the signature, as long as the shortest scheme's.
 pub type Tag = u128;
 
@@ -43,7 +46,7 @@ impl Signer {
     /// The signature of some parts as it goes over the wire: hexadecimal, or empty where nothing is signed.
     pub fn sign(&self, parts: &[&[u8]]) -> Bytes {
         match &self.0 {
-            Some(hash) => hex(&hash.digest(parts)).into(),
+            Some(hash) => base16ct::lower::encode_string(&hash.digest(parts)).into(),
             None => Bytes::new(),
         }
     }
@@ -58,7 +61,11 @@ impl Signer {
         if signature.is_empty() {
             return Err(WireError::MissingSignature);
         }
-        let digest = unhex(signature).ok_or(WireError::BadSignature)?;
+        if signature.len() > MAX_SIGNATURE {
+            return Err(WireError::BadSignature);
+        }
+        // Lower case is the only form that the reference client accepts.
+        let digest = base16ct::lower::decode_vec(signature).map_err(|_| WireError::BadSignature)?;
         if !hash.verify(parts, &digest) {
             return Err(WireError::BadSignature);
         }
@@ -110,30 +117,6 @@ where
     // HMAC takes keys of every length, so this is never `None`.
     let mac = <Hmac<D> as KeyInit>::new_from_slice(key).ok()?;
     Some(Box::new(mac))
-}
-
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    bytes
-        .iter()
-        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
-        .collect()
-}
-
-/// Reads lower-case hexadecimal, the only form that the reference client accepts.
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let nibble = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    if !text.len().is_multiple_of(2) || text.len() > 128 {
-        return None;
-    }
-    text.chunks_exact(2)
-        .map(|pair| Some(nibble(*pair.first()?)? << 4 | nibble(*pair.last()?)?))
-        .collect()
 }
 
 #[cfg(test)]
