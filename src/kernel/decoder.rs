@@ -12,30 +12,25 @@ impl Decoder {
     pub fn decode(&mut self, bytes: &[u8]) -> String {
         let mut all = std::mem::take(&mut self.rest);
         all.extend_from_slice(bytes);
-        let complete = match std::str::from_utf8(&all) {
-            Ok(_) => all.len(),
-            // `error_len` is None only where the input ends too early.
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => unfinished(&all),
+        let broken = match String::from_utf8(all) {
+            Ok(text) => return text,
+            Err(error) => error.into_bytes(),
         };
-        self.rest = all.split_off(complete);
-        match String::from_utf8(all) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        let mut text = String::with_capacity(broken.len());
+        let mut chunks = broken.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.push_str(chunk.valid());
+            let invalid = chunk.invalid();
+            // A character that only wants its end may get it, if nothing has come after it.
+            let unfinished = std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if unfinished && chunks.peek().is_none() {
+                self.rest = invalid.to_vec();
+            } else if !invalid.is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
         }
+        text
     }
-}
-
-/// Where a last, unfinished character of otherwise broken UTF-8 begins; the length where there is none.
-fn unfinished(bytes: &[u8]) -> usize {
-    (bytes.len().saturating_sub(3)..bytes.len())
-        .find(|&start| {
-            bytes.get(start..).is_some_and(|tail| {
-                std::str::from_utf8(tail)
-                    .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-            })
-        })
-        .unwrap_or(bytes.len())
 }
 
 #[cfg(test)]
