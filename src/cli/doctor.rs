@@ -142,7 +142,7 @@ impl Report {
         };
         match load::open(libpython, package, &environment.version) {
             Ok(_) => self.door = Some("libpython"),
-            Err(LaunchError::OtherLibpython { .. }) => self.door = Some("python -m drupe"),
+            Err(error) if error.leaves_the_second_door() => self.door = Some("python -m drupe"),
             Err(error) => self.add(&error),
         }
     }

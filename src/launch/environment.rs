@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +132,7 @@ impl Environment {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
-        let answer = wait(child).map_err(failed)?;
+        let answer = wait(child, PROBE_LIMIT).map_err(failed)?;
         // A `.pth` file or sitecustomize may have printed before: the answer is the last line.
         let line = answer.stdout.trim_end().lines().next_back().unwrap_or_default();
         let mut environment: Self =
@@ -239,8 +239,9 @@ struct Answer {
     stderr: String,
 }
 
-/// Waits for the probe, but not for ever.
-fn wait(mut child: Child) -> Result<Answer, String> {
+/// Waits for the probe, for `at_most` in all.
+fn wait(mut child: Child, at_most: Duration) -> Result<Answer, String> {
+    let until = Instant::now() + at_most;
     let mut stderr = child.stderr.take();
     let mut stdout = child.stdout.take();
     let (sender, receiver) = mpsc::channel();
@@ -259,13 +260,13 @@ fn wait(mut child: Child) -> Result<Answer, String> {
         stderr: String::new(),
     };
     for _ in 0..2 {
-        match receiver.recv_timeout(PROBE_LIMIT) {
+        match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok((true, text)) => answer.stdout = text,
             Ok((false, text)) => answer.stderr = text,
             Err(_) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("it did not answer within {} s", PROBE_LIMIT.as_secs()));
+                return Err(format!("it did not answer within {} s", at_most.as_secs()));
             }
         }
     }
@@ -301,6 +302,19 @@ fn leading_number(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_limit_is_for_both_pipes_together() {
+        let script = "sleep 0.8; exec >&-; exec sleep 10";
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let began = Instant::now();
+        let answer = wait(command.spawn().expect("a shell"), Duration::from_secs(1));
+        let took = began.elapsed();
+        assert_eq!(answer.err().as_deref(), Some("it did not answer within 1 s"));
+        assert!(took < Duration::from_millis(1500), "{took:?}");
+    }
 
     #[test]
     fn versions_are_numbers_not_text() {

@@ -45,6 +45,8 @@ pub enum LaunchError {
     NoCore { path: PathBuf },
     #[error("{path} could not be loaded: {reason}", path = .path.display())]
     Load { path: PathBuf, reason: String },
+    #[error("{path} could not be loaded: {reason}", path = .path.display())]
+    Libpython { path: PathBuf, reason: String },
     #[error(
         "{path} is the library of Python {found}, not of Python {expected}",
         path = .path.display()
@@ -69,6 +71,12 @@ pub struct Missing {
 }
 
 impl LaunchError {
+    /// Whether the shared library is to blame, and so the interpreter itself may well run.
+    #[must_use]
+    pub fn leaves_the_second_door(&self) -> bool {
+        matches!(self, Self::Libpython { .. } | Self::OtherLibpython { .. })
+    }
+
     /// The command, or at least the deed, that mends it.
     #[must_use]
     pub fn mend(&self) -> String {
@@ -95,7 +103,7 @@ impl LaunchError {
                  that holds _drupe.abi3.so"
                     .to_owned()
             }
-            Self::Load { .. } | Self::OtherLibpython { .. } => {
+            Self::Load { .. } | Self::Libpython { .. } | Self::OtherLibpython { .. } => {
                 "run the other door, which needs no shared library: python -m drupe -f FILE; \
                  drupe doctor tells more"
                     .to_owned()

@@ -50,8 +50,12 @@ pub fn open(libpython: &Path, package: &Path, version: &str) -> Result<Core, Lau
     }
     // RTLD_GLOBAL: the core and every extension module take Python's symbols from the global scope, as they do in
     // a `python` that is linked statically.
-    let python = library(libpython, RTLD_NOW | RTLD_GLOBAL)?;
-    let found = library_version(libpython, python)?;
+    let found = library(libpython, RTLD_NOW | RTLD_GLOBAL)
+        .and_then(version_of)
+        .map_err(|reason| LaunchError::Libpython {
+            path: libpython.to_owned(),
+            reason,
+        })?;
     if found != version {
         return Err(LaunchError::OtherLibpython {
             path: libpython.to_owned(),
@@ -59,10 +63,18 @@ pub fn open(libpython: &Path, package: &Path, version: &str) -> Result<Core, Lau
             expected: version.to_owned(),
         });
     }
-    let core = library(&core_path, RTLD_NOW | RTLD_LOCAL)?;
-    // SAFETY: the core exports a function of this type under this name; both are built from one workspace.
-    let main = unsafe { core.get(c"drupe_core_main") }.map_err(refused(&core_path))?;
-    Ok(Core { main: *main })
+    let main = library(&core_path, RTLD_NOW | RTLD_LOCAL).and_then(|core| {
+        // SAFETY: the core exports a function of this type under this name; both are built from one workspace.
+        let main = unsafe { core.get(c"drupe_core_main") };
+        main.map(|main| *main).map_err(reason)
+    });
+    match main {
+        Ok(main) => Ok(Core { main }),
+        Err(reason) => Err(LaunchError::Load {
+            path: core_path,
+            reason,
+        }),
+    }
 }
 
 /// Turns this process into `python <package>/__main__.py ARGS…`; returns only when that failed.
@@ -82,41 +94,31 @@ pub fn exec_python(python: &Path, package: &Path, args: &[String]) -> LaunchErro
     }
 }
 
+/// A library that stays until the process ends; or why there is none.
+fn library(path: &Path, flags: c_int) -> Result<&'static Library, String> {
+    // SAFETY: the library's constructors run, as they would in `python` itself; its destructors never do.
+    let library = unsafe { Library::open(Some(path), flags) }.map_err(reason)?;
+    Ok(Box::leak(Box::new(library)))
+}
+
 /// The first word of what `Py_GetVersion` says, which is allowed before Python is initialised.
-fn library_version(path: &Path, library: &Library) -> Result<String, LaunchError> {
+fn version_of(library: &'static Library) -> Result<String, String> {
     type GetVersion = unsafe extern "C" fn() -> *const c_char;
     // SAFETY: `Py_GetVersion` takes nothing and returns a C string in every Python 3; it is in the stable ABI.
-    let get_version = unsafe { library.get::<GetVersion>(c"Py_GetVersion") }.map_err(refused(path))?;
+    let get_version = unsafe { library.get::<GetVersion>(c"Py_GetVersion") }.map_err(reason)?;
     // SAFETY: the documentation allows the call before initialisation.
     let text = unsafe { get_version() };
     if text.is_null() {
-        return Err(failed(path, "Py_GetVersion said nothing".to_owned()));
+        return Err("Py_GetVersion said nothing".to_owned());
     }
     // SAFETY: not null, ends in NUL, and lies in static storage of a library that is never unloaded.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
-/// A library that stays until the process ends.
-fn library(path: &Path, flags: c_int) -> Result<&'static Library, LaunchError> {
-    // SAFETY: the library's constructors run, as they would in `python` itself; its destructors never do.
-    let library = unsafe { Library::open(Some(path), flags) }.map_err(refused(path))?;
-    Ok(Box::leak(Box::new(library)))
-}
-
 /// What the dynamic linker has against a library or a symbol of it.
-fn refused(path: &Path) -> impl Fn(libloading::Error) -> LaunchError {
-    |error| {
-        let reason = error
-            .source()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        failed(path, reason)
-    }
-}
-
-fn failed(path: &Path, reason: String) -> LaunchError {
-    LaunchError::Load {
-        path: path.to_owned(),
-        reason,
-    }
+fn reason(error: libloading::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }

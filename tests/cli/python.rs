@@ -222,6 +222,21 @@ fn a_library_of_another_python_is_not_used() {
     assert!(said.starts_with("second door: "), "{said}");
 }
 
+/// A library that the dynamic linker refuses is as good as none.
+#[test]
+fn a_library_that_cannot_be_loaded_is_not_used() {
+    let world = World::new();
+    let library = world.executable("lib/libpython3.12.so.1.0", "this is no library");
+    let config = json!({"INSTSONAME": "libpython3.12.so.1.0", "LIBDIR": world.path("lib")});
+    let python = world.python("python", &world.but(&json!({"config": config})));
+    let said = succeeds(&mut world.drupe(&["--python", &python, "-f", "x"]));
+    assert!(said.starts_with("second door: "), "{said}");
+    let stdout = run(&mut world.drupe(&["doctor", "--json", "--python", &python])).1;
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["libpython"], json!(library));
+    assert_eq!(report["door"], json!("python -m drupe"));
+}
+
 /// Without a record an interpreter is asked once, and again when it has changed.
 #[test]
 fn an_interpreter_is_remembered() {
