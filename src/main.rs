@@ -25,7 +25,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
         let _ = answer.print();
         return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
     }
-    if error.downcast_ref::<std::io::Error>().is_some_and(is_broken_pipe) {
+    if error.chain().any(is_broken_pipe) {
         return ExitCode::SUCCESS; // `drupe doctor | head`: the reader has seen enough
     }
     let mut stderr = std::io::stderr().lock();
@@ -41,6 +41,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(1)
 }
 
-fn is_broken_pipe(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::BrokenPipe
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_json = || error.downcast_ref::<serde_json::Error>()?.io_error_kind();
+    let kind = error.downcast_ref().map(std::io::Error::kind).or_else(of_json);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
 }

@@ -1,5 +1,6 @@
 //! The language server as a program: exit codes and nothing else. See `drupe::cli::lsp`.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,10 +11,8 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the one place where it is said why")]
-            {
-                eprintln!("drupe lsp: {error:#}");
-            }
+            // Where nobody listens there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "drupe lsp: {error:#}");
             ExitCode::from(2)
         }
     }

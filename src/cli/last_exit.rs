@@ -2,7 +2,8 @@
 //!
 //! Reads the records that kernels write into Jupyter's runtime folder. Must never write.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -23,23 +24,23 @@ pub(super) struct LastExit {
 }
 
 impl LastExit {
-    #[expect(clippy::print_stdout, reason = "what it prints is what it is for")]
     pub(super) fn run(&self) -> Result<Outcome> {
         let runtime = jupyter::runtime_dir().context("neither JUPYTER_RUNTIME_DIR nor HOME is set")?;
         let mut records = record::list(&runtime)
             .with_context(|| format!("cannot read the records below {}", runtime.display()))?;
         records.truncate(self.count);
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&records)?);
+        let shown = if self.json {
+            serde_json::to_string_pretty(&records)?
         } else if records.is_empty() {
-            println!(
+            format!(
                 "No kernel of drupe's has ended yet, as far as {} tells.",
                 runtime.display()
-            );
+            )
         } else {
             let texts: Vec<String> = records.iter().map(text).collect();
-            println!("{}", texts.join("\n"));
-        }
+            texts.join("\n")
+        };
+        writeln!(std::io::stdout().lock(), "{shown}")?;
         Ok(Outcome::Done)
     }
 }

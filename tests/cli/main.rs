@@ -45,3 +45,37 @@ fn wrong_usage_ends_with_2() {
     let (code, _, _) = run(&mut world.drupe(&["install", "--user", "--sys-prefix"]));
     assert_eq!(code, Some(2));
 }
+
+/// `drupe … | head -1`: the reader is gone before the command has said all, and the command has not failed.
+#[test]
+fn a_reader_that_has_seen_enough() {
+    let world = World::new();
+    let python = world.python("python", &world.suitable());
+    let python = ["--python", python.as_str()];
+    for (words, more) in [
+        (["--help"].as_slice(), [].as_slice()),
+        (&["--version"], &[]),
+        (&["last-exit"], &[]),
+        (&["last-exit", "--json"], &[]),
+        (&["doctor"], &python),
+        (&["doctor", "--json"], &python),
+        (&["install"], &python),
+        (&["uninstall"], &[]),
+        (&["lsp", "--help"], &[]),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = world.drupe(&[words, more].concat());
+        let child = command
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn();
+        let output = child.unwrap().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), stderr.as_str()),
+            (Some(0), ""),
+            "{words:?}"
+        );
+    }
+}
