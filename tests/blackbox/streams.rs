@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::client::fixtures::{default_python, workspace};
 use crate::client::{Channel, Kernel, Outcome};
 
 /// Runs of one kind of output joined: where a stream is cut into messages does not matter.
@@ -102,6 +103,38 @@ fn file_descriptors_are_captured_before_idle() {
     }
     let outcome = kernel.execute("os.write(2, b'raw error\\n');");
     assert_eq!(outcome.stream("stderr"), "raw error\n");
+}
+
+/// A process that was started without its standard descriptors gets those numbers for the next things that it opens.
+#[test]
+fn descriptors_that_were_closed_at_the_start_are_captured() {
+    let python = default_python().display().to_string();
+    let package = workspace().join("python").display().to_string();
+    let closed = "exec \"$@\" <&- >&-";
+    let command = [
+        "sh",
+        "-c",
+        closed,
+        "sh",
+        &python,
+        "-m",
+        "drupe",
+        "-f",
+        "{connection_file}",
+    ];
+    let mut kernel = Kernel::builder()
+        .command(&command)
+        .env("PYTHONPATH", &package)
+        .start();
+    for _ in 0..3 {
+        let outcome =
+            kernel.execute("import os\nos.write(1, b'one\\n')\nos.write(2, b'two\\n')\nprint('three');");
+        outcome.assert_ok();
+        assert_eq!(outcome.stdout(), "one\nthree\n");
+        assert_eq!(outcome.stream("stderr"), "two\n");
+    }
+    assert_eq!(kernel.run("os.system('echo four');"), "four\n");
+    kernel.shutdown(Channel::Control);
 }
 
 #[test]
