@@ -49,7 +49,7 @@ pub struct LaunchConfig {
 
 /// Runs the kernel in this process, and so mostly does not return.
 ///
-/// Without a shared libpython, or with one that is not the interpreter's own, the process becomes
+/// Without a shared libpython, or with one that cannot be loaded or is not the interpreter's own, the process becomes
 /// `python <package>/__main__.py ARGS…`, which runs the same core.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ pub fn run(args: &[String], options: RunOptions) -> Result<c_int, LaunchError> {
     };
     match load::open(&libpython, &config.package, &config.version) {
         Ok(core) => core.run(&config),
-        Err(LaunchError::OtherLibpython { .. }) => {
+        Err(error) if error.leaves_the_second_door() => {
             Err(load::exec_python(&config.python, &config.package, args))
         }
         Err(error) => Err(error),

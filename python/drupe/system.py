@@ -14,28 +14,27 @@ _GRACE = 0.5
 def run(command: str) -> int:
     """Run it, and return its exit status; minus the signal's number if one ended it.
 
-    The command writes to a terminal of its own, so that it does not hold its lines back; its input is at its
-    end. One that ends in `&` stays behind and writes to the kernel's own descriptors instead.
+    The command writes to a terminal of its own, so that it does not hold its lines back, or to a pipe where the machine has no
+    terminals; its input is at its end. One that ends in `&` stays behind and writes to the kernel's own descriptors instead.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     if command.rstrip().endswith("&"):
         return _start(command, None).wait()
-    master, slave = os.openpty()
+    ours, commands = _terminal()
     try:
-        _plain(slave)
         try:
-            process = _start(command, slave)
+            process = _start(command, commands)
         finally:
-            os.close(slave)
+            os.close(commands)
         try:
-            _copy(master, process)
+            _copy(ours, process)
             return process.wait()
         except KeyboardInterrupt:
             _stop(process)
             raise
     finally:
-        os.close(master)
+        os.close(ours)
 
 
 def _start(command: str, output):
@@ -46,6 +45,22 @@ def _start(command: str, output):
     return Popen(
         command, shell=True, executable=executable, stdin=DEVNULL, stdout=output, stderr=output
     )
+
+
+def _terminal() -> tuple[int, int]:
+    """The end to read from and the end for the command."""
+    try:
+        ours, commands = os.openpty()
+    except OSError:
+        # Containers without /dev/pts have none.
+        return os.pipe()
+    try:
+        _plain(commands)
+    except BaseException:
+        os.close(ours)
+        os.close(commands)
+        raise
+    return ours, commands
 
 
 def _plain(terminal: int) -> None:
@@ -60,15 +75,15 @@ def _plain(terminal: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
 
-def _copy(master: int, process) -> None:
-    """Show what comes, until the command has ended and all is read. A child that it leaves behind may keep the
-    terminal open; nobody waits for that."""
+def _copy(output: int, process) -> None:
+    """Show what comes, until the command has ended and all is read. A child that it leaves behind may keep the other end
+    open; nobody waits for that."""
     import codecs
     import select
 
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     poll = select.poll()
-    poll.register(master, select.POLLIN)
+    poll.register(output, select.POLLIN)
     ended = False
     pause = 0
     while True:
@@ -81,7 +96,7 @@ def _copy(master: int, process) -> None:
             continue
         pause = 5
         try:
-            data = os.read(master, 65536)
+            data = os.read(output, 65536)
         except OSError:
             # How Linux says that nobody holds the other end any more.
             break

@@ -196,6 +196,16 @@ fn cells_share_one_context() {
     );
 }
 
+/// As in a container without /dev/pts.
+#[test]
+fn shell_commands_on_a_machine_without_terminals() {
+    let mut kernel = Kernel::start();
+    kernel.run("import os\ndef openpty(): raise FileNotFoundError(2, 'no /dev/ptmx')\nos.openpty = openpty");
+    assert_eq!(kernel.run("!echo one; sleep 0.2; echo two >&2"), "one\ntwo\n");
+    assert_eq!(kernel.execute("!exit 3\n_exit_code").result(), "3");
+    assert_eq!(kernel.run("!sleep 30 >/dev/null 2>&1 & echo left"), "left\n");
+}
+
 #[test]
 fn magics() {
     let mut kernel = Kernel::start();
