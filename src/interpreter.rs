@@ -13,7 +13,7 @@ pub trait Interpreter: Send + Sync + 'static {
 
     /// Wake the main thread out of a wait that it may have begun after an interrupt had come and before it could know: it
     /// looks, and goes on waiting where there is nothing.
-    fn poke(&self);
+    fn wake_main(&self);
 
     /// SIGINT to the main thread alone: what it waits for is over its time.
     fn interrupt_main(&self);

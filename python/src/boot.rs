@@ -60,8 +60,8 @@ impl Interpreter for Cpython {
         interrupt::interrupt();
     }
 
-    fn poke(&self) {
-        interrupt::poke();
+    fn wake_main(&self) {
+        interrupt::wake_main();
     }
 
     fn interrupt_main(&self) {

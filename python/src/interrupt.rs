@@ -14,7 +14,7 @@ static MAIN: OnceLock<Thread> = OnceLock::new();
 /// SIGINT for its own; its start sees a handler that is not the default one and leaves it alone.
 pub fn prepare(before_python: bool) {
     MAIN.get_or_init(Thread::current);
-    signal::end_calls_only(poke_signal());
+    signal::end_calls_only(wake_signal());
     if before_python {
         signal::end_calls_only(SIGINT);
     }
@@ -43,13 +43,13 @@ pub fn interrupt_main() {
 }
 
 /// A signal that does nothing but end a system call.
-fn poke_signal() -> i32 {
+fn wake_signal() -> i32 {
     signal::spare(1)
 }
 
 /// Have the main thread look whether a signal has come.
-pub fn poke() {
-    to_main(poke_signal());
+pub fn wake_main() {
+    to_main(wake_signal());
 }
 
 /// The signal on which `faulthandler` writes the stacks of all threads.

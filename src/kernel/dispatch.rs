@@ -197,7 +197,7 @@ impl Io {
                 // The exit ladder interrupts by its own clock: what it lets finish is not a cell any more.
                 if !self.ladder.begun() {
                     self.interrupt();
-                    self.handle.input.poke();
+                    self.handle.input.wake();
                 }
                 to_json(&StatusReply::OK)
             }
@@ -215,12 +215,12 @@ impl Io {
 
     /// A thread has worked out an answer.
     pub(super) fn measured(&mut self, id: u64, content: Bytes) {
-        if let Some(brief) = self.in_flight.remove(id)
+        if let Some(admitted) = self.in_flight.remove(id)
             && !self.ladder.output_closed
         {
-            let body = Body::new(brief.reply_type(), content);
-            self.channels.reply(brief.channel, &brief.parent, body);
-            self.idle(&brief.parent);
+            let body = Body::new(admitted.reply_type(), content);
+            self.channels.reply(admitted.channel, &admitted.parent, body);
+            self.idle(&admitted.parent);
         }
     }
 
@@ -235,14 +235,14 @@ impl Io {
 
     /// A request has ended: what it still lacks, then idle.
     fn conclude(&mut self, id: u64, missing: Option<Refusal>) {
-        let Some(brief) = self.in_flight.remove(id) else {
+        let Some(admitted) = self.in_flight.remove(id) else {
             return;
         };
         if let Some(how @ (Refusal::Aborted | Refusal::Error)) = missing {
-            let body = Body::new(brief.reply_type(), refusals::content(how));
-            self.channels.reply(brief.channel, &brief.parent, body);
+            let body = Body::new(admitted.reply_type(), refusals::content(how));
+            self.channels.reply(admitted.channel, &admitted.parent, body);
         }
-        self.idle(&brief.parent);
+        self.idle(&admitted.parent);
     }
 
     /// `idle` after a request. A front-end shows the last status, whosever it is, so while a cell runs beside the request

@@ -239,14 +239,15 @@ impl Io {
 
     /// The promise kept: the last message that the asker, and everybody on iopub, gets.
     fn shutdown_reply(&mut self, asker: Asker) {
-        let Some(brief) = self.in_flight.remove(asker.id) else {
+        let Some(admitted) = self.in_flight.remove(asker.id) else {
             return;
         };
         let content = to_json(&ShutdownReply::new(asker.restart));
-        self.channels.status(&brief.parent, ExecutionState::Idle);
+        self.channels.status(&admitted.parent, ExecutionState::Idle);
         let body = Body::new("shutdown_reply", content);
-        self.channels.reply(brief.channel, &brief.parent, body.clone());
-        self.channels.publish(Some(&brief.parent), None, body);
+        self.channels
+            .reply(admitted.channel, &admitted.parent, body.clone());
+        self.channels.publish(Some(&admitted.parent), None, body);
     }
 
     /// See whether the systems of those who read have everything.

@@ -2,9 +2,9 @@
 //!
 //! A thread enters with its name and what it comes for, gets a [`Pass`], and attaches to Python (by
 //! `try_attach`) only while it holds it. At the end the io loop closes the gate: nobody gets in any more, and
-//! it learns when the last one has left. The gate is also the book of threads that were made elsewhere and
-//! come and go in Python by themselves. It must never be asked for with its lock held, and its lock is never
-//! held while anything waits.
+//! it learns when the last one has left. It also keeps the register of threads that were made
+//! elsewhere and come and go in Python by themselves (`drupe.threads.register`), for whom nobody waits. Its lock is held for
+//! a few instructions and never while anything waits.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,10 +31,10 @@ pub struct Inside {
 
 /// The gate. Clones are handles on the same one.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<Mutex<Book>>);
+pub struct Gate(Arc<Mutex<Register>>);
 
 #[derive(Default)]
-struct Book {
+struct Register {
     closed: bool,
     next: u64,
     /// By ticket, so in the order of entry.
@@ -42,7 +42,7 @@ struct Book {
     on_empty: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Book {
+impl Register {
     fn visitors(&self) -> impl Iterator<Item = &Inside> {
         self.inside.values().filter(|inside| !inside.resident)
     }
@@ -85,13 +85,13 @@ impl Gate {
 
     fn admit(&self, name: Cow<'static, str>, purpose: Cow<'static, str>, resident: bool) -> Option<Pass> {
         let since = Instant::now();
-        let mut book = self.lock();
-        if book.closed {
+        let mut register = self.lock();
+        if register.closed {
             return None;
         }
-        let ticket = book.next;
-        book.next += 1;
-        book.inside.insert(
+        let ticket = register.next;
+        register.next += 1;
+        register.inside.insert(
             ticket,
             Inside {
                 name,
@@ -112,10 +112,10 @@ impl Gate {
     /// replaces the first's callback.
     pub fn close_then(&self, on_empty: impl FnOnce() + Send + 'static) {
         let due = {
-            let mut book = self.lock();
-            book.closed = true;
-            book.on_empty = Some(Box::new(on_empty));
-            book.due()
+            let mut register = self.lock();
+            register.closed = true;
+            register.on_empty = Some(Box::new(on_empty));
+            register.due()
         };
         if let Some(on_empty) = due {
             on_empty();
@@ -132,8 +132,8 @@ impl Gate {
         self.lock().inside.values().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        // The book is whole between any two of its statements, so a panic elsewhere takes nothing from it.
+    fn lock(&self) -> MutexGuard<'_, Register> {
+        // The register is whole between any two of its statements, so a panic elsewhere takes nothing from it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,7 +148,7 @@ impl fmt::Debug for Gate {
 }
 
 /// The right to be in Python. Dropped on every way out, a panic included, it takes its holder out of the
-/// book.
+/// register.
 #[derive(Debug)]
 #[must_use = "dropped at once, the pass lets nobody in"]
 pub struct Pass {
@@ -159,9 +159,9 @@ pub struct Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let due = {
-            let mut book = self.gate.lock();
-            book.inside.remove(&self.ticket);
-            book.due()
+            let mut register = self.gate.lock();
+            register.inside.remove(&self.ticket);
+            register.due()
         };
         if let Some(on_empty) = due {
             on_empty();

@@ -10,13 +10,13 @@ use super::request::Request;
 
 /// What is remembered of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Brief {
+pub(super) struct Admitted {
     pub(super) channel: Channel,
     pub(super) parent: Parent,
     pub(super) msg_type: String,
 }
 
-impl Brief {
+impl Admitted {
     /// The type of its reply.
     pub(super) fn reply_type(&self) -> String {
         crate::wire::message::reply_type(&self.msg_type)
@@ -26,23 +26,23 @@ impl Brief {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    requests: HashMap<u64, Brief>,
+    requests: HashMap<u64, Admitted>,
     /// The request whose cell runs on the main thread.
     running: Option<(u64, Parent)>,
 }
 
 impl InFlight {
     pub(super) fn admit(&mut self, request: &Request) {
-        let brief = Brief {
+        let admitted = Admitted {
             channel: request.channel,
             parent: request.parent.clone(),
             msg_type: request.msg_type.clone(),
         };
-        self.requests.insert(request.id, brief);
+        self.requests.insert(request.id, admitted);
     }
 
     /// The request has its answer, or gets it now.
-    pub(super) fn remove(&mut self, id: u64) -> Option<Brief> {
+    pub(super) fn remove(&mut self, id: u64) -> Option<Admitted> {
         self.requests.remove(&id)
     }
 
@@ -50,7 +50,7 @@ impl InFlight {
     pub(super) fn of_type(&self, msg_type: &str) -> Vec<u64> {
         self.requests
             .iter()
-            .filter(|(_, brief)| brief.msg_type == msg_type)
+            .filter(|(_, admitted)| admitted.msg_type == msg_type)
             .map(|(id, _)| *id)
             .collect()
     }

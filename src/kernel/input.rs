@@ -105,7 +105,7 @@ impl InputSlot {
     }
 
     /// Wake whoever waits, so that they look at their signals.
-    pub fn poke(&self) {
+    pub fn wake(&self) {
         self.changed.wake();
     }
 

@@ -28,7 +28,7 @@ use crate::wire::Ports;
 
 /// When, in milliseconds after an interrupt, the main thread is woken once more: the signal may have come after it
 /// looked for signals and before it began to wait. Quick at first, for a machine that has time; later for one that has not.
-const POKES: [u64; 6] = [1, 5, 15, 40, 100, 250];
+const WAKE_AGAIN: [u64; 6] = [1, 5, 15, 40, 100, 250];
 
 /// Bytes of output that one turn of the loop sends.
 const BATCH: usize = 1 << 20;
@@ -296,9 +296,9 @@ impl Io {
     pub(super) fn interrupt(&mut self) {
         self.interpreter.interrupt();
         let now = Instant::now();
-        for after in POKES {
+        for after in WAKE_AGAIN {
             self.timers
-                .add(now + std::time::Duration::from_millis(after), Due::Poke);
+                .add(now + std::time::Duration::from_millis(after), Due::WakeMain);
         }
     }
 
@@ -346,7 +346,7 @@ impl Io {
                     self.timers.add(Instant::now() + ASK_AGAIN, Due::Ask);
                 }
             }
-            Due::Poke => self.interpreter.poke(),
+            Due::WakeMain => self.interpreter.wake_main(),
             Due::Drain(round) => self.look_at_sockets(round),
         }
     }

@@ -14,7 +14,7 @@ pub(super) enum Due {
     /// Send the question that waits for its client.
     Ask,
     /// Wake the main thread, should an interrupt have come just before it began to wait.
-    Poke,
+    WakeMain,
     /// See whether the sockets have taken everything, for this round.
     Drain(u32),
 }
