@@ -70,18 +70,18 @@ $(TOOLS)/.tools: requirements/tools.txt
 $(VENV)/bin/python:
 	"$(python)" -m venv --clear $(VENV)
 
-$(addprefix $(VENV)/.,demo test bench lab browser): $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
+$(addprefix $(VENV)/.,demo test bench lab browser hazards): $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
 	$(call fill,$(VENV),$<)
 	@touch $@
 
-test-venvs: $(TOOLS)/.tools requirements/test.txt ## Make .venvs/NAME for each Python of this machine
+test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for each Python of this machine
 	@python3 tests/pythons.py | while read -r name python; do \
 	  venv=.venvs/$$name; \
-	  if [ ! -e $$venv/.test ] || [ requirements/test.txt -nt $$venv/.test ]; then \
+	  if [ ! -e $$venv/.hazards ] || [ requirements/hazards.txt -nt $$venv/.hazards ]; then \
 	    echo "filling $$venv ($$python)"; \
 	    [ -x $$venv/bin/python ] || "$$python" -m venv --clear $$venv; \
-	    $(call fill,$$venv,requirements/test.txt); \
-	    touch $$venv/.test; \
+	    $(call fill,$$venv,requirements/hazards.txt); \
+	    touch $$venv/.hazards; \
 	  fi; \
 	done
 
@@ -128,7 +128,7 @@ check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
 	$(TOOLS)/bin/ruff check $(PY_SOURCES)
 	$(TOOLS)/bin/ruff format --check $(PY_SOURCES)
 
-hazards: build $(VENV)/.bench ## Play the shutdown hazards on each kernel and print the table
+hazards: build $(VENV)/.bench $(VENV)/.hazards ## Play the shutdown hazards on each kernel and print the table
 	$(VENV)/bin/python tests/hazards/run.py $(ARGS)
 
 N ?= 200
@@ -158,7 +158,7 @@ $(FUZZ)/bin/cargo-fuzz:
 UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
-	cd requirements && for lock in runtime demo lab bench browser; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
+	cd requirements && for lock in runtime demo lab bench browser hazards; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made
 	rm -rf target $(VENV) .venvs .cache $(CORE)

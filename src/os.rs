@@ -6,6 +6,7 @@
 //! ([`crate::lifecycle::watchdog`]). What a system lacks is answered as such (`None`, an error), or made of what every system has;
 //! where there is no such way the build ends with a sentence.
 
+pub mod children;
 pub mod descriptor;
 pub mod file;
 pub mod forks;

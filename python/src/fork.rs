@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use drupe::os::{descriptor, process};
+use drupe::os::{children, descriptor, process};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -63,7 +63,14 @@ fn exit_forked(status: i32) -> PyResult<()> {
     exit(status)
 }
 
+/// The children that the kernel had when its end began, as pairs of a number and a start time, where that was noted.
+#[pyfunction]
+fn noted_children() -> Vec<(i32, u64)> {
+    children::noted().to_vec()
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(forked, module)?)?;
-    module.add_function(wrap_pyfunction!(exit_forked, module)?)
+    module.add_function(wrap_pyfunction!(exit_forked, module)?)?;
+    module.add_function(wrap_pyfunction!(noted_children, module)?)
 }

@@ -139,7 +139,10 @@ impl Io {
             self.timers.add(end, Due::Event(Event::Over(turn)));
         }
         match turn.rung {
-            Rung::Interrupt => self.interrupt(),
+            Rung::Interrupt => {
+                os::children::note();
+                self.interrupt();
+            }
             Rung::Attach => self.interpreter.teardown_from_helper(turn),
             Rung::Tasks | Rung::Threads | Rung::AtExit | Rung::Flush => self.handle.mailbox.wake(),
             Rung::Gate => {

@@ -62,7 +62,7 @@ class Result:
         when = "**no exit**" if self.seconds is None else f"{self.seconds:.2f} s"
         if self.seconds is not None and any(f.kind == "late" for f in self.failures):
             when = f"**{when}**"
-        return "; ".join([when, *(str(f) for f in felt)])
+        return "; ".join([when, *(str(f)[:160] for f in felt)])
 
 
 def play(hazard: table.Hazard, kernel: kernels.Kernel, patience: float, slack: float) -> Result:

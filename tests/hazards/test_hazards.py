@@ -76,4 +76,5 @@ def test_table_is_large_enough() -> None:
         "file",
         "message",
         "start",
+        "engine",
     }

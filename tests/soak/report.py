@@ -11,6 +11,7 @@ KINDS = {
     "lost": "runs with lost lines",
     "status": "wrong statuses",
     "late": "late ends",
+    "child": "runs with a process left behind",
     "reply": "wrong replies",
     "answer": "unanswered requests",
     "state": "states not reached",

@@ -92,7 +92,7 @@ class Outcome:
     lines: int
     failures: list[verdict.Failure] = field(default_factory=list)
     forced: bool = False
-    """Whether something was abandoned: the kernel said so on stderr, or took over a second."""
+    """Whether something was left behind: the kernel said so on stderr, or took over a second."""
 
 
 def eligible(abilities: frozenset[str]) -> list[table.Hazard]:
@@ -160,16 +160,16 @@ def play(seed: int, kernel: kernels.Kernel) -> Outcome:
     outcome.seconds = ending.seconds
     outcome.lines = ending.files.get("said", "").count("\n")
     said = ending.clients[0].text("stderr")
-    outcome.forced = "abandoned" in said or (ending.seconds or 99) > 1
+    outcome.forced = "had to leave something behind" in said or (ending.seconds or 99) > 1
     outcome.failures = judge(drawn, ending)
     return outcome
 
 
 def judge(drawn: Draw, ending: Ending) -> list[verdict.Failure]:
     """What did not hold. What each row loses or keeps is not asked of a pair, whose halves share
-    one budget: the end, its status, the lines and the reply are."""
+    one budget: the end, its status, the lines, the reply and the kernel's own processes are."""
     limit = 3.5 if "parent-gone" in TRIGGERS[drawn.trigger] else 2.5
-    plain = table.Hazard("soak", "soak", "", expect=table.Expect(children="any"))
+    plain = table.Hazard("soak", "soak", "", expect=table.Expect(children="session"))
     failures = verdict.judge(plain, ending, at_least=limit)
     client = ending.clients[0]
     if not client.closed:

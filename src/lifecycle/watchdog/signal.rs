@@ -11,12 +11,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use crate::os;
+
 /// What the handler writes: the signal was the kernel's alone.
 pub(super) const OURS: u8 = 1;
 /// What the handler writes: a handler of the user's has been called as well.
 pub(super) const SHARED: u8 = 2;
-
-use crate::os;
 
 /// Where the handler writes. The descriptor stays open until the process ends.
 static PIPE: AtomicI32 = AtomicI32::new(-1);

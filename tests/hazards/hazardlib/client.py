@@ -46,6 +46,8 @@ class Client:
             key=info["key"].encode(), signature_scheme=info["signature_scheme"], check_pid=False
         )
         self.log: list[Message] = []
+        self._children: dict[str, list[Message]] = {}
+        self._indexed = 0
         self.sent: dict[str, tuple[str, str]] = {}
         """Every request of this client: msg_id -> (channel, msg_type)."""
         self.invalid: list[str] = []
@@ -125,6 +127,15 @@ class Client:
                     message["header"],
                 )
             )
+
+    def children(self, request: str) -> list[Message]:
+        """The messages that belong to a request, in order of arrival."""
+        if self._indexed != len(self.log):
+            self._children = {}
+            for message in self.log:
+                self._children.setdefault(message.parent, []).append(message)
+            self._indexed = len(self.log)
+        return self._children.get(request, [])
 
     def text(self, name: str) -> str:
         """Everything that came on iopub as the stream `name` ("stdout" or "stderr")."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import sqlite3
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +36,19 @@ class Ending:
     reply_seconds: float | None
     """From the first trigger to the first shutdown_reply on control or shell."""
     survivors: list[str]
+    """Of the kernel's processes, those that live on in its session."""
+    outsiders: list[str]
+    """Those that live on in sessions of their own."""
     left_lives: bool
     listeners: set[int]
     """Ports that the kernel began to listen on after the trigger."""
     stderr: str
     """What the process wrote to its own stderr."""
     files: dict[str, str]
+    archives: dict[str, list[str]]
+    """The names in each whole zip, the lines in each whole gz."""
+    rows: dict[str, int]
+    """How many rows the table `rows` of each whole database has."""
     requests: list[Request]
     clients: list[Client]
     triggered_at: float
@@ -60,4 +70,26 @@ def read_files(folder: Path) -> dict[str, str]:
             found[str(path.relative_to(folder))] = path.read_text(errors="replace")
         elif path.is_dir():
             found[str(path.relative_to(folder)) + "/"] = ""
+    return found
+
+
+def read_archives(folder: Path) -> dict[str, list[str]]:
+    """The names in each zip, the lines in each gz; one that is not whole is left out."""
+    found = {}
+    for path in folder.glob("*.zip"):
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            found[path.name] = archive.namelist() if archive.testzip() is None else []
+    for path in folder.glob("*.gz"):
+        with contextlib.suppress(OSError, EOFError), gzip.open(path, "rt") as file:
+            found[path.name] = file.read().splitlines()
+    return found
+
+
+def count_rows(folder: Path) -> dict[str, int]:
+    """How many rows the table `rows` of each database has; one that is not whole is left out."""
+    found = {}
+    for path in folder.glob("*.sqlite"):
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as base:
+            if base.execute("pragma integrity_check").fetchone() == ("ok",):
+                found[path.name] = base.execute("select count(*) from rows").fetchone()[0]
     return found

@@ -30,7 +30,7 @@ class Kernel:
     command: tuple[str, ...]
     """The command, in which "{connection_file}" stands for the path of the connection file."""
     abilities: frozenset[str] = field(default_factory=frozenset)
-    """What rows may ask for in `needs`: importable modules, and "lsp"."""
+    """What rows may ask for in `needs`: importable modules, "lsp", and "drupe" for drupe's own ways."""
 
     def argv(self, connection_file: Path) -> list[str]:
         return [part.replace("{connection_file}", str(connection_file)) for part in self.command]
@@ -57,7 +57,7 @@ def find(name: str, python: str) -> Kernel:
         if not Path(binary).is_file():
             raise KernelMissing(f"{binary} is not there: run `make build`")
         command = (binary, "-f", "{connection_file}", "--python", python)
-        return Kernel(name, python, command, modules | {"lsp"})
+        return Kernel(name, python, command, modules | {"drupe", "lsp"})
     if name == "ipykernel":
         if "ipykernel" not in modules:
             raise KernelMissing(f"{python} has no ipykernel")
@@ -106,7 +106,11 @@ def build_extension() -> Path | None:
 @cache
 def _importable(python: str) -> frozenset[str]:
     """Which of the optional modules this interpreter finds."""
-    names = ["ipykernel", "xpython_launcher", "trio", "psutil", "numpy", "matplotlib"]
+    names = [
+        *("ipykernel", "xpython_launcher", "trio", "psutil", "numpy", "matplotlib", "tqdm"),
+        *("distributed", "ipyparallel", "joblib", "multiprocess", "pebble"),
+        *("aiohttp", "apscheduler", "uvicorn", "watchdog"),
+    ]
     code = "import importlib.util, json, sys; " + (
         f"print(json.dumps([n for n in {names!r} if importlib.util.find_spec(n)]))"
     )

@@ -58,6 +58,8 @@ class KernelProcess:
                 self.pid = _await_pid(note)
         self.wrapped = parent == "wrapper"
         self.pidfd = os.pidfd_open(self.pid)
+        # Where the kernel leads its group, nobody but what it has started can be in it.
+        self._leads = os.getpgid(self.pid) == self.pid
         self.children: list[psutil.Process] = []
 
     def signal(self, number: int) -> None:
@@ -89,20 +91,32 @@ class KernelProcess:
                 self.status = _wait_orphan(self.pid)
         return self.status
 
-    def surviving_children(self) -> list[psutil.Process]:
-        """What still lives in the kernel's own session: of the remembered children, and of its forks, whenever
-        they were made, which have its command line."""
-        known = {child.pid for child in self.children}
-        alive = []
+    def surviving_children(self, *, left: int | None = None) -> list[psutil.Process]:
+        """What still lives of the remembered children, whatever session they are in, of the kernel's process group, and of
+        its forks in its session, whenever they were made, which have its command line. `left`: the process that is
+        meant to live on, with its own children."""
+        alive = [child for child in self.children if child.is_running()]
+        known = {child.pid for child in alive}
         for pid in psutil.pids():
             with contextlib.suppress(psutil.Error, ProcessLookupError):
-                if pid == self.pid or os.getsid(pid) != self.pid:
+                if pid == self.pid or pid in known or os.getsid(pid) != self.pid:
                     continue
                 child = psutil.Process(pid)
-                is_fork = any("connection.json" in word for word in child.cmdline())
-                if (is_fork or pid in known) and child.status() != psutil.STATUS_ZOMBIE:
+                in_group = self._leads and os.getpgid(pid) == self.pid
+                if in_group or any("connection.json" in word for word in child.cmdline()):
                     alive.append(child)
-        return alive
+        spared = set()
+        if left is not None:
+            with contextlib.suppress(psutil.Error):
+                spared = {left, *(p.pid for p in psutil.Process(left).children(recursive=True))}
+        return [child for child in alive if child.pid not in spared and not _is_zombie(child)]
+
+    def is_in_session(self, child: psutil.Process) -> bool:
+        """Whether the process is in the kernel's own session."""
+        try:
+            return os.getsid(child.pid) == self.pid
+        except ProcessLookupError:
+            return False
 
     def destroy(self) -> None:
         """End everything that is left of this kernel, whatever state it is in."""
@@ -136,9 +150,17 @@ class KernelProcess:
 def alive(pid: int) -> bool:
     """Whether a process runs (a zombie does not)."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return not _is_zombie(psutil.Process(pid))
     except psutil.Error:
         return False
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    """Whether it has ended, if nobody has waited for it yet or even so."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def _await_pid(note: Path) -> int:

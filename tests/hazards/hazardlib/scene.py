@@ -23,7 +23,7 @@ import psutil
 import zmq
 
 from .client import Client, Message
-from .ending import Ending, Request, listening, read_files
+from .ending import Ending, Request, count_rows, listening, read_archives, read_files
 from .kernels import Kernel
 from .ports import scratch, write_connection_file
 from .process import KernelProcess, alive
@@ -108,7 +108,9 @@ class Scene:
             if self.watch_listeners:
                 left = min(left, 0.01)
                 self._look_for_listeners()
-            poller.poll(max(1, int(min(left, 0.5) * 1000)))
+            # What is waited for may be a file, which no socket tells of.
+            left = min(left, 0.5 if until is None else 0.02)
+            poller.poll(max(1, int(left * 1000)))
 
     def _await(self, what: str, until: Callable[[], bool], seconds: float = START_SECONDS) -> None:
         if not self.pump(seconds, until):
@@ -251,7 +253,7 @@ class Scene:
         channel = act.get("channel", "shell")
         for _ in range(act.get("times", 1)):
             if "execute" in act:
-                message_id = self.execute(act["execute"])
+                message_id = self.execute(act["execute"] + "\n#" + "." * act.get("padding", 0))
                 self.requests[-1].act = act
             else:
                 msg_type, content = _content_of(act)
@@ -300,7 +302,9 @@ class Scene:
         self.pump(max(0.0, deadline - time.monotonic()), lambda: self.ended_at is not None)
         seconds = None if self.ended_at is None else self.ended_at - self.triggered_at
         status = self.process.reap() if self.ended_at is not None else None
-        survivors = [] if self.ended_at is None else self._survivors()
+        left = self.cwd / "left.pid"
+        left_pid = int(left.read_text() or 0) if left.exists() else None
+        survivors, outsiders = ([], []) if self.ended_at is None else self._survivors(left_pid)
         if self.ended_at is not None:
             self._read_what_is_left()
         replies = [
@@ -309,33 +313,39 @@ class Scene:
             for m in client.log
             if m.type == "shutdown_reply" and m.channel in ("control", "shell")
         ]
-        left = self.cwd / "left.pid"
         return Ending(
             seconds=seconds,
             status=status,
             reply_seconds=min(replies) - self.triggered_at if replies else None,
             survivors=survivors,
-            left_lives=left.exists() and alive(int(left.read_text() or 0)),
+            outsiders=outsiders,
+            left_lives=left_pid is not None and alive(left_pid),
             listeners=self._listeners,
             stderr=self.stderr(),
             files=read_files(self.cwd),
+            archives=read_archives(self.cwd),
+            rows=count_rows(self.cwd),
             requests=self.requests,
             clients=self.clients,
             triggered_at=self.triggered_at,
         )
 
-    def _survivors(self) -> list[str]:
-        """The children that live on; one that is just dying gets a moment."""
-        for _ in range(20):
-            alive = self.process.surviving_children()
-            if not alive:
-                return []
+    def _survivors(self, left: int | None) -> tuple[list[str], list[str]]:
+        """What lives on of the kernel's processes in its session, and outside. Those that clean up behind others, such as multiprocessing's resource
+        tracker, have a second to see that nobody is left; those that watch over others in sessions of their own, such as
+        ipyparallel's nannies, five."""
+        ended = time.monotonic()
+        while alive := self.process.surviving_children(left=left):
+            late = time.monotonic() - ended
+            if late > 5 or (late > 1 and any(map(self.process.is_in_session, alive))):
+                break
             time.sleep(0.01)
-        names = []
+        inside, outside = [], []
         for child in alive:
             with contextlib.suppress(psutil.Error):
-                names.append(f"{child.pid} {' '.join(child.cmdline())[:60]}")
-        return names
+                name = f"{child.pid} {' '.join(child.cmdline())[:60]}"
+                (inside if self.process.is_in_session(child) else outside).append(name)
+        return inside, outside
 
     def _read_what_is_left(self) -> None:
         """Until every connection has reported its end: then nothing is on its way any more."""

@@ -15,9 +15,9 @@ to end, from its first trigger. Its items:
     "pause N"           N milliseconds
     "await TEXT"        until TEXT is in the cell's output
     {send = TYPE, content = {…}, channel = "shell", times = 1, refused = true, answered = true,
-     until = "server_started"}
+     until = "server_started", padding = 0}
         a request; with `refused` it must be answered as in a kernel that is shutting down, with
-        `answered` it must get its reply all the same
+        `answered` it must get its reply all the same; `padding` makes a cell that many bytes longer
     {execute = CODE, …}, {comm_open = TARGET, data = {…}, …}    short forms of it
     {half_lsp = true}, {lsp_initialize = true}
         connect to the language server announced last, and send half a message / initialize
@@ -63,8 +63,17 @@ class Expect:
     its print had returned, must have come on iopub, once and in order."""
     files: dict[str, str] = field(default_factory=dict)
     """Files and what they must contain, exactly; "-" for a pattern of which none may be there."""
+    last_line: dict[str, str] = field(default_factory=dict)
+    """Files and what their last line must be."""
+    archives: dict[str, list[str]] = field(default_factory=dict)
+    """Archives that must be whole: the names in a zip, the lines in a gz."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Databases that must be whole, and how many rows their table `rows` must have."""
     children: str = "gone"
-    """"gone": none of the kernel's children lives on in its session. "any": not looked at."""
+    """"gone": none of the kernel's processes lives on, but the one in `left.pid`. "session": none in
+    the kernel's session. "any": not looked at."""
+    unlinked: bool = False
+    """Whether the shared memory whose name is in `memory.name` must be gone."""
     left: bool = False
     """Whether the process whose pid is in `left.pid` must still live."""
     says: tuple[str, ...] = ()

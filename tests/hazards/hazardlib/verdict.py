@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from .client import Client, Message
 from .ending import Ending, Request
@@ -96,6 +97,12 @@ def _kept(hazard: Hazard, ending: Ending) -> list[Failure]:
             out.append(Failure("lost", f"the file {name}"))
         elif found != wanted:
             out.append(Failure("lost", f"{name}: {found[-60:]!r}, not {wanted[-60:]!r}"))
+    for name, wanted in expect.last_line.items():
+        if not ending.files.get(name, "").endswith(f"{wanted}\n"):
+            out.append(Failure("lost", f"the last line of {name}"))
+    for name, wanted in (expect.archives | expect.rows).items():
+        if (found := (ending.archives | ending.rows).get(name)) != wanted:
+            out.append(Failure("lost", f"{name} holds {found}, not {wanted}"))
     return out
 
 
@@ -117,10 +124,14 @@ def numbered(text: str, said: str) -> list[Failure]:
 
 def _left(hazard: Hazard, ending: Ending) -> list[Failure]:
     out = []
-    if hazard.expect.children == "gone" and ending.survivors:
-        out.append(Failure("child", f"left behind: {'; '.join(ending.survivors)}"))
+    kinds = {"gone": ending.survivors + ending.outsiders, "session": ending.survivors, "any": []}
+    if behind := kinds[hazard.expect.children]:
+        out.append(Failure("child", f"left behind: {'; '.join(behind)}"))
     if hazard.expect.left and not ending.left_lives:
         out.append(Failure("child", "a process outside the kernel's group was ended"))
+    name = ending.files.get("memory.name", "")
+    if hazard.expect.unlinked and (not name or Path("/dev/shm", name).exists()):
+        out.append(Failure("child", f"the shared memory {name!r} was left behind"))
     if hazard.expect.silent_lsp and ending.listeners:
         out.append(Failure("listener", f"began to listen on {sorted(ending.listeners)}"))
     return out
@@ -171,8 +182,8 @@ def _answers(request: Request) -> list[Failure]:
         out.append(Failure("answer", f"{len(replies)} replies to {name}"))
     states = [
         m.content.get("execution_state")
-        for m in client.log
-        if m.channel == "iopub" and m.type == "status" and m.parent == request.id
+        for m in _of(client, request.id, "iopub")
+        if m.type == "status"
     ]
     if request.type == "execute_request" and states[:2] == ["busy", "busy"]:
         # While a cell runs, `busy` is said again after the `idle` of a request beside it.
@@ -202,7 +213,7 @@ def _refusal(request: Request, replies: list[Message]) -> list[Failure]:
 
 
 def _of(client: Client, request: str, channel: str) -> list[Message]:
-    return [m for m in client.log if m.channel == channel and m.parent == request]
+    return [m for m in client.children(request) if m.channel == channel]
 
 
 def _brief(message: Message) -> str:
