@@ -11,8 +11,10 @@ import io
 import signal
 import sys
 import threading
-import time
 import traceback
+
+# Bound here: tests and their like patch `time.sleep` and make `time.monotonic` stand still.
+from time import monotonic
 
 from . import _drupe, children, exits
 from .interrupt import interrupts
@@ -24,6 +26,8 @@ _server = None
 
 # Seconds of the threads' rung that are kept for the children.
 _FOR_CHILDREN = 0.15
+# Seconds of the atexit rung that one function leaves to all those behind it, where it has more than that.
+_FOR_OTHERS = 0.3
 # Seconds before the end of the tasks' rung in which those that are left are cancelled once more.
 _ONCE_MORE = 0.15
 # Seconds for finding the files that only the garbage collector knows: a second more in a large session finds no more
@@ -55,7 +59,7 @@ def _rung(name: str, work, on_main: bool) -> None:
     if left is None:
         # It is over already, or another thread has taken over.
         return
-    deadline = time.monotonic() + left
+    deadline = monotonic() + left
     try:
         # The functions of atexit are interrupted one by one.
         if on_main and name != "atexit":
@@ -72,7 +76,7 @@ def _rung(name: str, work, on_main: bool) -> None:
 
 
 def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())
+    return max(0.0, deadline - monotonic())
 
 
 def _stack(identifier) -> str:
@@ -185,8 +189,9 @@ def _call_all(functions) -> None:
 def _atexit(deadline: float, on_main: bool) -> None:
     while (entry := exits.take()) is not None:
         function, name, others = entry
-        # One that never returns leaves most of what is left of the time to those behind it.
-        share = _left(deadline) * (0.75 if others else 0.9)
+        # One that never returns leaves a part of the time to those behind it, and what needs nearly all of it is let finish.
+        left = _left(deadline)
+        share = max(left * 0.75, left - _FOR_OTHERS) if others else left * 0.9
         try:
             if on_main:
                 _call_for(share, function)
@@ -238,7 +243,7 @@ class _Alarm:
 
 _FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
-# What is whole only once it is closed: the module, by which it is known that anybody has one, and the class.
+# What is whole, or gone, only once it is closed: the module, by which it is known that anybody has one, and the class.
 _ARCHIVES = (
     ("zipfile", "ZipFile"),
     ("tarfile", "TarFile"),
@@ -247,6 +252,8 @@ _ARCHIVES = (
     ("lzma", "LZMAFile"),
     ("shelve", "Shelf"),
     ("h5py", "File"),
+    # Its file is removed then.
+    ("tempfile", "_TemporaryFileWrapper"),
 )
 
 
@@ -255,11 +262,19 @@ def _flush(deadline: float, on_main: bool) -> None:
     files = [value for value in values if isinstance(value, io.IOBase)]
     streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
     archives = tuple(_archive_classes())
-    work = [(_close, value) for value in values if archives and isinstance(value, archives)]
+    # An archive that is read or written as text is inside a wrapper.
+    work = [
+        (_close, value)
+        for value in values
+        if archives
+        and isinstance(value, archives)
+        or isinstance(value, io.TextIOWrapper)
+        and isinstance(_inside(value), archives)
+    ]
     work += [(_flush_one, file) for file in files + streams]
     _one_by_one(work, deadline, on_main)
     _drupe.flush_c_stdio()
-    found = _open_files(min(time.monotonic() + _SEARCH, deadline - _left(deadline) / 2))
+    found = _open_files(min(monotonic() + _SEARCH, deadline - _left(deadline) / 2))
     _one_by_one([(_flush_one, file) for file in found], deadline, on_main)
 
 
@@ -288,8 +303,20 @@ def _one_by_one(work: list, deadline: float, on_main: bool) -> None:
         alarm.off()
 
 
+def _inside(wrapper):
+    """The binary file of a text file; None where it has been detached."""
+    try:
+        return wrapper.buffer
+    except ValueError:
+        return None
+
+
 def _close(archive) -> None:
     archive.close()
+    # A temporary file may have been told to outlive its closing, but not its program.
+    cleanup = getattr(getattr(archive, "_closer", None), "cleanup", None)
+    if cleanup is not None:
+        cleanup()
 
 
 def _flush_one(file) -> None:
@@ -305,7 +332,7 @@ def _open_files(deadline: float) -> list:
     for generation in range(3):
         objects = gc.get_objects(generation)
         for start in range(0, len(objects), _CHUNK):
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 return found
             found += [value for value in objects[start : start + _CHUNK] if type(value) in _FILES]
     return found
