@@ -123,7 +123,8 @@ class Kernel:
         self.log = log
         self.io_loop = None
         self.shell_handlers = {}
-        self._requests = {}
+        # By channel.
+        self._last_parents = {}
 
     @property
     def implementation_version(self) -> str:
@@ -144,7 +145,8 @@ class Kernel:
     # The request that is being answered.
 
     def remember(self, request) -> None:
-        self._requests[request.channel] = request
+        # Not the request: its buffers may be large.
+        self._last_parents[request.channel] = request.parent
 
     def get_parent(self, channel=None) -> dict:
         """The request whose code this is, or the last one of a channel."""
@@ -156,8 +158,7 @@ class Kernel:
         """The handle of the last request of a channel. Most of those on control never come to Python."""
         if channel == "control":
             return _drupe.control_parent()
-        request = self._requests.get(channel)
-        return request.parent if request is not None else None
+        return self._last_parents.get(channel)
 
     def set_parent(self, ident, parent, channel="shell") -> None:
         parents.set_parent(parent)

@@ -28,8 +28,14 @@ struct Pipe {
     decoder: Decoder,
 }
 
+struct Pipes {
+    pipes: [Pipe; 2],
+    /// What is read into.
+    chunk: Vec<u8>,
+}
+
 struct Capture {
-    pipes: Mutex<[Pipe; 2]>,
+    pipes: Mutex<Pipes>,
     /// The ends that are read, for a look at them without the lock.
     ends: [File; 2],
     handle: Arc<Handle>,
@@ -80,7 +86,10 @@ pub fn start(handle: &Arc<Handle>) -> io::Result<()> {
     let ends = [pipes[0].end.try_clone()?, pipes[1].end.try_clone()?];
     line_buffer_c();
     let capture = Capture {
-        pipes: Mutex::new(pipes),
+        pipes: Mutex::new(Pipes {
+            pipes,
+            chunk: vec![0; CHUNK],
+        }),
         ends,
         handle: Arc::clone(handle),
     };
@@ -115,18 +124,18 @@ fn boot_thread() -> io::Result<()> {
 }
 
 impl Capture {
-    fn lock(&self) -> MutexGuard<'_, [Pipe; 2]> {
+    fn lock(&self) -> MutexGuard<'_, Pipes> {
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Read what is in the pipes now.
     fn read_all(&self) {
-        let mut chunk = vec![0; CHUNK];
         let mut pipes = self.lock();
+        let Pipes { pipes, chunk } = &mut *pipes;
         for pipe in pipes.iter_mut() {
             // A writer that never stops must not keep this one from returning.
             for _ in 0..16 {
-                match pipe.end.read(&mut chunk) {
+                match pipe.end.read(chunk) {
                     Ok(count) if count > 0 => {
                         let bytes = chunk.get(..count).unwrap_or_default();
                         let text = pipe.decoder.decode(bytes);

@@ -9,6 +9,7 @@
 //! ever needs the GIL to drop one. No thread of the kernel enters Python but through [`gate::enter`].
 
 mod boot;
+mod buffer;
 mod capture;
 mod fork;
 mod gate;

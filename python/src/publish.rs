@@ -4,37 +4,16 @@ use bytes::Bytes;
 use drupe::kernel::out::{Body, Out};
 use jiff::Timestamp;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 use crate::parent::{self, PyParent};
-use crate::{boot, capture, fork};
+use crate::{boot, buffer, capture, fork};
 
 /// Copies of the buffers: nothing that Python owns leaves the GIL's reach.
-pub fn copy_buffers(py: Python<'_>, buffers: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Bytes>> {
-    let Some(buffers) = buffers else {
-        return Ok(Vec::new());
-    };
-    if buffers.is_none() {
-        return Ok(Vec::new());
+pub fn copy_buffers(buffers: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Bytes>> {
+    match buffers.filter(|buffers| !buffers.is_none()) {
+        Some(buffers) => buffers.try_iter()?.map(|item| buffer::copy(&item?)).collect(),
+        None => Ok(Vec::new()),
     }
-    let mut copies = Vec::new();
-    for buffer in buffers.try_iter()? {
-        let buffer = buffer?;
-        let copy = match buffer.cast::<PyBytes>() {
-            Ok(bytes) => Bytes::copy_from_slice(bytes.as_bytes()),
-            Err(_) => {
-                // As bytes, whatever the type of its items is.
-                let flat = py
-                    .import("builtins")?
-                    .getattr("memoryview")?
-                    .call1((buffer,))?
-                    .call_method1("tobytes", ())?;
-                Bytes::copy_from_slice(flat.cast::<PyBytes>()?.as_bytes())
-            }
-        };
-        copies.push(copy);
-    }
-    Ok(copies)
 }
 
 /// Send a message on iopub, behind all that was written before it.
@@ -64,7 +43,7 @@ fn publish(
         msg_type,
         content: Bytes::copy_from_slice(content),
         metadata: Bytes::copy_from_slice(metadata.unwrap_or(b"{}")),
-        buffers: copy_buffers(py, buffers)?,
+        buffers: copy_buffers(buffers)?,
         created: Timestamp::now(),
     };
     let topic = topic.map(Bytes::copy_from_slice);

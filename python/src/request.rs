@@ -78,7 +78,7 @@ impl PyRequest {
             msg_type: msg_type.unwrap_or_else(|| self.inner.reply_type()),
             content: Bytes::copy_from_slice(content),
             metadata: Bytes::copy_from_slice(metadata.unwrap_or(b"{}")),
-            buffers: copy_buffers(py, buffers)?,
+            buffers: copy_buffers(buffers)?,
             created: Timestamp::now(),
         };
         handle.outbox.push(Out::Reply {

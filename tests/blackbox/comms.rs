@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::client::fixtures::{resident_memory, wait_until};
 use crate::client::{Channel, Client, Kernel, Message, RequestId};
 
 const ECHO: &str = "\
@@ -182,4 +183,45 @@ fn messages_reach_a_cell_that_awaits_them() {
     while let Some(message) = kernel.recv_within(Channel::Iopub, std::time::Duration::from_millis(100)) {
         assert_eq!(message.msg_type(), "status");
     }
+}
+
+/// Buffers of every kind arrive as their bytes: views of other types, and with gaps.
+#[test]
+fn buffers_of_every_kind() {
+    let mut kernel = Kernel::start();
+    let code = "import array\nfrom comm import create_comm\nwords = array.array('H', [1, 2, 3, 4])\n\
+                comm = create_comm(target_name='b', buffers=[b'ab', bytearray(b'cd'), memoryview(b'efgh')[1:3], words, \
+                memoryview(words)[::2], b'', memoryview(b'')])";
+    let outcome = kernel.execute(code);
+    let buffers = &outcome.only("comm_open").buffers;
+    let expected: [&[u8]; 7] = [
+        b"ab",
+        b"cd",
+        b"fg",
+        b"\x01\0\x02\0\x03\0\x04\0",
+        b"\x01\0\x03\0",
+        b"",
+        b"",
+    ];
+    assert_eq!(buffers, &expected);
+    assert_eq!(kernel.execute("comm.send(buffers=[1])").error(), "TypeError");
+    kernel.assert_alive();
+}
+
+/// What a large message took is given back when it is over.
+#[test]
+fn memory_of_a_large_message_is_given_back() {
+    let mut kernel = Kernel::start();
+    kernel.run(ECHO);
+    open(&mut kernel, "c1", "echo", json!({}));
+    kernel.assert_alive();
+    let before = resident_memory(kernel.pid());
+    let mut message = kernel.outgoing("comm_msg", json!({"comm_id": "c1", "data": {}}));
+    message.buffers = vec![Bytes::from(vec![7; 100 << 20])];
+    let request = kernel.send(Channel::Shell, &message);
+    assert_eq!(outputs(&mut kernel, &request).len(), 1);
+    kernel.run("for _ in range(2): display({'text/plain': 'x' * 60_000_000}, raw=True)");
+    wait_until("the memory is back", || {
+        resident_memory(kernel.pid()) < before + (8 << 20)
+    });
 }

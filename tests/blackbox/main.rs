@@ -12,6 +12,7 @@ mod connection_file;
 mod contract;
 mod display;
 mod execute;
+mod floods;
 mod flush;
 mod forks;
 mod handshake;

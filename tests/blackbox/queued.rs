@@ -13,6 +13,10 @@ use crate::client::{Channel, Kernel, RequestId};
 /// How long a `shutdown_reply` may take, whatever is queued.
 const PROMPT: Duration = Duration::from_millis(300);
 
+/// The same behind 20,000 requests. It takes 0.07 s on a machine that has nothing else to do; this one reads and checks
+/// 40,000 statuses for it at the same time, and runs other tests.
+const PROMPT_FOR_MANY: Duration = Duration::from_millis(1000);
+
 const MIB: usize = 1 << 20;
 
 #[track_caller]
@@ -92,7 +96,7 @@ const SLEEP: &str = "import time; time.sleep(60)";
 /// Plays an end behind which `queue` has put requests until its reply is prompt: what else this machine does can only make
 /// it later.
 #[track_caller]
-fn assert_prompt(queue: impl Fn(&Kernel) -> Vec<RequestId>, replies: Option<&str>) {
+fn assert_prompt(queue: impl Fn(&Kernel) -> Vec<RequestId>, replies: Option<&str>, limit: Duration) {
     let mut times = Vec::new();
     for _ in 0..3 {
         let mut kernel = Kernel::start();
@@ -101,7 +105,7 @@ fn assert_prompt(queue: impl Fn(&Kernel) -> Vec<RequestId>, replies: Option<&str
         wait_until_read(&mut kernel);
         times.push(ask_for_the_end(&mut kernel));
         take_all(&mut kernel, &cell, &requests, replies);
-        if times.iter().any(|time| *time < PROMPT) {
+        if times.iter().any(|time| *time < limit) {
             return;
         }
     }
@@ -110,18 +114,22 @@ fn assert_prompt(queue: impl Fn(&Kernel) -> Vec<RequestId>, replies: Option<&str
 
 #[test]
 fn twenty_thousand_comm_messages_are_refused_at_once() {
-    assert_prompt(|kernel| send_comms(kernel, 20_000, 0), None);
+    assert_prompt(|kernel| send_comms(kernel, 20_000, 0), None, PROMPT_FOR_MANY);
 }
 
 #[test]
 fn five_thousand_cells_are_refused_at_once() {
-    assert_prompt(|kernel| send_executes(kernel, 5_000, 10), Some("aborted"));
+    assert_prompt(|kernel| send_executes(kernel, 5_000, 10), Some("aborted"), PROMPT);
 }
 
 #[test]
 fn sixty_megabytes_are_refused_at_once() {
-    assert_prompt(|kernel| send_comms(kernel, 600, 100 << 10), None);
-    assert_prompt(|kernel| send_executes(kernel, 600, 100 << 10), Some("aborted"));
+    assert_prompt(|kernel| send_comms(kernel, 600, 100 << 10), None, PROMPT);
+    assert_prompt(
+        |kernel| send_executes(kernel, 600, 100 << 10),
+        Some("aborted"),
+        PROMPT,
+    );
 }
 
 #[test]

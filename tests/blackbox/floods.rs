@@ -1,0 +1,139 @@
+//! Whatever floods the kernel: control and the heartbeat are answered, and what a cell prints is seen.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::client::raw::RawPeer;
+use crate::client::{Channel, Client, Kernel};
+
+const FLOOD: usize = 100 << 20;
+
+/// Lines that the cell prints beside a flood.
+const PRINTS: usize = 60;
+
+/// Small messages of 5 KiB each, all different.
+fn many(client: &mut Client, channel: Channel, msg_type: &str) {
+    let padding = "x".repeat(5 << 10);
+    for n in 0..FLOOD / padding.len() {
+        let content =
+            json!({"comm_id": "nobody", "data": {"n": n, "padding": padding}, "value": "", "code": ""});
+        client.send(channel, &client.outgoing(msg_type, content));
+    }
+}
+
+fn few(client: &mut Client) {
+    for _ in 0..4 {
+        let mut message = client.outgoing("comm_msg", json!({"comm_id": "nobody", "data": {}}));
+        message.buffers = vec![Bytes::from(vec![7; FLOOD / 4])];
+        client.send(Channel::Shell, &message);
+    }
+}
+
+/// Subscriptions that come and go, as long as the kernel puts up with them.
+fn subscriptions(port: u16) {
+    let mut peer = RawPeer::connect(port);
+    peer.handshake("SUB", b"");
+    let mut block = Vec::new();
+    for n in 0..1000_u32 {
+        for form in [1, 0] {
+            let mut topic = vec![form];
+            topic.extend_from_slice(n.to_string().as_bytes());
+            block.extend_from_slice(&[0, u8::try_from(topic.len()).expect("short")]);
+            block.extend_from_slice(&topic);
+        }
+    }
+    for _ in 0..FLOOD / block.len() {
+        if !peer.write(&block) {
+            break;
+        }
+    }
+}
+
+fn worst_and_median(times: &mut [Duration]) -> (Duration, Duration) {
+    times.sort();
+    (times[times.len() - 1], times[times.len() / 2])
+}
+
+/// While `flood` goes on: round trips on control (unless that is what is flooded) and on the heartbeat, and how long prints
+/// are on their way. Medians count: this process and the flood want the processor, too.
+#[track_caller]
+fn assert_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) {
+    let code = "import time\nfor i in range(60):\n    print(time.time(), flush=True); time.sleep(0.02)";
+    let mut heart = RawPeer::connect(kernel.connection.heartbeat);
+    heart.handshake("REQ", b"");
+    // Who sees the prints alone, since the statuses of a flood of requests are a flood, too.
+    let mut reader = kernel.connect_with_topics(&["stream"]);
+    let (mut control, mut beats, mut prints) = (Vec::new(), Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let flooding = scope.spawn(flood);
+        let cell = kernel.send_execute(code);
+        while prints.len() < PRINTS {
+            let begun = Instant::now();
+            // In one write: two small ones would wait for an acknowledgement.
+            assert!(heart.write(b"\x01\x00\x00\x04ping"));
+            for expected in [&b""[..], b"ping"] {
+                assert_eq!(heart.read_frame().expect("a heartbeat").1, expected);
+            }
+            beats.push(begun.elapsed());
+            if asks {
+                let begun = Instant::now();
+                let request = kernel.send_request(Channel::Control, "kernel_info_request", json!({}));
+                kernel.recv_reply(Channel::Control, &request, "kernel_info_reply");
+                control.push(begun.elapsed());
+            }
+            while let Some(message) = reader.recv_within(Channel::Iopub, Duration::from_millis(5)) {
+                let now = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs_f64();
+                for line in message.text("text").lines() {
+                    let said: f64 = line.parse().expect("a time");
+                    prints.push(Duration::from_secs_f64((now - said).max(0.0)));
+                }
+            }
+        }
+        flooding.join().expect("the flood");
+        kernel.recv_shell_reply(&cell, "execute_reply");
+    });
+    let beats = worst_and_median(&mut beats);
+    let prints = worst_and_median(&mut prints);
+    let control = asks.then(|| worst_and_median(&mut control));
+    #[allow(clippy::print_stderr, reason = "a measurement, shown where the test fails")]
+    {
+        eprintln!("{what}: worst and median of heartbeats {beats:?}, control {control:?}, prints {prints:?}");
+    }
+    assert!(beats.1 < Duration::from_millis(5));
+    assert!(control.is_none_or(|control| control.1 < Duration::from_millis(5)));
+    assert!(prints.1 < Duration::from_millis(20));
+}
+
+fn drain(client: &mut Client) {
+    for channel in [Channel::Shell, Channel::Control, Channel::Iopub, Channel::Stdin] {
+        while client.recv_within(channel, Duration::from_millis(200)).is_some() {}
+    }
+}
+
+#[test]
+fn a_flood_harms_nobody() {
+    let mut kernel = Kernel::start();
+    kernel.assert_alive();
+    for (what, channel, msg_type) in [
+        ("shell", Channel::Shell, "comm_msg"),
+        ("shell, answered at once", Channel::Shell, "comm_info_request"),
+        ("control", Channel::Control, "comm_info_request"),
+        ("stdin", Channel::Stdin, "input_reply"),
+    ] {
+        let mut other = kernel.connect_with_topics(&["none"]);
+        let asks = channel != Channel::Control;
+        assert_undisturbed(what, &mut kernel, asks, || many(&mut other, channel, msg_type));
+        drain(&mut other);
+        drain(&mut kernel);
+    }
+    let mut other = kernel.connect_with_topics(&["none"]);
+    assert_undisturbed("shell, large", &mut kernel, true, || few(&mut other));
+    drain(&mut other);
+    drain(&mut kernel);
+    let port = kernel.connection.iopub;
+    assert_undisturbed("subscriptions", &mut kernel, true, move || subscriptions(port));
+    drain(&mut kernel);
+    kernel.assert_alive();
+}
