@@ -15,7 +15,6 @@ BIN := target/release/drupe
 CORE := python/drupe/_drupe.abi3.so
 VENV := .venv
 TOOLS := .cache/tools
-FUZZ := .cache/fuzz
 BROWSER := $(or $(DRUPE_BROWSER),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 PIP := -m pip install --quiet --disable-pip-version-check
 PY_SOURCES := python tests benches examples
@@ -142,15 +141,19 @@ bench: kernelspec $(VENV)/.bench ## Measure drupe beside the other Python kernel
 	$(VENV)/bin/python benches/run.py $(ARGS)
 	$(VENV)/bin/python benches/language_server.py
 
+# Built by the stable compiler, see fuzz/.cargo/config.toml; a run that finds something leaves it in fuzz/artifacts.
 SECONDS_EACH ?= 60
-fuzz: $(FUZZ)/bin/cargo-fuzz ## Fuzz each decoder for SECONDS_EACH (60)
-	@for target in $$($(FUZZ)/bin/cargo-fuzz fuzz list); do \
-	  RUSTC_BOOTSTRAP=1 $(FUZZ)/bin/cargo-fuzz fuzz run "$$target" -- -max_total_time=$(SECONDS_EACH); \
-	done
-
-# The sanitizers are still unstable options: RUSTC_BOOTSTRAP lets the stable compiler take them.
-$(FUZZ)/bin/cargo-fuzz:
-	$(CARGO) install --quiet --locked --root $(FUZZ) cargo-fuzz
+define FUZZ
+mkdir -p corpus/@ artifacts/@
+$(CARGO) run --quiet --release --locked --bin @ -- -max_total_time=$(SECONDS_EACH) -timeout=10 \
+  -artifact_prefix=artifacts/@/ corpus/@ $$(ls -d seeds/@ 2>/dev/null) >artifacts/@/log 2>&1 \
+  || { cat artifacts/@/log; exit 255; }
+echo "@: $$(grep Done artifacts/@/log)"
+endef
+export FUZZ
+fuzz: ## Fuzz each reader of hostile bytes for SECONDS_EACH (60), as many at once as there are processors
+	cd fuzz && $(CARGO) build --release --locked
+	@cd fuzz && basename -s .rs fuzz_targets/*.rs | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I @ $(SHELL) -c "$$FUZZ"
 
 # --- keep ---------------------------------------------------------------------------------------------------------
 
