@@ -24,6 +24,9 @@ fn many(client: &mut Client, channel: Channel, msg_type: &str) {
 }
 
 fn few(client: &mut Client) {
+    // Strangers may not send as much.
+    let hello = client.send_request(Channel::Shell, "kernel_info_request", json!({}));
+    client.recv_shell_reply(&hello, "kernel_info_reply");
     for _ in 0..4 {
         let mut message = client.outgoing("comm_msg", json!({"comm_id": "nobody", "data": {}}));
         message.buffers = vec![Bytes::from(vec![7; FLOOD / 4])];
