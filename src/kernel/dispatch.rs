@@ -125,8 +125,8 @@ impl Io {
                 tracing::info!("a message that came after the last reply was ignored (request {id})");
             }
             Action::Conclude { id, missing } => self.conclude(id, missing),
-            // Refusals are performed together, by the caller. The others are asked for and carried out where a reply is
-            // taken from the queue, and by the main thread.
+            // Refusals are performed together, by the caller. The others are answers to `Event::Reply` and
+            // `Event::TakeEffect`: who feeds one of those (`Out::Reply` in `send`, `Handle::take`) reads its answer there.
             Action::Refuse { .. }
             | Action::PassReply { .. }
             | Action::DropReply { .. }

@@ -185,7 +185,7 @@ impl Handle {
             .then(|| end.saturating_duration_since(Instant::now()))
     }
 
-    /// A question of no request's, such as the usage that a thread has measured, has its answer.
+    /// The content of the reply to `usage_request` number `id`, from the thread that has measured it. The io thread sends it.
     pub(super) fn measured(&self, id: u64, content: Bytes) {
         self.note(Note::Measured { id, content });
     }

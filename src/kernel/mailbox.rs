@@ -1,9 +1,10 @@
 //! The mailbox: what the io loop has admitted and `main` has not taken yet.
 //!
 //! The io loop pushes and `main`, woken by a file descriptor which its asyncio loop watches, takes; neither
-//! ever waits for the other, and the lock is held for a few instructions only. While it is held
-//! ([`Mailbox::hold`]) nothing can be taken, so that the io loop can put its house in order first: before
-//! Python is up, while a failed cell's followers are aborted, after the end has begun.
+//! ever waits for the other, and the lock is taken for a few instructions only.
+//!
+//! Between [`Mailbox::hold`] and [`Mailbox::release`] nothing can be taken: after a cell has failed, the cells that were sent
+//! behind it are taken out and answered `aborted` before `main` can begin one of them.
 //!
 //! It is bounded in bytes, by the one who pushes: while [`Mailbox::has_room`] says no the io loop reads nothing from shell,
 //! so that the clients' own queues, and at last the clients, wait. Control is read all the same.
