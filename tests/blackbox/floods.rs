@@ -62,7 +62,7 @@ fn worst_and_median(times: &mut [Duration]) -> (Duration, Duration) {
 /// While `flood` goes on: round trips on control (unless that is what is flooded) and on the heartbeat, and how long prints
 /// are on their way. Medians count: this process and the flood want the processor, too.
 #[track_caller]
-fn assert_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) {
+fn is_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) -> bool {
     let code = "import time\nfor i in range(60):\n    print(time.time(), flush=True); time.sleep(0.02)";
     let mut heart = RawPeer::connect(kernel.connection.heartbeat);
     heart.handshake("REQ", b"");
@@ -104,9 +104,9 @@ fn assert_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl F
     {
         eprintln!("{what}: worst and median of heartbeats {beats:?}, control {control:?}, prints {prints:?}");
     }
-    assert!(beats.1 < Duration::from_millis(5));
-    assert!(control.is_none_or(|control| control.1 < Duration::from_millis(5)));
-    assert!(prints.1 < Duration::from_millis(20));
+    beats.1 < Duration::from_millis(5)
+        && control.is_none_or(|control| control.1 < Duration::from_millis(5))
+        && prints.1 < Duration::from_millis(20)
 }
 
 fn drain(client: &mut Client) {
@@ -125,18 +125,30 @@ fn a_flood_harms_nobody() {
         ("control", Channel::Control, "comm_info_request"),
         ("stdin", Channel::Stdin, "input_reply"),
     ] {
-        let mut other = kernel.connect_with_topics(&["none"]);
         let asks = channel != Channel::Control;
-        assert_undisturbed(what, &mut kernel, asks, || many(&mut other, channel, msg_type));
-        drain(&mut other);
-        drain(&mut kernel);
+        assert_once(what, &mut kernel, |kernel, other| {
+            is_undisturbed(what, kernel, asks, || many(other, channel, msg_type))
+        });
     }
-    let mut other = kernel.connect_with_topics(&["none"]);
-    assert_undisturbed("shell, large", &mut kernel, true, || few(&mut other));
-    drain(&mut other);
-    drain(&mut kernel);
-    let port = kernel.connection.iopub;
-    assert_undisturbed("subscriptions", &mut kernel, true, move || subscriptions(port));
-    drain(&mut kernel);
+    assert_once("shell, large", &mut kernel, |kernel, other| {
+        is_undisturbed("shell, large", kernel, true, || few(other))
+    });
+    assert_once("subscriptions", &mut kernel, |kernel, _| {
+        let port = kernel.connection.iopub;
+        is_undisturbed("subscriptions", kernel, true, move || subscriptions(port))
+    });
     kernel.assert_alive();
+}
+
+/// What else this machine does can only make it later, so one of three times counts.
+#[track_caller]
+fn assert_once(what: &str, kernel: &mut Kernel, mut play: impl FnMut(&mut Kernel, &mut Client) -> bool) {
+    let once = (0..3).any(|_| {
+        let mut other = kernel.connect_with_topics(&["none"]);
+        let well = play(kernel, &mut other);
+        drain(&mut other);
+        drain(kernel);
+        well
+    });
+    assert!(once, "{what}: disturbed three times");
 }
