@@ -118,7 +118,7 @@ test-python: kernelspec $(VENV)/.test $(VENV)/.browser test-venvs
 	done
 
 test-soak:
-	@$(MAKE) --no-print-directory soak N=200
+	@$(MAKE) --no-print-directory soak N=200 SCENES=60
 	@$(MAKE) --no-print-directory races N=20
 
 check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
@@ -131,8 +131,11 @@ hazards: build $(VENV)/.bench $(VENV)/.hazards ## Play the shutdown hazards on e
 	$(VENV)/bin/python tests/hazards/run.py $(ARGS)
 
 N ?= 200
-soak: build $(VENV)/.test test-venvs ## Shut down N times at random moments, on every Python (N=200)
+# Pairs of states: all of them on three Pythons, or SCENES scenes, spread over these.
+SCENES ?=
+soak: build $(VENV)/.test test-venvs ## Shut down N times at random moments, on every Python (N=200), and every pair of states once
 	$(VENV)/bin/python tests/soak/soak.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)
+	$(VENV)/bin/python tests/soak/pairs.py $(if $(SCENES),--scenes $(SCENES)) $$(ls -d .venvs/*/bin/python | head -3 | sed 's/^/--python /')
 
 races: build $(VENV)/.test test-venvs ## Ask for a language server N times before, at and after the end (N=200)
 	$(VENV)/bin/python tests/soak/lsp_races.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)

@@ -9,7 +9,6 @@
 pub mod children;
 pub mod descriptor;
 pub mod file;
-pub mod forks;
 pub mod process;
 mod region;
 pub mod signal;

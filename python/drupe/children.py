@@ -1,14 +1,11 @@
 """The processes that cells have started and left running: asked to end, and reaped, when the kernel ends.
 
-Only those in the kernel's own process group are its business. One that was put into a group or a session of its own
-was meant to outlive the kernel, and so was a shell's background job under `nohup`.
-
-Called by `teardown.py` when the threads have ended.
+The core says which these are (`src/os/children.rs`), and kills those at the very end whom nobody has ended here. Called by
+`teardown.py`: `end` when the threads have ended, `end_late` when the functions of atexit have.
 """
 
 import os
 import signal
-import sys
 
 # Bound here: tests and their like patch `time.sleep` and make `time.monotonic` stand still.
 from time import monotonic, sleep
@@ -19,23 +16,25 @@ from . import _drupe
 _PAUSE = 0.005
 # For a process that was killed to be gone, in seconds.
 _KILLED = 0.05
+# Of the time of those that atexit functions have started, how much is kept to end them, in seconds.
+_TO_END = 0.05
 # Given up at the end: a session that has used up its descriptors could not look at any process.
 _reserve = os.open(os.devnull, os.O_RDONLY)
 _reserve_is = os.fstat(_reserve).st_rdev
 
 
 def any_left() -> bool:
-    """Whether there may be anybody to end: children, ended ones that nobody has waited for included, or orphans."""
+    """Whether there is anybody to end, or an ended child that nobody has waited for."""
+    _give_up_reserve()
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return bool(_drupe.noted_children()) or (_leads_session() and bool(_group()))
+        return bool(_ours())
     return True
 
 
 def end(deadline: float) -> None:
     """SIGTERM to all, and wait for them; SIGKILL to those that are there at the deadline, which is told."""
-    _give_up_reserve()
     if not any_left():
         return
     asked = _ours()
@@ -44,19 +43,29 @@ def end(deadline: float) -> None:
         # One that was stopped hears of it only now.
         _signal(pid, signal.SIGCONT)
     try:
-        while asked and monotonic() < deadline:
-            asked = [pid for pid in asked if not _gone(pid)]
-            if asked:
-                sleep(_PAUSE)
+        asked = _wait(asked, deadline)
     finally:
         for pid in asked:
             name = _command(pid)
             _signal(pid, signal.SIGKILL)
             _drupe.abandoned("child", str(pid), f"{name} did not end on SIGTERM and was killed")
         # The system takes a moment to end them; a zombie may have nobody else to reap it.
-        last = monotonic() + _KILLED
-        while monotonic() < last and not all(map(_gone, asked)):
-            sleep(_PAUSE)
+        _wait(asked, monotonic() + _KILLED)
+
+
+def end_late(deadline: float) -> None:
+    """Those that were started since the others were ended, as a rule by atexit functions: they may finish what they were
+    started for, and are ended like the others where they do not."""
+    if any_left():
+        _wait(_ours(), deadline - _TO_END)
+        end(deadline)
+
+
+def _wait(pids: list, deadline: float) -> list:
+    """Wait until they have ended; those that have not at the deadline."""
+    while (pids := [pid for pid in pids if not _gone(pid)]) and monotonic() < deadline:
+        sleep(_PAUSE)
+    return pids
 
 
 def _give_up_reserve() -> None:
@@ -84,19 +93,16 @@ def _gone(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
         # Not our own child, or reaped already.
-        fields = _stat(pid)
-        return fields is None or fields[0] in "ZX"
+        return not _lives(pid)
 
 
-def _stat(pid: int):
-    """State, parent and start time of a process, in the system's words; None where there is none."""
+def _lives(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name, in parentheses, may hold anything.
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except OSError:
-        return None
-    return fields[0].decode(), int(fields[1]), int(fields[19])
+        return False
 
 
 def _command(pid: int) -> str:
@@ -108,77 +114,22 @@ def _command(pid: int) -> str:
 
 
 def _ours() -> list:
-    """The processes in this one's group that cells have started, without the helpers that clean up behind their users."""
-    parents = _parents()
-    found, unseen = set(), [os.getpid()]
-    while unseen:
-        above = unseen.pop()
-        children = {pid for pid, parent in parents.items() if parent == above} - found
-        found |= children
-        unseen += children
-    # Those that the end of a parent has made orphans since the kernel's own end began.
-    for pid, start in _drupe.noted_children():
-        fields = _stat(pid) if pid in parents else None
-        if fields is not None and fields[2] == start:
-            found.add(pid)
-    if _leads_session():
-        # Nobody comes into the group but by descent: whoever is no child has lost its parent.
-        found |= {pid for pid in parents if pid not in found and not _outlives_its_session(pid)}
-    return sorted(found - _helpers())
-
-
-def _leads_session() -> bool:
-    """Whether the kernel was started in a session of its own, as front-ends do."""
-    return os.getsid(0) == os.getpid() == os.getpgrp()
-
-
-def _group() -> list:
-    """The other processes in this one's group."""
-    me, group = os.getpid(), os.getpgrp()
-    found = []
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return found
-    for name in names:
-        try:
-            if os.getpgid(int(name)) == group and int(name) != me:
-                found.append(int(name))
-        except (ValueError, ProcessLookupError, PermissionError):
-            # No process, or one that has just ended.
-            pass
-    return found
-
-
-def _parents() -> dict:
-    """The parent of each other process in this one's group."""
+    """The processes that end with the kernel."""
     if os.path.isdir("/proc/self"):
-        rows = ((pid, _stat(pid)) for pid in _group())
-        return {pid: fields[1] for pid, fields in rows if fields is not None}
+        return _drupe.children_to_end()
+    return _descendants()
+
+
+def _descendants() -> list:
+    """The descendants in this process's group, where there is no `/proc` to find more."""
     from subprocess import DEVNULL, run
 
     output = run(["ps", "-Ao", "pid=,ppid=,pgid="], capture_output=True, stdin=DEVNULL).stdout
-    rows = (tuple(map(int, line.split())) for line in output.splitlines())
-    return {pid: parent for pid, parent, group in rows if group == os.getpgrp() != pid}
-
-
-def _outlives_its_session(pid: int) -> bool:
-    """Whether it ignores SIGHUP: `nohup`'s way to say that it is to stay when all else ends."""
-    try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            ignored = next(line for line in file if line.startswith(b"SigIgn:"))
-    except (OSError, StopIteration):
-        return False
-    return bool(int(ignored.split()[1], 16) & 1 << (signal.SIGHUP - 1))
-
-
-def _helpers() -> set:
-    """The resource trackers and fork servers of `multiprocessing` and its like. They end when the last of their
-    users has, and take away what was left behind, such as shared memory."""
-    pids = set()
-    for name, module in list(sys.modules.items()):
-        if name.endswith("resource_tracker"):
-            pids.add(getattr(getattr(module, "_resource_tracker", None), "_pid", None))
-        elif name.endswith("forkserver"):
-            pids.add(getattr(getattr(module, "_forkserver", None), "_forkserver_pid", None))
-    return pids
+    rows = [tuple(map(int, line.split())) for line in output.splitlines()]
+    found, above = [], [os.getpid()]
+    while above:
+        parent = above.pop()
+        children = [pid for pid, its, group in rows if its == parent and group == os.getpgrp()]
+        found += children
+        above += children
+    return found

@@ -202,6 +202,7 @@ def _atexit(deadline: float, on_main: bool) -> None:
         except BaseException:
             # As Python shows it; the other functions still have their turn.
             traceback.print_exc()
+    children.end_late(deadline)
 
 
 def _call_for(seconds: float, function) -> None:

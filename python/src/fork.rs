@@ -63,14 +63,14 @@ fn exit_forked(status: i32) -> PyResult<()> {
     exit(status)
 }
 
-/// The children that the kernel had when its end began, as pairs of a number and a start time, where that was noted.
+/// The numbers of the processes that end with the kernel.
 #[pyfunction]
-fn noted_children() -> Vec<(i32, u64)> {
-    children::noted().to_vec()
+fn children_to_end(py: Python<'_>) -> Vec<i32> {
+    py.detach(children::ours)
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(forked, module)?)?;
     module.add_function(wrap_pyfunction!(exit_forked, module)?)?;
-    module.add_function(wrap_pyfunction!(noted_children, module)?)
+    module.add_function(wrap_pyfunction!(children_to_end, module)?)
 }

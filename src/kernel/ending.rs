@@ -87,6 +87,8 @@ impl Io {
                 if self.ladder.ended(turn, outcome) {
                     self.ladder.stuck = true;
                     self.interpreter.request_stacks();
+                    // Python would have; they have the last rungs' time for it.
+                    os::children::ask();
                 }
             }
             Action::CloseOutput => self.close_output(),
@@ -286,7 +288,7 @@ impl Io {
                 tracing::warn!("the record of this end could not be written in time");
             }
         }
-        os::forks::kill();
+        os::children::kill();
         transport::hang_up();
         os::process::exit_now(i32::from(status))
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 KINDS = {
     "hang": "hangs",
     "crash": "crashes",
-    "lost": "runs with lost lines",
+    "lost": "runs with lost lines or files",
     "status": "wrong statuses",
     "late": "late ends",
     "child": "runs with a process left behind",

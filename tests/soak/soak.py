@@ -75,9 +75,13 @@ class Draw:
     """Milliseconds between the state and the trigger."""
     pause: float
     """Seconds between two numbered lines."""
+    setup: tuple[str, ...] = ()
+    """Cells that are run before those of the rows."""
+    keeps: tuple[str, ...] = ()
+    """Files that must hold "kept" in the end."""
 
     def __str__(self) -> str:
-        names = " + ".join(row.name for row in self.rows)
+        names = " + ".join(row.name for row in self.rows) or "nothing"
         return f"seed {self.seed}: {names}, {self.trigger} after {self.delay} ms"
 
 
@@ -130,17 +134,18 @@ def draw(seed: int, rows: list[table.Hazard]) -> Draw:
     )
 
 
-def play(seed: int, kernel: kernels.Kernel) -> Outcome:
+def play(drawn: Draw, kernel: kernels.Kernel) -> Outcome:
     """Play one draw; never raises for what the kernel does."""
-    drawn = draw(seed, eligible(kernel.abilities))
     script = TRIGGERS[drawn.trigger]
-    outcome = Outcome(str(drawn), seed, kernel.python, None, 0)
+    outcome = Outcome(str(drawn), drawn.seed, kernel.python, None, 0)
     stage = scene.Scene(
         kernel, parent="stand-in" if "parent-gone" in script else "runner", patience=10
     )
     try:
         stage.wait_started("ready")
         stage.run(NUMBERED.format(pause=drawn.pause))
+        for code in drawn.setup:
+            stage.run(code)
         for row in drawn.rows:
             if row is not drawn.rows[0]:
                 stage.run(KEPT)
@@ -171,6 +176,9 @@ def judge(drawn: Draw, ending: Ending) -> list[verdict.Failure]:
     limit = 3.5 if "parent-gone" in TRIGGERS[drawn.trigger] else 2.5
     plain = table.Hazard("soak", "soak", "", expect=table.Expect(children="session"))
     failures = verdict.judge(plain, ending, at_least=limit)
+    if ending.seconds is not None:
+        lost = [name for name in drawn.keeps if ending.files.get(name) != "kept"]
+        failures += [verdict.Failure("lost", f"the file {name}") for name in lost]
     client = ending.clients[0]
     if not client.closed:
         failures += verdict.numbered(client.text("stdout"), ending.files.get("said", ""))
@@ -201,26 +209,43 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--markdown", type=Path, help="write the summary to this file")
     args = parser.parse_args(argv)
 
-    kernels.build_extension()
-    try:
-        chosen = [kernels.find(args.kernel, p) for p in args.python or [sys.executable]]
-    except kernels.KernelMissing as error:
-        print(error, file=sys.stderr)
+    chosen = choose(args.kernel, args.python)
+    if not chosen:
         return 2
     whole = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
     dice = random.Random(whole)
     seeds = args.replay or [dice.randrange(1 << 31) for _ in range(args.runs)]
     print(f"{len(seeds)} runs, seed {whole}, {args.jobs} at once, {args.load} busy loops")
+    if args.replay:
+        args.jobs = 1
+    rows = {kernel: eligible(kernel.abilities) for kernel in chosen}
+    turns = zip(seeds, itertools.cycle(chosen), strict=False)
+    work = [(draw(seed, rows[kernel]), kernel) for seed, kernel in turns]
+    conditions = f"seed {whole}, {args.jobs} kernels at once, {args.load} busy loops"
+    return run(work, args, conditions)
+
+
+def choose(name: str, pythons: list[str]) -> list[kernels.Kernel]:
+    """The kernel on each of the Pythons, by default on this one; none, and a line on stderr, where one is missing."""
+    kernels.build_extension()
+    try:
+        return [kernels.find(name, python) for python in pythons or [sys.executable]]
+    except kernels.KernelMissing as error:
+        print(error, file=sys.stderr)
+        return []
+
+
+def run(work: list[tuple[Draw, kernels.Kernel]], args, conditions: str) -> int:
+    """Play it all and print the summary; the exit status. `args` has `jobs`, `load` and `markdown`."""
     begun = time.monotonic()
     loops = begin_load(args.load)
     try:
-        outcomes = soak(seeds, chosen, 1 if args.replay else args.jobs)
+        outcomes = soak(work, args.jobs)
     finally:
         for loop in loops:
             loop.kill()
             loop.wait()
         shutil.rmtree(ports.scratch(), ignore_errors=True)
-    conditions = f"seed {whole}, {args.jobs} kernels at once, {args.load} busy loops"
     text = report.summary(outcomes, conditions, time.monotonic() - begun)
     print(text)
     if args.markdown:
@@ -228,14 +253,13 @@ def main(argv: list[str]) -> int:
     return 1 if any(o.failures for o in outcomes) else 0
 
 
-def soak(seeds: list[int], chosen: list[kernels.Kernel], jobs: int) -> list[Outcome]:
-    """Play every seed, on the kernels in turn; reports failures on stderr as they come."""
+def soak(work: list[tuple[Draw, kernels.Kernel]], jobs: int) -> list[Outcome]:
+    """Play each draw on its kernel; reports failures on stderr as they come."""
     outcomes = []
     begun = time.monotonic()
     with pool(jobs) as workers:
-        turns = zip(seeds, itertools.cycle(chosen), strict=False)
-        work = [workers.submit(play, seed, kernel) for seed, kernel in turns]
-        for future in as_completed(work):
+        plays = [workers.submit(play, drawn, kernel) for drawn, kernel in work]
+        for future in as_completed(plays):
             outcome = future.result()
             outcomes.append(outcome)
             if outcome.failures:
@@ -246,7 +270,7 @@ def soak(seeds: list[int], chosen: list[kernels.Kernel], jobs: int) -> list[Outc
                 rate = (time.monotonic() - begun) / len(outcomes)
                 failed = sum(bool(o.failures) for o in outcomes)
                 print(
-                    f"[{len(outcomes)}/{len(work)}] {failed} failed, {rate:.2f} s each",
+                    f"[{len(outcomes)}/{len(plays)}] {failed} failed, {rate:.2f} s each",
                     file=sys.stderr,
                 )
     return outcomes
