@@ -14,14 +14,34 @@ _NEEDED = "ipython>=8.18 comm matplotlib-inline jedi traitlets"
 
 def main() -> None:
     """Run a kernel on this, the main thread. Does not return."""
-    _drupe.start(sys.argv[1:])
+    run(sys.argv[1:])
+
+
+def embed(argv: list, module, namespace: dict) -> None:
+    """Run a kernel in a program that runs already; see `drupe.embed`. Does not return."""
+    import threading
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("a kernel can be embedded on the program's main thread only")
+    if InteractiveShell.initialized():
+        raise RuntimeError(
+            "IPython runs in this program already: in a kernel, connect another client to it with %connect_info"
+        )
+    run(argv, module, namespace)
+
+
+def run(argv: list, module=None, namespace=None) -> None:
+    """Run a kernel with these arguments. The namespace is the embedding program's; None where this is a kernel and no more."""
+    _drupe.start(argv)
     exits.install()
     try:
         from . import teardown
         from .interrupt import interrupts
 
         interrupts.install()
-        server = _start()
+        server = _start(module, namespace)
     except ImportError as error:
         _drupe.failed(_missing(error), 2)
     except BaseException as error:
@@ -44,26 +64,31 @@ def _internal(error: BaseException) -> str:
     return "Python could not be started:\n" + "".join(lines).rstrip()
 
 
-def _start():
-    from . import comms, compat, sigterm, stdin, streams, teardown
+def _start(module, namespace):
+    from . import comms, facade, sigterm, stdin, streams, teardown
     from .application import IPKernelApp
+    from .kernel import IPythonKernel
     from .serve import Server
 
     options = decode(_drupe.config())
+    traits, words = options.get("traits") or {}, options.get("unknown") or []
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     app = IPKernelApp.instance()
     app.connection_file = options.get("connection_file") or ""
-    app.configure(options.get("traits") or {})
-    shell = app.make_shell()
-    kernel = app.kernel = shell.kernel = compat.Kernel(shell, app.connection_file)
+    facade.install()
+    if namespace is None:
+        facade.set_arguments(app.connection_file, traits, words)
+    app.configure(traits, words)
+    shell = app.make_shell(module, namespace)
+    kernel = app.kernel = IPythonKernel.instance(parent=app, shell=shell)
     _faulthandler()
     streams.install(not options.get("no_stdout"), not options.get("no_stderr"))
+    if not app.quiet:
+        streams.echo(_drupe.stdio_fds())
     stdin.install()
     comms.install()
-    compat.install(app)
     _debugger()
-    server = Server(shell)
-    kernel.io_loop = compat.Loop(server)
+    server = kernel.server = Server(shell)
     teardown.prepare(shell, server)
     sigterm.install(server.leave)
     app.run_startup_code(options.get("matplotlib"))

@@ -1,40 +1,104 @@
-"""IPython's application around the shell: its profile, configuration files, extensions and start-up code.
+"""IPython's application around the shell: its profile, configuration files, command line, extensions and start-up code.
 
-The class is named as ipykernel's, since users' configuration files and libraries know it by that name.
+The class is ipykernel's by name, since users' configuration files and libraries know it by that. Made by `app.py`, once.
 """
 
+import json
 import os
 import sys
 
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.shellapp import InteractiveShellApp
-from traitlets import Any, Unicode
+from traitlets import Any, Bool, Unicode
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigString
 
 from . import _drupe
+from .facade import named
 from .log import log
+from .session import lacking
 from .shell import ZMQInteractiveShell
 
+_ONE = "a kernel runs in this process already; start another one in a process of its own"
 
+
+@named("kernelapp")
+@lacking(
+    {
+        _ONE: "initialize start init_blackhole init_connection_file init_control init_heartbeat init_io init_iopub init_kernel "
+        "init_pdb init_poller init_signal init_sockets configure_tornado_logger patch_io reset_io close",
+        "the core reads, writes and removes the connection file": "write_connection_file load_connection_file "
+        "load_connection_info cleanup_connection_file cleanup_ipc_files cleanup_random_ports log_connection_info",
+        "use jupyter_client's BlockingKernelClient with the connection file": "blocking_client connect_control connect_hb "
+        "connect_iopub connect_shell connect_stdin",
+    }
+)
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     """The kernel's configuration, and the start of its shell."""
 
     name = Unicode("ipython-kernel")
-    connection_file = Unicode("")
+    connection_file = Unicode("").tag(config=True)
+    quiet = Bool(True, help="Whether the terminal that started the kernel sees no output.").tag(
+        config=True
+    )
     kernel = Any()
     crash_handler = None
+    subapp = heartbeat = poller = context = None
+    curve_publickey = curve_secretkey = None
+    no_stdout = no_stderr = trio_loop = False
+    capture_fd_output = True
+    parent_handle = interrupt = 0
+
+    @classmethod
+    def launch_instance(cls, argv=None, **kwargs):
+        raise NotImplementedError(f"IPKernelApp.launch_instance is not there: {_ONE}")
+
+    launch_new_instance = launch_instance
 
     @property
     def connection_dir(self) -> str:
         return os.path.dirname(self.connection_file)
 
+    @property
+    def abs_connection_file(self) -> str:
+        return os.path.abspath(self.connection_file)
+
+    def get_connection_info(self, session=False) -> dict:
+        """What the connection file says; with the session in the place of its key where that is asked for."""
+        with open(self.connection_file, encoding="utf-8") as file:
+            info = json.load(file)
+        key = info.pop("key", "")
+        info.pop("signature_scheme", None) if session else None
+        return {**info, "session": self.session} if session else {**info, "key": key.encode()}
+
+    def __getattr__(self, name: str):
+        # The address and the ports are what the connection file says.
+        if name in ("ip", "transport", "kernel_name") or name.endswith("_port"):
+            return self.get_connection_info().get(name)
+        # Its sockets and its session are the kernel's.
+        if name in ("session", "io_loop") or name.endswith(("_socket", "_thread")):
+            return getattr(self.kernel, name, None)
+        if name == "displayhook":
+            return self.shell.displayhook
+        if name == "kernel_class":
+            return type(self.kernel)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def ports(self) -> dict:
+        info = self.get_connection_info()
+        return {
+            name.removesuffix("_port"): port
+            for name, port in info.items()
+            if name.endswith("_port")
+        }
+
     def _log_default(self):
         return log
 
-    def configure(self, traits: dict) -> None:
+    def configure(self, traits: dict, words: list) -> None:
         """Read the profile's configuration, then the command line's, which is stronger. `traits` has entries
-        such as `"HistoryManager.hist_file": ":memory:"`."""
+        such as `"HistoryManager.hist_file": ":memory:"`; `words` is the rest of the command line."""
         given = Config()
         for name, value in traits.items():
             section, _, trait = name.rpartition(".")
@@ -42,6 +106,9 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
             for part in filter(None, section.split(".")):
                 target = target[part]
             target[trait] = DeferredConfigString(value)
+        given.merge(self._flags(words))
+        # Libraries look for the section itself to find out that this is a notebook, and for the file in it.
+        given.IPKernelApp.connection_file = self.connection_file
         self.update_config(given)
         self._find_profile()
         try:
@@ -50,6 +117,32 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         except Exception:
             log.warning("the configuration files could not be read", exc_info=True)
         self.update_config(given)
+
+    def _flags(self, words: list) -> Config:
+        """What IPython's own flags among the words say, such as `--profile=work` and `--pylab`."""
+        if not words:
+            return Config()
+        from IPython.core.application import base_aliases, base_flags
+        from IPython.core.shellapp import shell_aliases, shell_flags
+        from traitlets.config.loader import KVArgParseConfigLoader
+
+        aliases, flags = {**base_aliases, **shell_aliases}, {**base_flags, **shell_flags}
+        known, rest = [], list(words)
+        while rest:
+            word = rest.pop(0)
+            name, equals, _ = word.partition("=")
+            if name.lstrip("-") in flags and name.startswith("-"):
+                known.append(word)
+            elif name.lstrip("-") in aliases and name.startswith("-"):
+                known.append(word)
+                if not equals and rest and not rest[0].startswith("-"):
+                    known.append(rest.pop(0))
+        try:
+            loader = KVArgParseConfigLoader(known, aliases=aliases, flags=flags, log=log)
+            return loader.load_config()
+        except (Exception, SystemExit):
+            log.warning("the arguments %s could not be understood", known, exc_info=True)
+            return Config()
 
     def _find_profile(self) -> None:
         """The profile's folder; a temporary one where that cannot be used."""
@@ -63,25 +156,34 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
 
             self.profile_dir = ProfileDir.create_profile_dir(mkdtemp(prefix="drupe-profile-"))
 
-    def make_shell(self) -> ZMQInteractiveShell:
-        """Make the shell that `get_ipython()` returns."""
+    def make_shell(self, module=None, namespace=None) -> ZMQInteractiveShell:
+        """Make the shell that `get_ipython()` returns; with a program's module and namespace, where it is embedded in one."""
         self.shell = ZMQInteractiveShell.instance(
             parent=self,
             profile_dir=self.profile_dir,
             ipython_dir=self.ipython_dir,
-            user_ns=self.user_ns,
+            user_module=module,
+            user_ns=self.user_ns if namespace is None else namespace,
         )
+        if namespace is not None:
+            # IPython has put its own module in the place of the program's `__main__`.
+            shell = self.shell
+            sys.modules[shell._orig_sys_modules_main_name] = shell._orig_sys_modules_main_mod
+            shell.set_completer_frame()
         self.shell.configurables.append(self)
         return self.shell
 
     def run_startup_code(self, matplotlib) -> None:
-        """Extensions, start-up files and lines; and the working folder's place in `sys.path`."""
+        """Extensions, start-up files and lines; and the working folder's place in `sys.path`, behind the standard library."""
         if matplotlib and matplotlib != "inline":
             self.matplotlib = matplotlib
-        if not (self.ignore_cwd or getattr(sys.flags, "safe_path", False) or "" in sys.path):
-            sys.path.insert(0, "")
+        if not getattr(sys.flags, "safe_path", False):
+            self.init_path()
         self.init_extensions()
         self.init_gui_pylab()
         self.init_code()
         self.shell.begin_cell()
         _drupe.log("debug", "the start-up code has run")
+
+
+launch_new_instance = IPKernelApp.launch_instance

@@ -4,20 +4,25 @@
 this module's, whatever other kernel's package is imported later.
 """
 
-from . import _drupe, parents
+import contextvars
+
+from . import _drupe, facade, parents
 from .hooks import when_imported
-from .jsonutil import decode, encode
+from .interrupt import interrupts
+from .jsonutil import decode, encode_strictly
 from .log import log
 
+TYPES = ("comm_open", "comm_msg", "comm_close")
+
 _manager = None
-_comm_class = None
 
 
 def install() -> None:
     """Be there when `comm` is imported, or a kernel package that would put itself in its place."""
     when_imported("comm", _patch)
-    when_imported("ipykernel.ipkernel", lambda _module: _patch(None))
-    when_imported("ipykernel.comm.comm", _patch_ipykernel)
+    if not facade.ON:
+        when_imported("ipykernel.ipkernel", lambda _module: _patch(None))
+        when_imported("ipykernel.comm.comm", _patch_ipykernel)
 
 
 def _patch(_module) -> None:
@@ -33,52 +38,39 @@ def _patch_ipykernel(module) -> None:
 
 
 def publish_msg(comm, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:
-    """Send a message of a comm's on iopub."""
+    """Send a message of a comm's on iopub. TypeError where the data has no likeness in JSON."""
     content = {"data": {} if data is None else data, "comm_id": comm.comm_id, **keys}
+    content, metadata = encode_strictly(content), encode_strictly(metadata or {})
     if msg_type == "comm_close":
         _drupe.comm_closed(comm.comm_id)
     elif msg_type == "comm_open":
         _drupe.comm_opened(comm.comm_id, comm.target_name)
-    _drupe.publish(
-        msg_type,
-        encode(content),
-        metadata=encode(metadata or {}),
-        buffers=buffers,
-        topic=comm.topic,
-    )
+    _drupe.publish(msg_type, content, metadata=metadata, buffers=buffers, topic=comm.topic)
 
 
 def create_comm(*args, **kwargs):
     """A new comm; see the `comm` package."""
-    global _comm_class
-    if _comm_class is None:
-        from comm.base_comm import BaseComm
+    from .commtypes import BaseComm
 
-        _comm_class = type(
-            "Comm", (BaseComm,), {"publish_msg": publish_msg, "__module__": __name__}
-        )
-    return _comm_class(*args, **kwargs)
+    return BaseComm(*args, **kwargs)
 
 
 def manager():
     """The manager of this kernel's comms."""
     global _manager
     if _manager is None:
-        from comm.base_comm import CommManager
+        from .commtypes import CommManager, inherit_parents
 
-        class Manager(CommManager):
-            """Keeps the core's table of comms, which answers `comm_info_request`, true."""
-
-            def register_comm(self, comm):
-                _drupe.comm_opened(comm.comm_id, comm.target_name)
-                return super().register_comm(comm)
-
-            def unregister_comm(self, comm):
-                _drupe.comm_closed(comm.comm_id)
-                return super().unregister_comm(comm)
-
-        _manager = Manager()
+        inherit_parents()
+        _manager = CommManager()
     return _manager
+
+
+def kernel():
+    """The kernel, as comms of older libraries ask for it."""
+    from .kernel import Kernel
+
+    return Kernel.instance() if Kernel.initialized() else None
 
 
 def handle(request) -> None:
@@ -106,3 +98,39 @@ def handle(request) -> None:
     else:
         _drupe.comm_closed(comm_id)
         manager().comm_close(None, None, message)
+
+
+def handle_beside(request) -> None:
+    """Handle a comm message while a cell runs; its output is its own request's. Raises KeyboardInterrupt alone."""
+    contextvars.copy_context().run(_handle_beside, request)
+
+
+def _handle_beside(request) -> None:
+    _drupe.parent_var.set(request.parent)
+    try:
+        handle(request)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        log.warning("%s failed: %r", request.msg_type, error)
+    finally:
+        request.finish()
+
+
+def process_waiting() -> int:
+    """Handle the comm messages that wait, in the middle of a cell; how many there were. An interrupt ends the cell."""
+    count = 0
+    while (request := _drupe.take_comm()) is not None:
+        count += 1
+        handle_beside(request)
+    return count
+
+
+def take_waiting() -> None:
+    """Handle the comm messages that wait, from the event loop, while a cell awaits. An interrupt ends one callback."""
+    while (request := _drupe.take_comm()) is not None:
+        try:
+            with interrupts.user_code():
+                handle_beside(request)
+        except KeyboardInterrupt:
+            log.info("%s was interrupted", request.msg_type)

@@ -5,10 +5,11 @@ import threading
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
-from traitlets import Bool
+from traitlets import Any, Bool
 
 from . import _drupe, parents
-from .jsonutil import clean, encode, encode_images
+from .facade import named
+from .jsonutil import clean, encode_images, encode_strictly
 
 try:
     from IPython.core.history import HistoryOutput
@@ -16,7 +17,7 @@ except ImportError:  # IPython 8
     HistoryOutput = None
 
 
-class _Hooks:
+class Hooks:
     """Functions that see a message before it goes out, per thread: each returns it, changed or not, or None to
     keep it back."""
 
@@ -27,27 +28,28 @@ class _Hooks:
     def functions(self) -> list:
         return self._local.__dict__.setdefault("functions", [])
 
-    def publish(self, msg_type: str, content: dict, topic=None) -> None:
-        """Send a message, unless a hook keeps it."""
-        functions = self._local.__dict__.get("functions")
-        if functions:
-            content = self._run(functions, msg_type, clean(content))
-            if content is None:
-                return
-        _drupe.publish(msg_type, encode(content), topic=topic)
-
-    def _run(self, functions, msg_type: str, content: dict):
-        from .compat import make_message
-
-        message = make_message(msg_type, content, parents.message(_drupe.get_parent()))
-        for function in list(functions):
+    def pass_on(self, message: dict):
+        """The message as the functions leave it; None where one keeps it."""
+        for function in list(self.functions):
             message = function(message)
             if message is None:
                 return None
-        return message["content"]
+        return message
+
+    def publish(self, msg_type: str, content: dict, topic=None) -> None:
+        """Send a message, unless a hook keeps it."""
+        if not self._local.__dict__.get("functions"):
+            _drupe.publish(msg_type, encode_strictly(content), topic=topic)
+            return
+        from .session import make_message, publish
+
+        parent = parents.message(_drupe.get_parent())
+        message = self.pass_on(make_message(msg_type, clean(content), parent))
+        if message is not None:
+            publish(message, topic=topic)
 
 
-class _Hooked:
+class Hooked:
     """What publishers of messages have in common: hooks, and a parent that can be set."""
 
     @property
@@ -70,6 +72,10 @@ class _Hooked:
     def parent_header(self) -> dict:
         return parents.message(_drupe.get_parent()).get("header", {})
 
+    @parent_header.setter
+    def parent_header(self, value) -> None:
+        parents.set_parent(value)
+
     def set_parent(self, parent) -> None:
         parents.set_parent(parent)
 
@@ -80,14 +86,17 @@ class _Hooked:
         parents.reset_thread_parent(token)
 
 
-class ZMQShellDisplayHook(_Hooked, DisplayHook):
+@named("displayhook")
+class ZMQShellDisplayHook(Hooked, DisplayHook):
     """Sends the value of a cell's last expression."""
 
     topic = None
+    session = Any(allow_none=True)
+    pub_socket = Any(allow_none=True)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.hooks = _Hooks()
+        self.hooks = Hooks()
         # What is being put together, while a value is displayed.
         self.msg = None
 
@@ -109,17 +118,20 @@ class ZMQShellDisplayHook(_Hooked, DisplayHook):
             self.hooks.publish("execute_result", content)
 
 
-class ZMQDisplayPublisher(_Hooked, DisplayPublisher):
+@named("zmqshell")
+class ZMQDisplayPublisher(Hooked, DisplayPublisher):
     """Sends what `display()` is given, and what is to replace it."""
 
     topic = b"display_data"
+    session = Any(allow_none=True)
+    pub_socket = Any(allow_none=True)
     store_display_history = Bool(
         False, help="Whether what is displayed is kept in the history manager's outputs."
     ).tag(config=True)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.hooks = _Hooks()
+        self.hooks = Hooks()
 
     def publish(self, data, metadata=None, *, transient=None, update=False, **_ignored) -> None:
         """Send a mime bundle. `transient` may hold the `display_id`; `update` replaces what has that id."""

@@ -4,6 +4,7 @@ It ends where the cell ends, with the status that a script would have ended with
 as atexit functions, is run in it.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,7 +17,12 @@ def leave_if_forked(error) -> None:
     """End this process if it is such a child. `error` is what the cell has ended with, None where it came to its end."""
     if _drupe.forked():
         try:
-            _drupe.exit_forked(_status(error))
+            status = _status(error)
+            for stream in (sys.stdout, sys.stderr):
+                # A line that was begun and not ended waits for its rest.
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            _drupe.exit_forked(status)
         finally:
             # Whatever its streams have become.
             os._exit(1)

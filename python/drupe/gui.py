@@ -1,8 +1,13 @@
-"""`%gui`: the event loop of a graphics toolkit, served a little at a time from the kernel's own loop."""
+"""`%gui`: the event loop of a graphics toolkit, served a little at a time from the kernel's own loop.
 
+Programs may bring a toolkit of their own, with the functions that ipykernel has for it in `ipykernel.eventloops`.
+"""
+
+import functools
 import sys
 
-from IPython.core.error import UsageError
+from .interrupt import interrupts
+from .log import log
 
 # Seconds between two looks at the toolkit's events: what a dragged window needs to look smooth.
 _PERIOD = 0.02
@@ -78,32 +83,70 @@ _TOOLKITS = {
 }
 
 
-def enable(gui) -> None:
-    """Serve this toolkit from now on, and no other; None ends it. UsageError where there is no such toolkit."""
+# By name: a function that a program has registered, which serves its toolkit until a request waits; None for those above.
+loop_map = dict.fromkeys((*_NONE, *_TOOLKITS))
+
+
+def register_integration(*names):
+    """A decorator: `function(kernel)` serves the toolkits of these names from now on. Its `exit` decorates what ends it."""
+
+    def decorate(function):
+        loop_map.update(dict.fromkeys(names, function))
+        function.exit_hook = None
+
+        def exit_decorator(hook):
+            function.exit_hook = hook
+            return hook
+
+        function.exit = exit_decorator
+        return function
+
+    return decorate
+
+
+def get_shell_stream(kernel):
+    """Where the function of a toolkit sees that a request waits: `get_shell_stream(kernel).flush(limit=1)`."""
+    return kernel.shell_stream
+
+
+def enable(gui, kernel=None) -> None:
+    """Serve this toolkit from now on, and no other; None ends it. ValueError where there is no such toolkit."""
     global _running
-    if gui not in _NONE and gui not in _TOOLKITS:
-        known = ", ".join(sorted(_TOOLKITS))
-        raise UsageError(f"Invalid GUI request {gui!r}, valid ones are: {known}")
+    if gui not in loop_map:
+        known = ", ".join(sorted(name for name in loop_map if name))
+        raise ValueError(f"Invalid GUI request {gui!r}, valid ones are: {known}")
+    if kernel is None:
+        from IPython import get_ipython
+
+        kernel = get_ipython().kernel
     if _running is not None:
         _running.cancel()
         _running = None
-    if gui not in _NONE:
-        _running = _Pump(_TOOLKITS[gui]())
+    kernel.eventloop = loop_map[gui]
+    if kernel.eventloop is not None:
+        _running = _Pump(functools.partial(kernel.eventloop, kernel), kernel)
+    elif gui not in _NONE:
+        _running = _Pump(_TOOLKITS[gui](), kernel)
+
+
+enable_gui = enable
 
 
 class _Pump:
     """Calls a toolkit again and again while the kernel's loop is free."""
 
-    def __init__(self, pump):
-        from IPython import get_ipython
-
+    def __init__(self, pump, kernel):
         self._pump = pump
-        self._loop = get_ipython().kernel.io_loop.asyncio_loop
+        self._loop = kernel.server.loop
         self._next = self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._next = self._loop.call_later(_PERIOD, self._turn)
-        self._pump()
+        try:
+            with interrupts.user_code():
+                self._pump()
+        except KeyboardInterrupt:
+            log.info("the toolkit's events were interrupted")
 
     def cancel(self) -> None:
         self._next.cancel()

@@ -1,9 +1,13 @@
-"""Work that waits for a module to be imported by somebody else, so that the start need not import it."""
+"""Work that waits for a module to be imported by somebody else, so that the start need not import it.
 
-import importlib.util
+`when_imported` is called while the kernel starts; the callbacks run on whichever thread imports the module. A search for
+the module that imports nothing (completion, `importlib.util.find_spec`) must leave everything as it was, so a callback
+is kept until the module has really been executed.
+"""
+
 import sys
 
-_waiting: dict = {}
+_waiting: "dict[str, list]" = {}
 
 
 def when_imported(name: str, callback) -> None:
@@ -12,32 +16,63 @@ def when_imported(name: str, callback) -> None:
     if module is not None:
         callback(module)
         return
-    _waiting[name] = callback
-    if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)
+    _waiting.setdefault(name, []).append(callback)
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
+
+
+def find_elsewhere(asking, name: str, path, target=None):
+    """The spec that the finders other than `asking` have for a module; None where they have none."""
+    for finder in list(sys.meta_path):
+        find_spec = getattr(finder, "find_spec", None)
+        if finder is asking or find_spec is None:
+            continue
+        spec = find_spec(name, path, target)
+        if spec is not None:
+            return spec
+    return None
 
 
 class _Finder:
-    """Finds nothing itself: it lets the others find, and listens to the loader."""
+    """Finds nothing itself: it lets the others find, and is told when the module is executed."""
 
-    def find_spec(self, name, path=None, target=None):
-        callback = _waiting.pop(name, None)
-        if callback is None:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in _waiting:
             return None
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            _waiting[name] = callback
-            return None
-        spec.loader = _Loader(spec.loader, callback)
+        spec = find_elsewhere(_Finder, name, path, target)
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            _listen(spec)
         return spec
 
 
-class _Loader:
-    """A loader that calls back. Everything else is the real one's."""
+def _listen(spec) -> None:
+    """Have the callbacks called behind the loader's `exec_module`. A loader of this module's alone is the real one still, and
+    only its method is covered; one that others share is wrapped."""
+    loader = spec.loader
+    execute = loader.exec_module
 
-    def __init__(self, loader, callback):
+    def exec_module(module) -> None:
+        if spec.loader is loader:
+            loader.__dict__.pop("exec_module", None)
+        else:
+            spec.loader = module.__loader__ = loader
+        execute(module)
+        _call_back(module)
+
+    own = getattr(loader, "__dict__", None)
+    if getattr(loader, "name", None) == spec.name and isinstance(own, dict):
+        own["exec_module"] = exec_module
+    else:
+        spec.loader = _Wrapped(loader, exec_module)
+
+
+class _Wrapped:
+    """A loader that is told of the execution. Everything else is the real one's."""
+
+    def __init__(self, loader, exec_module):
         self._loader = loader
-        self._callback = callback
+        self.exec_module = exec_module
 
     def __getattr__(self, name):
         return getattr(self._loader, name)
@@ -45,15 +80,12 @@ class _Loader:
     def create_module(self, spec):
         return self._loader.create_module(spec)
 
-    def exec_module(self, module):
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
+
+def _call_back(module) -> None:
+    for callback in _waiting.pop(module.__name__, ()):
         try:
-            self._callback(module)
+            callback(module)
         except Exception:
             from .log import log
 
             log.exception("the hook behind the import of %s failed", module.__name__)
-
-
-_finder = _Finder()

@@ -23,8 +23,8 @@ from . import _drupe
 # long, in seconds, for its `finally` blocks before it is cancelled again.
 _PATIENCE = 0.25
 
-# Code whose frames under an event loop's callback are not the user's.
-_OURS = ("asyncio", "drupe", "selectors", "concurrent")
+# Code whose frames under an event loop's callback say nothing of whose that is.
+_OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
 
 
 class Interrupts:
@@ -51,6 +51,15 @@ class Interrupts:
                 return
             except KeyboardInterrupt:
                 self._missed = self._in_cell
+
+    @staticmethod
+    def let_through(interrupted: bool = False) -> None:
+        """From now on a signal raises KeyboardInterrupt. Behind a cell that was interrupted it does so in a moment only: one
+        that comes at once is the same wish said twice, and not meant for what others do when a cell has ended."""
+        handler = signal.default_int_handler
+        if interrupted:
+            handler = _late(time.monotonic() + _PATIENCE)
+        _set_handler(signal.SIGINT, handler)
 
     def begin_cell(self) -> None:
         """From now on a signal is meant for this cell, also while its code does not run yet."""
@@ -152,6 +161,16 @@ class Undivided:
         self._came = True
 
 
+def _late(begin: float):
+    """A handler that raises KeyboardInterrupt from a time on."""
+
+    def handle(_signum, _frame) -> None:
+        if time.monotonic() >= begin:
+            raise KeyboardInterrupt
+
+    return handle
+
+
 def _on_main_thread() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 
@@ -163,7 +182,7 @@ class _UserCode:
         self._interrupts = interrupts
 
     def __enter__(self):
-        _set_handler(signal.SIGINT, signal.default_int_handler)
+        self._interrupts.let_through()
 
     def __exit__(self, *_exc):
         self._interrupts.install()
@@ -180,6 +199,14 @@ class Cell:
 
     def __await__(self):
         return (yield from self._steps(self._coroutine, self._interrupts))
+
+    def run(self):
+        """Run one that awaits nothing to its end."""
+        try:
+            next(self._steps(self._coroutine, self._interrupts))
+        except StopIteration as stop:
+            return stop.value
+        raise RuntimeError("the code awaits something, and was not known to")
 
     def _steps(self, coroutine, interrupts):
         error = None
@@ -213,19 +240,19 @@ class Cell:
 
 
 def _in_user_code(frame) -> bool:
-    """Whether the event loop is inside a callback or a task of the user's."""
+    """Whether the event loop is inside a callback or a task of the user's. One that asyncio's own code has been put around,
+    such as by `asyncio.wait_for`, is the user's."""
     events = sys.modules.get("asyncio.events")
     if events is None:
         return False
     run = events.Handle._run.__code__
-    inner = None
-    while frame is not None:
-        if frame.f_code is run:
-            name = inner.f_globals.get("__name__", "") if inner is not None else "drupe"
-            return name.partition(".")[0] not in _OURS
-        inner = frame
+    outermost = "drupe"
+    while frame is not None and frame.f_code is not run:
+        name = frame.f_globals.get("__name__", "").partition(".")[0]
+        if name not in _OF_THE_LOOP:
+            outermost = name
         frame = frame.f_back
-    return False
+    return frame is not None and outermost != "drupe"
 
 
 # Those of C: those of the module work in Python, where a signal may strike.

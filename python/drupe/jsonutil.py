@@ -1,13 +1,16 @@
-"""Python objects as JSON bytes, whatever they are: no reply and no output is lost to its content."""
+"""Python objects as JSON bytes. No reply is lost to its content: what JSON cannot say is replaced. What a user sends, such
+as the data of a comm, is another matter: there an object that has no likeness in JSON is an error, which its sender sees."""
 
 import json
 import math
 import numbers
 from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 # Nesting below which an object is written out; a structure that contains itself never gets past it.
 _DEPTH = 200
+_TOO_DEEP = object()
 
 _encoder = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=True, separators=(",", ":")
@@ -16,10 +19,19 @@ _encoder = json.JSONEncoder(
 
 def encode(content) -> bytes:
     """JSON for `content`. What JSON cannot say is replaced: see `clean`."""
+    return _bytes(content, _named)
+
+
+def encode_strictly(content) -> bytes:
+    """The same for what a user sends on purpose: TypeError where there is something that has no likeness in JSON."""
+    return _bytes(content, _refused)
+
+
+def _bytes(content, last) -> bytes:
     try:
         text = _encoder.encode(content)
     except (TypeError, ValueError, RecursionError):
-        text = _encoder.encode(clean(content))
+        text = _encoder.encode(clean(content, last))
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
@@ -28,9 +40,10 @@ def encode(content) -> bytes:
         return whole.encode("utf-8")
 
 
-def clean(value, depth: int = _DEPTH):
-    """A copy that JSON can say: bytes become base64, dates ISO 8601, NaN and infinity their names,
-    numbers of other types plain ones, sets and iterables lists, and what is left its `repr`."""
+def clean(value, last=None, depth: int = _DEPTH):
+    """A copy that JSON can say: bytes become base64, dates ISO 8601, NaN and infinity their names, numbers of other types
+    plain ones, mappings objects, other iterables lists, and what is left what `last` makes of it, by default its `repr`.
+    """
     if value is None or isinstance(value, (bool, str)):
         # A subclass may have an encoding of its own in mind; the wire has not.
         return value if type(value) in (bool, str, type(None)) else str.__str__(value)
@@ -43,13 +56,19 @@ def clean(value, depth: int = _DEPTH):
         return b64encode(value).decode("ascii")
     if isinstance(value, (datetime, date)):
         return value.isoformat()
+    last = last or _named
     if depth <= 0:
-        return "..."
-    if isinstance(value, dict):
-        return {_key(key): clean(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "__next__"):
-        return [clean(item, depth - 1) for item in value]
-    return _named(value)
+        return last(_TOO_DEEP)
+    if isinstance(value, Mapping):
+        return {_key(key): clean(item, last, depth - 1) for key, item in value.items()}
+    if isinstance(value, Iterable):
+        try:
+            items = list(value)
+        except Exception:
+            # An array without dimensions, for one, only looks like an iterable.
+            return last(value)
+        return [clean(item, last, depth - 1) for item in items]
+    return last(value)
 
 
 def _integer(value):
@@ -71,10 +90,18 @@ def _key(key) -> str:
 
 
 def _named(value) -> str:
+    if value is _TOO_DEEP:
+        return "..."
     try:
         return repr(value)
     except Exception as error:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+
+
+def _refused(value):
+    if value is _TOO_DEEP:
+        raise ValueError("it is nested too deeply for JSON, or contains itself")
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def encode_images(bundle: dict) -> dict:

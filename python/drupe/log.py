@@ -10,7 +10,8 @@ class _Handler(logging.Handler):
         try:
             _drupe.log(record.levelname.lower(), self.format(record))
         except Exception:
-            self.handleError(record)
+            # What is logged may be the user's, and its text may raise. It is no output of a cell's.
+            _drupe.log("warning", f"a line of the log has no text: {record.msg!r}")
 
 
 log = logging.getLogger("drupe")

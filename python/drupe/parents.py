@@ -8,6 +8,7 @@ import json
 import weakref
 
 from . import _drupe
+from .jsonutil import encode
 
 
 class Message(dict):
@@ -16,11 +17,17 @@ class Message(dict):
     __slots__ = ("__weakref__", "handle")
 
 
+class Header(dict):
+    """The header of a request."""
+
+    __slots__ = ("handle",)
+
+
 _known: "weakref.WeakValueDictionary[str, Message]" = weakref.WeakValueDictionary()
 
 
 def message(handle, **parts) -> Message:
-    """The message of a request's handle; an empty one for None."""
+    """The message of a request's handle, without its buffers but for those in `parts`; an empty one for None."""
     if handle is None:
         made = Message()
         made.handle = None
@@ -28,17 +35,14 @@ def message(handle, **parts) -> Message:
     known = _known.get(handle.msg_id)
     if known is not None and not parts:
         return known
-    try:
-        header = json.loads(handle.header)
-    except (ValueError, RecursionError):
-        header = {"msg_id": handle.msg_id}
+    header = _header(handle)
     made = Message(
         header=header,
         msg_id=handle.msg_id,
         msg_type=header.get("msg_type"),
         parent_header={},
-        metadata=parts.get("metadata", {}),
-        content=parts.get("content", {}),
+        metadata=parts["metadata"] if "metadata" in parts else _object(handle.metadata),
+        content=parts["content"] if "content" in parts else _object(handle.content),
         buffers=parts.get("buffers", []),
     )
     made.handle = handle
@@ -46,17 +50,48 @@ def message(handle, **parts) -> Message:
     return made
 
 
+def _object(text: bytes) -> dict:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _header(handle) -> Header:
+    """The header, its date as a `datetime`: jupyter_client has it so."""
+    header = Header(_object(handle.header) or {"msg_id": handle.msg_id})
+    header.handle = handle
+    date = header.get("date")
+    if isinstance(date, str):
+        from datetime import datetime, timezone
+
+        try:
+            # Before Python 3.11 the letter is not understood.
+            moment = datetime.fromisoformat(date[:-1] + "+00:00" if date.endswith("Z") else date)
+        except ValueError:
+            pass
+        else:
+            header["date"] = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return header
+
+
 def handle_of(parent):
-    """The handle that a message or a header stands for; None where it is not known."""
+    """The handle that a message or a header stands for; None for one that is empty."""
     if parent is None or isinstance(parent, _drupe.Parent):
         return parent
-    if isinstance(parent, Message):
+    if isinstance(parent, (Message, Header)):
         return parent.handle
     if not isinstance(parent, dict):
         return None
     header = parent.get("header", parent)
-    known = _known.get(header.get("msg_id", "")) if isinstance(header, dict) else None
-    return known.handle if known is not None else None
+    if isinstance(header, Header):
+        return header.handle
+    msg_id = header.get("msg_id") if isinstance(header, dict) else None
+    if not isinstance(msg_id, str):
+        return None
+    known = _known.get(msg_id)
+    return known.handle if known is not None else _drupe.Parent(encode(header), msg_id)
 
 
 def set_parent(parent) -> None:

@@ -15,17 +15,14 @@ import threading
 import time
 
 from . import _drupe, comms, requests, sigterm
-from .errors import error_reply
+from .errors import described, error_reply
 from .hooks import when_imported
 from .interrupt import interrupts
-from .jsonutil import decode, encode
 from .log import log
+from .loop import Words
 
 # Seconds below which a snapshot of the namespace is taken between two cells, too.
 _CHEAP = 0.0005
-
-_COMM = ("comm_open", "comm_msg", "comm_close")
-
 
 # What a cell that is going to use asyncio has in its text.
 _ASYNC = (b"async", b"await")
@@ -51,6 +48,8 @@ class Server:
         self._cells = True
         self._inspector = None
         self._snapshots_are_cheap = False
+        # The loop in the words of tornado's, for those who have not imported that.
+        self.words = Words(self)
         when_imported("asyncio", self._imported)
 
     @property
@@ -66,6 +65,16 @@ class Server:
                     asyncio.set_event_loop(self._loop)
                 os.write(self._ask, b".")
         return self._loop
+
+    @property
+    def task(self):
+        """The task that serves requests; None while there is no loop."""
+        return self._task
+
+    def exit_soon(self) -> None:
+        """The kernel is to end: now, or behind the request that is being answered."""
+        if not self._in_request:
+            _drupe.ask_exit()
 
     @property
     def has_loop(self) -> bool:
@@ -92,7 +101,9 @@ class Server:
                 _drupe.ask_exit()
             except BaseException as error:
                 # A KeyboardInterrupt of a background task leaves the loop this way.
-                log.info("the event loop was left by %r and runs again", error)
+                log.info("the event loop was left by %s and runs again", described(error))
+                # Whatever keeps it from running must not keep a processor busy.
+                time.sleep(0.01)
 
     def leave(self) -> None:
         """A handler of SIGTERM has raised: the kernel ends. Where that is code of a cell's, the exception leaves the cell
@@ -136,6 +147,9 @@ class Server:
         import asyncio
 
         asyncio._set_running_loop(None)
+        if self._loop is not None and self._loop.is_closed():
+            # A cell has closed it, between two turns.
+            self._loop = self._task = None
         self.loop.remove_reader(_drupe.wake_fd())
         self.loop.add_reader(_drupe.wake_fd(), self._woken)
         if self._task is None or self._task.done():
@@ -158,14 +172,21 @@ class Server:
             self._task = self.loop.create_task(serving)
         if hasattr(self._task, "set_name"):
             self._task.set_name("drupe")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task) -> None:
+        """The serving task has ended. Unless that is the end of the kernel, `run` is to notice and start it again."""
+        if not self._done:
+            if not task.cancelled() and task.exception() is not None:
+                log.error("the task that serves requests failed: %s", described(task.exception()))
+            task.get_loop().stop()
 
     def _woken(self) -> None:
         """The core's descriptor became readable."""
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
         elif self._in_request:
-            while (request := _drupe.take_comm()) is not None:
-                self._concurrent(request)
+            comms.take_waiting()
             if _drupe.shutting_down():
                 interrupts.cancel_cell()
 
@@ -218,53 +239,45 @@ class Server:
 
     async def _answer(self, request) -> None:
         """Answer one request, whatever becomes of it."""
+        kernel = self.shell.kernel
+        is_comm = request.msg_type in comms.TYPES
+        runs_cell = request.msg_type == "execute_request"
         _drupe.parent_var.set(request.parent)
-        _drupe.set_parent(request.parent)
-        self.shell.kernel.remember(request)
+        if runs_cell:
+            _drupe.set_parent(request.parent)
+        else:
+            _drupe.set_descriptors_parent(request.parent)
+        kernel.begin(request)
         self._in_request = True
         try:
-            if request.msg_type == "execute_request":
+            if runs_cell:
                 if self._snapshots_are_cheap:
                     # Of the cell before, where this one was queued behind it.
                     self._leave_snapshot()
                 self._cells = True
-                await requests.execute(self.shell, request, self._task)
+            handler = kernel.handler_of(request.msg_type)
+            if handler is not None:
+                await requests.handled_elsewhere(kernel, handler, request)
+            elif runs_cell:
+                await requests.execute(kernel, request)
+            elif is_comm:
+                with interrupts.user_code():
+                    comms.handle(request)
             else:
-                self._answer_at_once(request)
+                await requests.answer(kernel, request)
         except BaseException as error:
-            log.warning("%s failed: %r", request.msg_type, error)
+            log.warning("%s failed: %s", request.msg_type, described(error))
             log.debug("%s failed", request.msg_type, exc_info=True)
-            if request.msg_type not in _COMM:
+            if not is_comm:
                 request.reply(error_reply(error))
         finally:
             interrupts.install()
             self._in_request = False
             self._uncancel()
+            kernel.end(request)
+            if not runs_cell:
+                _drupe.set_descriptors_parent(None)
             request.finish()
         if self.shell.exit_now:
             self.shell.exit_now = False
             _drupe.ask_exit()
-
-    def _answer_at_once(self, request) -> None:
-        with interrupts.user_code():
-            if request.msg_type in _COMM:
-                comms.handle(request)
-                return
-            answer = requests.ANSWERS.get(request.msg_type)
-            if answer is None:
-                raise ValueError(f"a request of type {request.msg_type!r} is not known")
-            reply = answer(self.shell, decode(request.content))
-        request.reply(encode(reply))
-
-    def _concurrent(self, request) -> None:
-        """Handle a comm message beside the cell that awaits; its output is its own request's."""
-        contextvars.copy_context().run(self._handle_comm, request)
-
-    def _handle_comm(self, request) -> None:
-        _drupe.parent_var.set(request.parent)
-        try:
-            comms.handle(request)
-        except BaseException as error:
-            log.warning("%s failed: %r", request.msg_type, error)
-        finally:
-            request.finish()

@@ -2,19 +2,22 @@
 for to find out that they run in a notebook."""
 
 import builtins
+import contextlib
 import os
 import sys
 import traceback
 
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
-from IPython.core.compilerop import CachingCompiler
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
-from traitlets import Any, CBool, Instance, Type, default
+from traitlets import Any, CBool, Instance, Type, default, observe
 
 from . import _drupe, parents
+from .compiler import XCachingCompiler
 from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
-from .interrupt import CutOff, CutOffInstead, Undivided, interrupts
+from .errors import text_of
+from .facade import named
+from .interrupt import Cell, CutOff, CutOffInstead, Undivided, interrupts
 from .jsonutil import encode
 
 
@@ -26,25 +29,22 @@ class ZMQExitAutocall(ExitAutocall):
         self._ip.ask_exit()
 
 
-class Compiler(CachingCompiler):
-    """Names the code of cells; the variable IPYKERNEL_CELL_NAME overrides the name."""
-
-    def get_code_name(self, raw_code, transformed_code, number):
-        name = os.environ.get("IPYKERNEL_CELL_NAME")
-        return name or super().get_code_name(raw_code, transformed_code, number)
-
-
+@named("zmqshell")
 class ZMQInteractiveShell(InteractiveShell):
     """IPython whose output goes to the wire."""
 
     displayhook_class = Type(ZMQShellDisplayHook)
     display_pub_class = Type(ZMQDisplayPublisher)
-    compiler_class = Type(Compiler)
+    compiler_class = Type(XCachingCompiler)
+    data_pub_class = Any()
+    data_pub = Any(
+        help="Publishes data for ipyparallel's engines, where that puts a publisher here."
+    )
     kernel = Any()
     exiter = Instance(ExitAutocall)
     readline_use = CBool(False)
     autoindent = CBool(False)
-    keepkernel_on_exit = False
+    keepkernel_on_exit = None
     # The toolkit that `%gui` has chosen.
     active_eventloop = None
 
@@ -58,9 +58,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if "IPKernelApp" not in self.config:
-            # tqdm, rich, plotly and others look for the section itself, not for what is in it.
-            self.config.IPKernelApp.kernel = "drupe"
+        # The kernel's next cell and what its transformers have made of it.
+        self._transformed = None
 
     @default("exiter")
     def _exiter_default(self):
@@ -111,6 +110,11 @@ class ZMQInteractiveShell(InteractiveShell):
         payload = {"source": "ask_exit", "keepkernel": bool(self.keepkernel_on_exit)}
         self.payload_manager.write_payload(payload)
 
+    @observe("exit_now")
+    def _exit_asked_for(self, change) -> None:
+        if change["new"] and self.kernel is not None:
+            self.kernel.server.exit_soon()
+
     # Cells and their errors.
 
     def begin_cell(self) -> None:
@@ -123,6 +127,36 @@ class ZMQInteractiveShell(InteractiveShell):
     def run_cell(self, *args, **kwargs):
         self.begin_cell()
         return super().run_cell(*args, **kwargs)
+
+    def keep_transformed(self, code: str, transformed: str) -> None:
+        """The cell that `run_cell` is called with next has been through its transformers, which are to see it once."""
+        self._transformed = (code, transformed)
+
+    def _run_cell(self, raw_cell, store_history, silent, shell_futures, *cell):
+        """As IPython. The kernel's own cell is run as it is in a coroutine: a signal that comes just before its first line or
+        just behind its last is meant for it all the same."""
+        kept, self._transformed = self._transformed, None
+        if kept is None or kept[0] != raw_cell:
+            return super()._run_cell(raw_cell, store_history, silent, shell_futures, *cell)
+        interrupts.install()
+        try:
+            coroutine = self.run_cell_async(
+                raw_cell,
+                store_history=store_history,
+                silent=silent,
+                shell_futures=shell_futures,
+                transformed_cell=kept[1],
+                **dict(zip(("cell_id", "cell_meta"), cell)),
+            )
+            return Cell(coroutine, interrupts, None).run()
+        finally:
+            interrupts.let_through(interrupted=self._shown_interrupt is not None)
+
+    if hasattr(InteractiveShell, "_tee"):
+
+        def _tee(self, channel):
+            """IPython would keep all that is printed, for ever, by a function around each `write`."""
+            return contextlib.nullcontext()
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs) -> None:
         """As IPython; a cell that an interrupt has cancelled shows the KeyboardInterrupt that it was."""
@@ -163,6 +197,9 @@ class ZMQInteractiveShell(InteractiveShell):
         self._show_standard(error)
 
     def _show_standard(self, error: BaseException) -> None:
+        # Where `%debug` and others look for the newest error.
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+        sys.last_exc = error
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         self._showtraceback(type(error), error, "".join(lines).rstrip())
 
@@ -170,7 +207,7 @@ class ZMQInteractiveShell(InteractiveShell):
         lines = stb.split("\n") if isinstance(stb, str) else list(stb)
         if self.displayhook.msg is not None:
             self._last_traceback_during_displayhook = True
-        name, value = str(etype.__name__), str(evalue)
+        name, value = str(etype.__name__), text_of(evalue)
         content = encode({"ename": name, "evalue": value, "traceback": lines})
         with Undivided():
             # What is published is what the reply tells.
@@ -234,9 +271,14 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def enable_gui(self, gui=None) -> None:
         """Run the event loop of a toolkit beside the kernel's, for `%gui` and `%matplotlib`."""
+        from IPython.core.error import UsageError
+
         from .gui import enable
 
-        enable(gui)
+        try:
+            enable(gui, self.kernel)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
         self.active_eventloop = gui
 
 

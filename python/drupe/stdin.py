@@ -6,15 +6,16 @@ from . import _drupe
 from .hooks import when_imported
 
 
-def _ask(prompt: str, password: bool) -> str:
+def _ask(function: str, prompt: str, password: bool) -> str:
     # An interrupted cell's traceback ends at its own line.
     __tracebackhide__ = True
     parent = _drupe.get_parent()
     if parent is None or not parent.allow_stdin:
         from IPython.core.error import StdinNotImplementedError
 
+        # Word for word what ipykernel says: clients and their tests look for it.
         raise StdinNotImplementedError(
-            "input() was called, but this front-end does not support input requests."
+            f"{function} was called, but this frontend does not support input requests."
         )
     sys.stdout.flush()
     sys.stderr.flush()
@@ -24,13 +25,13 @@ def _ask(prompt: str, password: bool) -> str:
 def raw_input(prompt="") -> str:
     """Ask the user for a line of text."""
     __tracebackhide__ = True
-    return _ask(str(prompt), False)
+    return _ask("raw_input", str(prompt), False)
 
 
-def getpass(prompt="Password: ", stream=None, **_options) -> str:
-    """Ask the user for a secret; the front-end does not show it."""
+def getpass(prompt="Password: ", stream=None, *, echo_char=None) -> str:
+    """Ask the user for a secret; the front-end does not show it. What is for a terminal only has no effect."""
     __tracebackhide__ = True
-    return _ask(str(prompt), True)
+    return _ask("getpass", str(prompt), True)
 
 
 def install() -> None:

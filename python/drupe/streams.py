@@ -3,19 +3,43 @@
 import io
 import os
 import sys
+import threading
 
 from . import _drupe, parents
+from .facade import named
 
 
+@named("iostream")
 class OutStream(_drupe.Stream):
     """A stream whose writes become `stream` messages of the cell that made them."""
 
     mode = "w"
     softspace = 0
     write_through = True
-    # Libraries that write to a stream's thread directly look for it; there is none.
-    pub_thread = None
-    echo = None
+    topic = None
+    flush_interval = 0.0
+    flush_timeout = 0
+    watch_fd_thread = None
+    _exc = None
+    _isatty = False
+
+    def __new__(cls, session, pub_thread=None, name=None, *_args, **_options):
+        """As ipykernel's, whose session and thread nobody needs here; or with the name alone."""
+        return super().__new__(cls, session if name is None else name)
+
+    def __init__(self, session, pub_thread=None, name=None, pipe=None, echo=None, **_options):
+        self._echo = None
+        self._hooks = None
+        if echo is not None:
+            self.echo = echo
+
+    @property
+    def session(self):
+        return _kernel().session
+
+    @property
+    def pub_thread(self):
+        return _kernel().iopub_thread
 
     @property
     def buffer(self):
@@ -24,6 +48,63 @@ class OutStream(_drupe.Stream):
         if writer is None:
             writer = self.__dict__["_buffer"] = _Bytes(self)
         return writer
+
+    @property
+    def echo(self):
+        """A file that is written to as well."""
+        return self._echo
+
+    @echo.setter
+    def echo(self, file) -> None:
+        if file is not None and not (hasattr(file, "read") and hasattr(file, "write")):
+            raise ValueError("echo argument must be a file-like object")
+        self._echo = file
+        self._look_at_writes()
+
+    def register_hook(self, hook) -> None:
+        """Let `hook` see the calling thread's messages, which it returns, changed or not, or keeps by returning None."""
+        if self._hooks is None:
+            from .display import Hooks
+
+            self._hooks = Hooks()
+        self._hooks.functions.append(hook)
+        self._look_at_writes()
+
+    def unregister_hook(self, hook) -> bool:
+        """Take it away; False when it was not there."""
+        if self._hooks is None or hook not in self._hooks.functions:
+            return False
+        self._hooks.functions.remove(hook)
+        return True
+
+    def _look_at_writes(self) -> None:
+        """The core's own `write` serves as long as nobody looks on."""
+        self.__dict__["write"] = self._write_watched
+        self.__dict__["writelines"] = self._write_lines_watched
+
+    def _write_lines_watched(self, lines) -> None:
+        for line in lines:
+            self._write_watched(line)
+
+    def _write_watched(self, text) -> int:
+        if self._echo is not None:
+            try:
+                self._echo.write(text)
+                self._echo.flush()
+            except (OSError, ValueError):
+                pass
+        length = len(text)
+        if self._hooks is not None and self._hooks.functions:
+            from .session import make_message
+
+            content = {"name": self.name, "text": text}
+            parent = parents.message(_drupe.get_parent())
+            message = self._hooks.pass_on(make_message("stream", content, parent))
+            if message is None:
+                return length
+            text = message["content"]["text"]
+        _drupe.Stream.write(self, text)
+        return length
 
     @property
     def parent_header(self) -> dict:
@@ -36,6 +117,13 @@ class OutStream(_drupe.Stream):
     def set_parent(self, parent) -> None:
         """The cell that output of this context belongs to from now on."""
         parents.set_parent(parent)
+
+    def set_thread_parent(self, parent):
+        """The same for the calling thread only; returns what `reset_thread_parent` takes."""
+        return parents.set_thread_parent(parent)
+
+    def reset_thread_parent(self, token) -> None:
+        parents.reset_thread_parent(token)
 
     def _is_master_process(self) -> bool:
         return os.getpid() == _PID
@@ -73,6 +161,12 @@ _PID = os.getpid()
 io.TextIOBase.register(OutStream)
 
 
+def _kernel():
+    from .kernel import Kernel
+
+    return Kernel.instance()
+
+
 class _Bytes(io.BufferedIOBase):
     """Bytes for a text stream. A character cut in two waits for its second half."""
 
@@ -108,9 +202,53 @@ class _Bytes(io.BufferedIOBase):
         """The stream outlives its writers."""
 
 
+class _Child:
+    """What `write` and `flush` are in a forked child: several write to one pipe, so a line goes there in one piece."""
+
+    # Characters beyond which a line that does not end is written all the same: what a pipe takes in one piece.
+    _LONGEST = 4096
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        # By the stream's name: what was written behind the last end of a line.
+        self._held = {"stdout": "", "stderr": ""}
+
+    def write(self, stream, text) -> int:
+        if not isinstance(text, str):
+            return _drupe.Stream.write(stream, text)
+        with self._lock:
+            held = self._held[stream.name] + text
+            end = len(held) if len(held) > self._LONGEST else held.rfind("\n") + 1
+            self._held[stream.name] = held[end:]
+            if end:
+                _drupe.Stream.write(stream, held[:end])
+        return len(text)
+
+    def flush(self, stream) -> None:
+        with self._lock:
+            held, self._held[stream.name] = self._held[stream.name], ""
+            if held:
+                _drupe.Stream.write(stream, held)
+
+
+def _begin_child() -> None:
+    child = _Child()
+    OutStream.write = lambda stream, text: child.write(stream, text)
+    OutStream.writelines = lambda stream, lines: child.write(stream, "".join(lines))
+    OutStream.flush = lambda stream: child.flush(stream)
+
+
 def install(stdout: bool = True, stderr: bool = True) -> None:
     """Put the streams in place."""
+    os.register_at_fork(after_in_child=_begin_child)
     if stdout:
         sys.stdout = OutStream("stdout")
     if stderr:
         sys.stderr = OutStream("stderr")
+
+
+def echo(descriptors) -> None:
+    """Have the terminal that started the kernel see the output, too."""
+    for stream, descriptor in zip((sys.stdout, sys.stderr), descriptors):
+        if isinstance(stream, OutStream):
+            stream.echo = open(descriptor, "w", closefd=False)

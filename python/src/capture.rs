@@ -139,7 +139,9 @@ impl Capture {
                     Ok(count) if count > 0 => {
                         let bytes = chunk.get(..count).unwrap_or_default();
                         let text = pipe.decoder.decode(bytes);
-                        self.handle.outbox.write(pipe.name, parent::fallback(), &text);
+                        self.handle
+                            .outbox
+                            .write(pipe.name, parent::of_descriptors(), &text);
                         if count < CHUNK {
                             break;
                         }

@@ -8,14 +8,15 @@ use drupe::kernel::out::Out;
 use pyo3::exceptions::PyEOFError;
 use pyo3::prelude::*;
 
-use crate::boot;
 use crate::parent::PyParent;
+use crate::{boot, fork};
 
 /// After which time the waiting thread looks at its signals though nothing woke it: a signal may come between the last look
 /// and the wait.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
-/// Ask the user. Waits with the GIL released; a signal interrupts it; the end of the kernel is an end of file.
+/// Ask the user. Waits with the GIL released; a signal interrupts it; the end of the kernel is an end of file, and in a
+/// forked child, which nobody could answer, there is one at once.
 #[pyfunction]
 fn input_request(
     py: Python<'_>,
@@ -24,6 +25,11 @@ fn input_request(
     parent: Bound<'_, PyParent>,
 ) -> PyResult<String> {
     let handle = boot::handle().ok_or_else(boot::not_started)?;
+    if fork::is_child() {
+        return Err(PyEOFError::new_err(
+            "a forked child has no line to the client: only the kernel itself can ask",
+        ));
+    }
     let content = serde_json::json!({ "prompt": prompt, "password": password }).to_string();
     handle.input.ask();
     handle.outbox.push(Out::InputRequest {

@@ -58,20 +58,21 @@ fn publish(
 /// A comm exists from now on; `comm_info` tells of it.
 #[pyfunction]
 fn comm_opened(comm_id: String, target_name: String) -> PyResult<()> {
-    boot::handle()
-        .ok_or_else(boot::not_started)?
-        .comms
-        .opened(comm_id, target_name);
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    // In a forked child the table is a copy that nobody asks, and its lock may be held for ever.
+    if !fork::is_child() {
+        handle.comms.opened(comm_id, target_name);
+    }
     Ok(())
 }
 
 /// A comm exists no longer.
 #[pyfunction]
 fn comm_closed(comm_id: &str) -> PyResult<()> {
-    boot::handle()
-        .ok_or_else(boot::not_started)?
-        .comms
-        .closed(comm_id);
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    if !fork::is_child() {
+        handle.comms.closed(comm_id);
+    }
     Ok(())
 }
 

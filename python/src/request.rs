@@ -119,7 +119,7 @@ fn to_python(py: Python<'_>, request: Option<Request>) -> PyResult<Option<PyRequ
     let Some(inner) = request else {
         return Ok(None);
     };
-    let parent = Py::new(py, PyParent::new(inner.parent.clone()))?;
+    let parent = Py::new(py, PyParent::of(&inner))?;
     Ok(Some(PyRequest { inner, parent }))
 }
 
@@ -140,7 +140,11 @@ fn take_comm(py: Python<'_>) -> PyResult<Option<PyRequest>> {
 /// A cell failed and asked for it: the `execute_request`s that wait behind it are answered `aborted`.
 #[pyfunction]
 fn abort_queued() -> PyResult<()> {
-    boot::handle().ok_or_else(boot::not_started)?.abort_queued();
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    // A forked child has nobody who waits behind its cell, and may have been forked while the queue was locked.
+    if !fork::is_child() {
+        handle.abort_queued();
+    }
     Ok(())
 }
 

@@ -1,0 +1,105 @@
+"""The classes of comms, which need the `comm` package: imported when somebody wants a comm, by `comms.py`."""
+
+import threading
+import uuid
+import warnings
+
+import comm.base_comm
+from traitlets import Any, Bool, Bytes, Dict, Unicode, default
+from traitlets.config import LoggingConfigurable
+
+from . import _drupe, comms, parents
+from .facade import named
+
+
+@named("comm.comm")
+class BaseComm(comm.base_comm.BaseComm):
+    """A comm that speaks through this kernel."""
+
+    @property
+    def kernel(self):
+        """Libraries send only where it is not None."""
+        return comms.kernel()
+
+    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:
+        comms.publish_msg(self, msg_type, data, metadata, buffers, **keys)
+
+
+@named("comm.comm")
+class Comm(BaseComm, LoggingConfigurable):
+    """A comm as older libraries make it."""
+
+    kernel = Any(allow_none=True)
+    comm_id = Unicode()
+    primary = Bool(True)
+    target_name = Unicode("comm")
+    target_module = Unicode(None, allow_none=True)
+    topic = Bytes()
+
+    @default("comm_id")
+    def _comm_id_default(self) -> str:
+        return uuid.uuid4().hex
+
+    @default("kernel")
+    def _kernel_default(self):
+        return comms.kernel()
+
+    def __init__(
+        self, target_name="", data=None, metadata=None, buffers=None, show_warning=True, **kwargs
+    ):
+        if show_warning:
+            warnings.warn(
+                "The `ipykernel.comm.Comm` class has been deprecated: use `comm.create_comm`.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        own = {name: kwargs.pop(name) for name in ("kernel", "parent", "config") if name in kwargs}
+        if target_name:
+            kwargs["target_name"] = target_name
+        LoggingConfigurable.__init__(self, **own)
+        BaseComm.__init__(self, data=data, metadata=metadata, buffers=buffers, **kwargs)
+
+
+@named("comm.manager")
+class CommManager(comm.base_comm.CommManager, LoggingConfigurable):
+    """Keeps the core's table of comms, which answers `comm_info_request`, true."""
+
+    comms = Dict()
+    targets = Dict()
+
+    def __init__(self, **kwargs):
+        LoggingConfigurable.__init__(self, **kwargs)
+        comm.base_comm.CommManager.__init__(self)
+
+    @property
+    def kernel(self):
+        return comms.kernel()
+
+    def register_comm(self, comm):
+        _drupe.comm_opened(comm.comm_id, comm.target_name)
+        return super().register_comm(comm)
+
+    def unregister_comm(self, comm):
+        _drupe.comm_closed(comm.comm_id)
+        return super().unregister_comm(comm)
+
+
+def inherit_parents() -> None:
+    """Threads that a comm's callback starts put out where the callback does. Other threads, which begin with an empty context,
+    belong to the cell that ran last."""
+    start = threading.Thread.start
+
+    def start_inheriting(thread):
+        handle = _drupe.parent_var.get()
+        if handle is not None and parents.message(handle)["msg_type"] in comms.TYPES:
+            run = thread.run
+
+            def run_inheriting():
+                thread.__dict__.pop("run", None)
+                _drupe.parent_var.set(handle)
+                run()
+
+            thread.run = run_inheriting
+        return start(thread)
+
+    threading.Thread.start = start_inheriting

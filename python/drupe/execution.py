@@ -1,0 +1,166 @@
+"""One cell: run by the shell, awaited with the user's interrupts, and told of in a reply.
+
+Called by the kernel's `do_execute`, on the main thread, within the task that serves requests. It sends no message itself but
+those of the code that it runs.
+"""
+
+import inspect
+import sys
+
+from . import forks
+from .errors import text_of
+from .interrupt import Cell, interrupts
+from .log import log
+
+_WORDS = ("await", "async")
+
+
+class Execution:
+    """One run of some code."""
+
+    def __init__(self, kernel, code, silent, store_history, expressions, cell_meta, cell_id):
+        self.shell = kernel.shell
+        self.task = kernel.task
+        self.code = code
+        self.silent = silent
+        self.store_history = store_history
+        self.expressions = expressions
+        self.cell = {"cell_meta": cell_meta, "cell_id": cell_id}
+
+    async def run(self) -> dict:
+        """Run it; the content of the reply."""
+        shell = self.shell
+        shell.begin_cell()
+        self.count = shell.execution_count
+        failed = await self._run_cell()
+        expressions = {}
+        if failed is None and self.expressions:
+            try:
+                with interrupts.user_code():
+                    expressions = shell.user_expressions(self.expressions)
+            except BaseException:
+                interrupts.install()
+                shell.showtraceback()
+                failed = shell._last_error
+        if failed is None:
+            reply = {"status": "ok", "user_expressions": expressions}
+        else:
+            name, value = failed
+            reply = {
+                "status": "error",
+                "ename": name,
+                "evalue": value,
+                "traceback": shell._last_traceback or [],
+                "user_expressions": {},
+            }
+            log.debug("a cell failed:\n%s", "\n".join(reply["traceback"]))
+        reply["execution_count"] = shell.execution_count - 1
+        reply["payload"] = shell.payload_manager.read_payload()
+        shell.payload_manager.clear_payload()
+        return reply
+
+    async def _run_cell(self):
+        """None, or the name and the text of the error."""
+        shell = self.shell
+        try:
+            result = await self._run_code()
+        except BaseException as error:
+            forks.leave_if_forked(error)
+            # The signal landed in IPython's own code, outside what it guards, or before that began.
+            if self.store_history and shell.execution_count == self.count:
+                shell.execution_count += 1
+            if shell._last_traceback is None:
+                shell.show_plainly(error)
+            return shell._last_error
+        error = result.error_before_exec or result.error_in_exec
+        forks.leave_if_forked(error)
+        if error is None:
+            return shell._last_error if shell._last_traceback_during_displayhook else None
+        if shell._last_traceback is not None:
+            return shell._last_error
+        return type(error).__name__, text_of(error)
+
+    async def _run_code(self):
+        """Run it by `shell.run_cell`, or `run_cell_async` where it awaits something: what others have put around either has
+        its say."""
+        shell = self.shell
+        arguments = {"store_history": self.store_history, "silent": self.silent}
+        failure = None
+        with interrupts.user_code():
+            try:
+                transformed = shell.transform_cell(self.code)
+            except Exception:
+                transformed, failure = self.code, sys.exc_info()
+            awaits = self._awaits(transformed, failure)
+        if not awaits:
+            if failure is None:
+                shell.keep_transformed(self.code, transformed)
+            arguments.update(_accepted(shell.run_cell, self.cell))
+            return await Cell(_called(shell.run_cell, self.code, arguments), interrupts, self.task)
+        arguments.update(_accepted(shell.run_cell_async, self.cell))
+        coroutine = shell.run_cell_async(
+            self.code,
+            transformed_cell=transformed,
+            preprocessing_exc_tuple=failure,
+            **arguments,
+        )
+        result = None
+        try:
+            result = await Cell(coroutine, interrupts, self.task)
+            _present_interrupt(result)
+        finally:
+            interrupts.let_through(interrupted=shell._shown_interrupt is not None)
+            shell.events.trigger("post_execute")
+            if not self.silent:
+                shell.events.trigger("post_run_cell", result)
+            interrupts.install()
+        return result
+
+    def _awaits(self, transformed: str, failure) -> bool:
+        """Whether the kernel's loop is to run it. Another runner, such as `%autoawait trio`, is called by IPython."""
+        # Most cells have neither word, and need not be compiled to find it out.
+        if not any(word in transformed for word in _WORDS):
+            return False
+        from IPython.core.interactiveshell import _asyncio_runner
+
+        shell = self.shell
+        if shell.loop_runner is not _asyncio_runner or getattr(shell, "trio_runner", None):
+            return False
+        return shell.should_run_async(
+            self.code, transformed_cell=transformed, preprocessing_exc_tuple=failure
+        )
+
+
+async def _called(function, code: str, arguments: dict):
+    return function(code, **arguments)
+
+
+def _present_interrupt(result) -> None:
+    """A cell that an interrupt cancelled has failed with that interrupt."""
+    from .shell import as_interrupt, is_cancellation
+
+    if interrupts.cancelled and is_cancellation(result.error_in_exec):
+        result.error_in_exec = as_interrupt(result.error_in_exec)
+
+
+_parameters: dict = {}
+
+
+def _accepted(function, arguments: dict) -> dict:
+    """Those of the arguments that the function knows: IPython's newer releases know more."""
+    key = getattr(function, "__func__", function)
+    known = _parameters.get(key)
+    if known is None:
+        from IPython.core.interactiveshell import InteractiveShell
+
+        theirs = inspect.signature(InteractiveShell.run_cell_async).parameters
+        parameters = inspect.signature(function).parameters
+        takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        known = frozenset(
+            name for name in arguments if name in theirs and (takes_all or name in parameters)
+        )
+        if len(_parameters) > 20:
+            # Somebody makes a new wrapper for each cell.
+            _parameters.clear()
+        _parameters[key] = known
+    return {name: value for name, value in arguments.items() if name in known}

@@ -1,0 +1,3 @@
+"""The classes of a comm."""
+
+from drupe.commtypes import BaseComm, Comm  # noqa: F401

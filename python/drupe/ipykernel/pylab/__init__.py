@@ -1,0 +1,1 @@
+"""The inline backend's old place."""

@@ -1,0 +1,3 @@
+"""The inline backend's configuration."""
+
+from matplotlib_inline.config import *  # noqa: F403

@@ -1,0 +1,113 @@
+"""Questions about code: completion, inspection, whether it is whole, and what was run before.
+
+Each function answers the kernel's method of the same name: it returns the content of a reply, and raises where the question
+makes no sense. They run on the main thread between cells.
+"""
+
+_EXPERIMENTAL_TYPES = "_jupyter_types_experimental"
+
+
+def complete(shell, code: str, cursor: int, typed: bool = True) -> dict:
+    """Completions by IPython and jedi, with their types; by IPython alone where `typed` is off."""
+    if not typed:
+        return _complete_line(shell, code, cursor)
+    from IPython.core.completer import provisionalcompleter, rectify_completions
+
+    completer = shell.Completer
+    with provisionalcompleter():
+        found = list(rectify_completions(code, completer.completions(code, cursor)))
+        if not found and completer.use_jedi:
+            # jedi finds nothing also where it fails, for one because another process is writing to its cache.
+            completer.use_jedi = False
+            try:
+                found = list(rectify_completions(code, completer.completions(code, cursor)))
+            finally:
+                completer.use_jedi = True
+    types = [
+        {
+            "start": one.start,
+            "end": one.end,
+            "text": one.text,
+            "type": one.type,
+            "signature": one.signature,
+        }
+        for one in found
+    ]
+    return {
+        "status": "ok",
+        "matches": [one.text for one in found],
+        "cursor_start": found[0].start if found else cursor,
+        "cursor_end": found[0].end if found else cursor,
+        "metadata": {_EXPERIMENTAL_TYPES: types},
+    }
+
+
+def _complete_line(shell, code: str, cursor: int) -> dict:
+    from IPython.utils.tokenutil import line_at_cursor
+
+    line, offset = line_at_cursor(code, cursor)
+    text, matches = shell.complete("", line, cursor - offset)
+    return {
+        "status": "ok",
+        "matches": matches,
+        "cursor_start": cursor - len(text),
+        "cursor_end": cursor,
+        "metadata": {},
+    }
+
+
+def inspect_object(shell, code: str, cursor: int, detail_level=0, omit_sections=()) -> dict:
+    """The documentation of the name at the cursor, or its source."""
+    from IPython.utils.tokenutil import token_at_cursor
+
+    name = token_at_cursor(code, cursor)
+    reply = {"status": "ok", "found": False, "data": {}, "metadata": {}}
+    try:
+        bundle = shell.object_inspect_mime(
+            name, detail_level=detail_level, omit_sections=tuple(omit_sections or ())
+        )
+    except KeyError:
+        return reply
+    if not shell.enable_html_pager:
+        bundle.pop("text/html", None)
+    reply.update(found=True, data=bundle)
+    return reply
+
+
+def is_complete(shell, code: str) -> dict:
+    """Whether the code can be run as it stands."""
+    status, spaces = shell.input_transformer_manager.check_complete(code)
+    reply = {"status": status}
+    if status == "incomplete":
+        reply["indent"] = " " * (spaces or 0)
+    return reply
+
+
+def history(
+    shell,
+    hist_access_type,
+    output=False,
+    raw=True,
+    session=0,
+    start=0,
+    stop=None,
+    n=None,
+    pattern=None,
+    unique=False,
+) -> dict:
+    """Lines of this session and of earlier ones."""
+    manager = shell.history_manager
+    if hist_access_type == "tail":
+        found = manager.get_tail(n, raw=raw, output=output, include_latest=True)
+    elif hist_access_type == "range":
+        session = session or 0
+        found = manager.get_range(session, start or 0, stop, raw=raw, output=output)
+        # IPython numbers the running session 0; one that was asked for by its number keeps it.
+        found = [(number or max(session, 0), *rest) for number, *rest in found]
+    elif hist_access_type == "search":
+        found = manager.search(pattern or "*", raw=raw, output=output, n=n, unique=unique)
+    else:
+        raise ValueError(
+            f"hist_access_type must be tail, range or search, not {hist_access_type!r}"
+        )
+    return {"status": "ok", "history": list(found)}
