@@ -24,6 +24,8 @@ from .threads import where
 _shell = None
 _server = None
 
+# A fiftieth of CPython's usual switch interval, in seconds.
+_SWITCH = 0.0001
 # Seconds of the threads' rung that are kept for the children.
 _FOR_CHILDREN = 0.15
 # Seconds of the atexit rung that one function leaves to all those behind it, where it has more than that.
@@ -45,6 +47,9 @@ def prepare(shell, server) -> None:
 
 def run(on_main: bool) -> None:
     """Go through the rungs that are this thread's. On the main thread it does not return."""
+    # Threads that compute give the GIL up only when they are asked to, this long after somebody began to wait for it; the
+    # teardown takes it hundreds of times.
+    sys.setswitchinterval(_SWITCH)
     if not on_main:
         main = threading.main_thread()
         _drupe.abandoned("thread", main.name, _stack(main.ident))
