@@ -105,7 +105,7 @@ impl Limits {
 
     /// Requests are a few bytes that come back.
     pub(super) fn of_an_echo(mut self) -> Self {
-        self.stranger_message = self.stranger_message.min(4 << 10);
+        self.stranger_message = self.stranger_message.min(256 << 10);
         self.parts = self.parts.min(16);
         self
     }

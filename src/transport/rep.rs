@@ -23,7 +23,7 @@ pub struct Rep {
 }
 
 impl Rep {
-    /// Starts to serve; `name` is for the log. Must be called inside a `LocalSet`. A request has at most 4 KiB.
+    /// Starts to serve; `name` is for the log. Must be called inside a `LocalSet`. A request has at most 256 KiB.
     ///
     /// # Errors
     /// When a listener cannot be registered with the runtime.

@@ -251,7 +251,7 @@ fn the_heartbeat_and_the_publisher_read_short_messages_only() {
         let (listeners, echo) = tcp();
         let _heartbeat = Rep::echo(listeners, "heartbeat", Limits::default()).expect("a heartbeat");
         let (_xpub, iopub) = xpub(Limits::default());
-        for (endpoint, socket_type, length) in [(&echo, "REQ", 4097), (&iopub, "SUB", 8193)] {
+        for (endpoint, socket_type, length) in [(&echo, "REQ", (256 << 10) + 1), (&iopub, "SUB", 8193)] {
             let mut raw = Raw::ready(endpoint, socket_type, b"").await;
             raw.send(&long(0, length)).await;
             assert!(raw.is_closed().await, "{socket_type}");
