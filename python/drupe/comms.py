@@ -38,7 +38,7 @@ def _patch_ipykernel(module) -> None:
 
 
 def publish_msg(comm, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:
-    """Send a message of a comm's on iopub. TypeError where the data has no likeness in JSON."""
+    """Send a message of a comm's on iopub. ValueError where the data has no likeness in JSON."""
     content = {"data": {} if data is None else data, "comm_id": comm.comm_id, **keys}
     content, metadata = encode_strictly(content), encode_strictly(metadata or {})
     if msg_type == "comm_close":

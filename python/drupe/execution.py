@@ -92,8 +92,9 @@ class Execution:
             except Exception:
                 transformed, failure = self.code, sys.exc_info()
             awaits = self._awaits(transformed, failure)
-        if not awaits:
-            if failure is None:
+        if not (awaits and _kernels_loop(shell)):
+            # One that awaits after all is another runner's, such as trio's, which IPython calls.
+            if not awaits and failure is None:
                 shell.keep_transformed(self.code, transformed)
             arguments.update(_accepted(shell.run_cell, self.cell))
             return await Cell(_called(shell.run_cell, self.code, arguments), interrupts, self.task)
@@ -117,18 +118,19 @@ class Execution:
         return result
 
     def _awaits(self, transformed: str, failure) -> bool:
-        """Whether the kernel's loop is to run it. Another runner, such as `%autoawait trio`, is called by IPython."""
-        # Most cells have neither word, and need not be compiled to find it out.
+        """Whether it awaits something. Most cells have neither word, and need not be compiled to find it out."""
         if not any(word in transformed for word in _WORDS):
             return False
-        from IPython.core.interactiveshell import _asyncio_runner
-
-        shell = self.shell
-        if shell.loop_runner is not _asyncio_runner or getattr(shell, "trio_runner", None):
-            return False
-        return shell.should_run_async(
+        return self.shell.should_run_async(
             self.code, transformed_cell=transformed, preprocessing_exc_tuple=failure
         )
+
+
+def _kernels_loop(shell) -> bool:
+    """Whether what awaits is run in the kernel's own loop."""
+    from IPython.core.interactiveshell import _asyncio_runner
+
+    return shell.loop_runner is _asyncio_runner and not getattr(shell, "trio_runner", None)
 
 
 async def _called(function, code: str, arguments: dict):

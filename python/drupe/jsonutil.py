@@ -23,7 +23,7 @@ def encode(content) -> bytes:
 
 
 def encode_strictly(content) -> bytes:
-    """The same for what a user sends on purpose: TypeError where there is something that has no likeness in JSON."""
+    """The same for what a user sends on purpose: ValueError where there is something that has no likeness in JSON."""
     return _bytes(content, _refused)
 
 
@@ -101,7 +101,8 @@ def _named(value) -> str:
 def _refused(value):
     if value is _TOO_DEEP:
         raise ValueError("it is nested too deeply for JSON, or contains itself")
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    # The error and its words are those that jupyter_client's session has for it.
+    raise ValueError(f"Can't clean for JSON: {_named(value)}")
 
 
 def encode_images(bundle: dict) -> dict:

@@ -61,7 +61,7 @@ def inspect_object(shell, code: str, cursor: int, detail_level=0, omit_sections=
     from IPython.utils.tokenutil import token_at_cursor
 
     name = token_at_cursor(code, cursor)
-    reply = {"status": "ok", "found": False, "data": {}, "metadata": {}}
+    reply = {"status": "ok", "data": {}, "metadata": {}, "found": False}
     try:
         bundle = shell.object_inspect_mime(
             name, detail_level=detail_level, omit_sections=tuple(omit_sections or ())
