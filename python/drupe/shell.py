@@ -65,6 +65,20 @@ class ZMQInteractiveShell(InteractiveShell):
     def _exiter_default(self):
         return ZMQExitAutocall(self)
 
+    def init_events(self):
+        super().init_events()
+        trigger, callbacks = self.events.trigger, self.events.callbacks
+
+        def shielded(event, *args, **kwargs):
+            # IPython tells of an interrupt in a callback as of that callback's failure, and runs the cell all the same. Where
+            # the callback is its own, the interrupt is meant for the cell.
+            if event == "pre_execute" and len(callbacks[event]) == 1:
+                with Undivided():
+                    return trigger(event, *args, **kwargs)
+            return trigger(event, *args, **kwargs)
+
+        self.events.trigger = shielded
+
     def init_environment(self) -> None:
         """Colours for those who write to us, and no pager that would wait for a key."""
         os.environ.update(
