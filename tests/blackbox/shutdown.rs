@@ -276,7 +276,9 @@ fn the_record_tells_how_each_rung_ended() {
     assert_eq!(told, done, "the thread was waited for, and ended");
 
     let mut kernel = Kernel::start();
-    let code = "import time\nprint('ready', flush=True)\nwhile True:\n    try: time.sleep(60)\n    except BaseException: pass";
+    // "ready" is said inside the `try`: an interrupt that came between the two would end the cell.
+    let code = "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept BaseException: pass\n\
+                while True:\n    try: time.sleep(60)\n    except BaseException: pass";
     let cell = kernel.send_execute(code);
     kernel.recv_iopub_busy(&cell);
     kernel.recv_iopub_execute_input(&cell, code);
