@@ -13,6 +13,7 @@ pub mod jupyter;
 pub mod kernel;
 pub mod launch;
 pub mod lifecycle;
+pub mod log;
 pub mod lsp;
 pub mod options;
 #[expect(unsafe_code, reason = "the room of the system calls")]

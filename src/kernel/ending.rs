@@ -18,6 +18,7 @@ use crate::jupyter;
 use crate::lifecycle::budget::INTERRUPT_EVERY;
 use crate::lifecycle::record::{Abandoned, ExitRecord, Outcome};
 use crate::lifecycle::{Action, Asker, Event, Phase, Recorder, Rung, Turn};
+use crate::log;
 use crate::os;
 use crate::transport;
 use crate::wire::message::to_json;
@@ -290,6 +291,7 @@ impl Io {
         }
         os::children::kill();
         transport::hang_up();
+        log::flush();
         os::process::exit_now(i32::from(status))
     }
 }

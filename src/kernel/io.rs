@@ -23,6 +23,7 @@ use super::turns::{Share, Turns};
 use super::{flush, handshake};
 use crate::interpreter::Interpreter;
 use crate::lifecycle::{Event, Trigger};
+use crate::log;
 use crate::os;
 use crate::wire::Ports;
 
@@ -74,6 +75,7 @@ pub(super) fn spawn(
             tracing::error!("the io thread has failed; the kernel cannot go on");
         }
         // Nothing works without this thread.
+        log::flush();
         os::process::exit_now(1)
     };
     std::thread::Builder::new()

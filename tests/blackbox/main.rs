@@ -17,6 +17,7 @@ mod flush;
 mod forks;
 mod handshake;
 mod hostile_frames;
+mod hostile_log;
 mod hostile_messages;
 mod interrupt;
 mod introspection;

@@ -1,6 +1,7 @@
 //! A kernel process under test: how it is started, and how it must end.
 
 use std::fs::File;
+use std::io::PipeReader;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub struct Builder {
     env: Vec<(String, Option<String>)>,
     ipc: bool,
     unsigned: bool,
+    deaf: bool,
     command: Option<Vec<String>>,
 }
 
@@ -34,6 +36,8 @@ pub struct Kernel {
     pub dir: TempDir,
     client: Option<Client>,
     ended: Option<ExitStatus>,
+    /// The end of its stderr that nobody reads.
+    unread: Option<PipeReader>,
 }
 
 impl Builder {
@@ -64,6 +68,12 @@ impl Builder {
         self
     }
 
+    /// Its stderr is a pipe that nobody reads.
+    pub fn deaf(mut self) -> Self {
+        self.deaf = true;
+        self
+    }
+
     /// Another command than the binary; `{connection_file}` stands for the path.
     pub fn command(mut self, command: &[impl AsRef<str>]) -> Self {
         self.command = Some(command.iter().map(|word| word.as_ref().to_owned()).collect());
@@ -83,26 +93,28 @@ impl Builder {
             connection.key.clear();
         }
         let file = connection.write(dir.path());
-        let process = self.launch(&dir, Some(&file));
+        let (process, unread) = self.launch(&dir, Some(&file));
         Kernel {
             process,
             connection,
             dir,
             client: None,
             ended: None,
+            unread,
         }
     }
 
     /// Starts the process with a file of the caller's making, for instance a registration file.
     #[track_caller]
     pub fn spawn_with_file(self, dir: TempDir, file: Option<&Path>, connection: Connection) -> Kernel {
-        let process = self.launch(&dir, file);
+        let (process, unread) = self.launch(&dir, file);
         Kernel {
             process,
             connection,
             dir,
             client: None,
             ended: None,
+            unread,
         }
     }
 
@@ -115,7 +127,7 @@ impl Builder {
         kernel
     }
 
-    fn launch(&self, dir: &TempDir, file: Option<&Path>) -> Child {
+    fn launch(&self, dir: &TempDir, file: Option<&Path>) -> (Child, Option<PipeReader>) {
         let file = file.map(|file| file.display().to_string());
         let mut words: Vec<String> = match (&self.command, std::env::var("DRUPE_TEST_KERNEL_ARGV")) {
             (Some(command), _) => command.clone(),
@@ -147,15 +159,22 @@ impl Builder {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log file twice"))
             .stderr(log);
+        let mut unread = None;
+        if self.deaf {
+            let (read, write) = std::io::pipe().expect("a pipe");
+            command.stderr(write);
+            unread = Some(read);
+        }
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
-        command
+        let process = command
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"))
+            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        (process, unread)
     }
 }
 
@@ -168,6 +187,7 @@ impl Kernel {
             env: Vec::new(),
             ipc: false,
             unsigned: false,
+            deaf: false,
             command: None,
         }
     }
@@ -210,6 +230,11 @@ impl Kernel {
             }
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// What is in the pipe of a kernel that is [deaf](Builder::deaf), read from now on.
+    pub fn unread(&mut self) -> &mut PipeReader {
+        self.unread.as_mut().expect("a deaf kernel")
     }
 
     pub fn pid(&self) -> u32 {

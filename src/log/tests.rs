@@ -1,0 +1,107 @@
+//! The queue with a pipe behind it that is read, or is not.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
+
+use super::*;
+
+/// A log into a pipe, and the other end.
+fn log() -> (&'static Log, File) {
+    let (read, write) = std::io::pipe().expect("a pipe");
+    let fd = OwnedFd::from(write).into_raw_fd();
+    // SAFETY: nobody closes it.
+    let to = unsafe { BorrowedFd::borrow_raw(fd) };
+    (Log::new(to), File::from(OwnedFd::from(read)))
+}
+
+/// Reads lines until one has `text` in it.
+fn lines_until(read: &mut File, text: &str) -> Vec<String> {
+    let (mut got, mut buffer) = (Vec::new(), [0; 65536]);
+    loop {
+        let count = read.read(&mut buffer).expect("more");
+        got.extend_from_slice(&buffer[..count]);
+        let all = String::from_utf8_lossy(&got);
+        if all.lines().any(|line| line.contains(text)) && all.ends_with('\n') {
+            return all.lines().map(str::to_owned).collect();
+        }
+    }
+}
+
+#[test]
+fn lines_come_out_in_order_with_their_time() {
+    let (log, mut read) = log();
+    for number in 0..100 {
+        log.line(None, format!("line {number}\n").as_bytes());
+    }
+    let lines = lines_until(&mut read, "line 99");
+    assert_eq!(lines.len(), 100);
+    for (number, line) in lines.iter().enumerate() {
+        let (time, text) = line.split_once(' ').expect("a time and a line");
+        assert_eq!(text, format!("line {number}"));
+        time.parse::<Timestamp>().expect("a time");
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_up_nobody_and_what_is_lost_is_told() {
+    let (log, mut read) = log();
+    let line = format!("{}\n", "x".repeat(999));
+    let began = Instant::now();
+    for _ in 0..10_000 {
+        log.line(None, line.as_bytes());
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let began = Instant::now();
+    log.flush(AT_THE_END);
+    assert!(
+        began.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        began.elapsed()
+    );
+    let lines = lines_until(&mut read, "lines were lost");
+    let lost: usize = lines
+        .iter()
+        .find_map(|line| line.split_once(" lines were lost"))
+        .and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok())
+        .expect("a number");
+    let written = lines.iter().filter(|line| line.contains("xxx")).count();
+    assert_eq!(written + lost, 10_000);
+    log.line(None, b"and on it goes\n");
+    lines_until(&mut read, "and on it goes");
+}
+
+#[test]
+fn what_was_said_last_is_written_before_the_end() {
+    for _ in 0..200 {
+        let (log, mut read) = log();
+        log.line(None, b"last words\n");
+        log.flush(Duration::from_secs(1));
+        // Without waiting for anybody: it is in the pipe.
+        let mut buffer = [0; 100];
+        assert!(descriptor::readable(read.as_fd(), Duration::ZERO));
+        let count = read.read(&mut buffer).expect("it");
+        assert!(buffer[..count].ends_with(b" last words\n"));
+    }
+}
+
+#[test]
+fn a_forked_child_logs_without_the_thread_and_without_the_lock() {
+    let (log, mut read) = log();
+    log.line(None, b"the parent's\n");
+    lines_until(&mut read, "the parent's");
+    let held = log.lock();
+    // SAFETY: the child writes one line and ends; it takes no lock and allocates nothing.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        log.line(None, b"the child's\n");
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) };
+    }
+    assert_eq!(lines_until(&mut read, "the child's"), ["the child's"]);
+    drop(held);
+    let mut status = 0;
+    // SAFETY: waits for the child that was just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0);
+}
