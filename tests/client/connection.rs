@@ -1,10 +1,11 @@
 //! Connection files as a front-end writes them, with ports that nobody uses at the moment.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 
 /// Where a kernel's five sockets are, and the key that signs their messages.
 #[derive(Clone, Debug)]
@@ -131,10 +132,20 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
         for _ in 0..COUNT {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);
             let port = FIRST + (start.wrapping_add(step)) % COUNT;
-            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            if is_free(port) {
                 return port;
             }
         }
         panic!("no free port between {FIRST} and {}", FIRST + COUNT);
     })
+}
+
+/// Whether nobody listens there. Bound and not listened on: a test beside this one may fork now, and until its child has
+/// become the program it was forked for, that holds a copy of the socket, beside which no kernel could listen.
+fn is_free(port: u16) -> bool {
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).and_then(|socket| {
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())
+    });
+    bound.is_ok()
 }
