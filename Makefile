@@ -26,7 +26,7 @@ CDYLIB := target/release/lib_drupe.so
 endif
 
 .PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards \
-  soak races fuzz install uninstall lock clean
+  crowd soak races fuzz install uninstall lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +126,9 @@ check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(TOOLS)/bin/ruff check $(PY_SOURCES)
 	$(TOOLS)/bin/ruff format --check $(PY_SOURCES)
+
+crowd: build $(VENV)/.test ## A minute among strangers on all sockets, random, slow and hostile, with its figures
+	DRUPE_TEST_CROWD_SECONDS=60 $(CARGO) test --release --locked --test crowd -- --nocapture
 
 hazards: build $(VENV)/.bench $(VENV)/.hazards ## Play the shutdown hazards on each kernel and print the table
 	$(VENV)/bin/python tests/hazards/run.py $(ARGS)

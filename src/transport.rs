@@ -9,12 +9,15 @@
 //! instead), let a peer that does not read cost the others more than a second, or let a stranger cost more than the little
 //! that [`Limits`] grants it.
 
+mod account;
 mod admission;
+mod allowance;
 mod drain;
 mod endpoint;
 mod hub;
 mod inbox;
 mod limits;
+mod link;
 mod listener;
 mod outbox;
 mod pace;
@@ -32,6 +35,7 @@ pub mod zmtp;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use account::Account;
 pub use endpoint::{Endpoint, EndpointError};
 pub use limits::Limits;
 pub use listener::{Listener, bind};

@@ -36,14 +36,15 @@ impl Channels {
             iopub,
             heartbeat,
         } = listeners;
-        let limits = Limits::default;
+        // Clones, so that strangers of all five share what they may make it keep.
+        let limits = Limits::default();
         Ok(Channels {
             session,
-            shell: Router::bind(vec![shell], "shell", limits())?,
-            control: Router::bind(vec![control], "control", limits())?,
-            stdin: Router::bind(vec![stdin], "stdin", limits())?,
-            iopub: XPub::bind(vec![iopub], "iopub", limits())?,
-            _heartbeat: Rep::echo(vec![heartbeat], "heartbeat", limits())?,
+            shell: Router::bind(vec![shell], "shell", limits.clone())?,
+            control: Router::bind(vec![control], "control", limits.clone())?,
+            stdin: Router::bind(vec![stdin], "stdin", limits.clone())?,
+            iopub: XPub::bind(vec![iopub], "iopub", limits.clone())?,
+            _heartbeat: Rep::echo(vec![heartbeat], "heartbeat", limits.clone())?,
             starting: true,
         })
     }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::peer::Link;
+use super::link::Link;
 use super::{Limits, PeerId};
 
 /// What a connection has shown of itself; the least makes room first.

@@ -15,8 +15,10 @@ use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::Instant;
 
 use super::admission::{Standing, who_makes_room};
+use super::allowance::{Allowance, SHARED};
+use super::link::{Dropped, Link};
 use super::listener::{Acceptor, SocketFile};
-use super::peer::{self, Dropped, Gone, Link};
+use super::peer::{self, Gone};
 use super::zmtp::{Event, Hello, SocketType};
 use super::{Limits, Listener, PeerId};
 
@@ -29,6 +31,10 @@ pub(super) trait Pattern: 'static {
 
     /// Whether a peer that stands at its budget is cut off after [`Limits::stuck_after`], whoever waits for it.
     const CUTS_OFF_THE_STUCK: bool;
+
+    /// What it costs a stranger to have one message or command handed on, beside its bytes: about what could be read and
+    /// hashed in the time that it takes.
+    const EVENT: usize;
 
     /// What a peer past its handshake has shown of itself.
     fn standing(&self, link: &Link) -> Standing;
@@ -90,8 +96,8 @@ pub(super) struct Hub<P> {
     pending: RefCell<VecDeque<Rc<Link>>>,
     ready: RefCell<HashMap<PeerId, Rc<Link>>>,
     counters: Cell<Counters>,
-    /// Bytes of unfinished messages of all strangers.
-    partial: Cell<usize>,
+    /// What strangers may have done beyond what each has of its own.
+    pub(super) shared: Allowance,
     /// Since when the socket drains; that never ends.
     draining: Cell<Option<Instant>>,
 }
@@ -118,7 +124,7 @@ impl<P: Pattern> Hub<P> {
     }
 
     /// Drops something that makes no sense, and says so once for each peer.
-    pub(super) fn odd(&self, link: &Link, what: &dyn std::fmt::Display) {
+    pub(super) fn ignored(&self, link: &Link, what: &dyn std::fmt::Display) {
         self.count(|counters| counters.ignored += 1);
         link.warn(self.name, what);
     }
@@ -126,7 +132,8 @@ impl<P: Pattern> Hub<P> {
     /// Whether the peer is to be read from now. While the socket drains always: a connection that is closed with unread
     /// input is reset, and what was on its way out is lost.
     pub(super) fn reads(&self, link: &Link) -> bool {
-        self.draining.get().is_some() || !link.is_full() && !link.is_unopened() && self.pattern.has_room(link)
+        let waits = link.is_full() || link.owes_answers() || link.is_unopened();
+        self.draining.get().is_some() || !waits && self.pattern.has_room(link)
     }
 
     /// Enters the state in which everything is read, if it has not been entered. Since when it lasts.
@@ -158,50 +165,41 @@ impl<P: Pattern> Hub<P> {
 
     /// Ends a connection, which counts as gone from now on.
     pub(super) fn give_up(&self, link: &Link, reason: Dropped) {
-        link.drop_it(reason);
+        link.end(reason);
         self.forget(link);
     }
 
     fn forget(&self, link: &Link) {
         self.pending.borrow_mut().retain(|other| other.id != link.id);
         self.ready.borrow_mut().remove(&link.id);
-        self.partial
-            .set(self.partial.get().saturating_sub(link.set_partial(0)));
+        self.limits.strangers.release(link);
         self.pattern.gone(link);
     }
 
     /// The peer has sent a valid signature.
     pub(super) fn trust(&self, link: &Link) {
         if !link.is_known() {
-            let held = link.trust(self.limits.peer_budget);
-            self.partial.set(self.partial.get().saturating_sub(held));
+            link.trust(self.limits.peer_budget);
+            self.limits.strangers.release(link);
         }
     }
 
-    /// Keeps the account of what strangers hold of unfinished messages. Where it is too much the longest one goes: that
-    /// of a client that has just come is short.
-    pub(super) fn weigh(&self, link: &Link, partial: usize) {
-        let held = link.set_partial(partial);
-        self.partial
-            .set(self.partial.get().saturating_sub(held) + partial);
-        if self.partial.get() > self.limits.stranger_bytes {
-            let longest = self.peers().into_iter().max_by_key(|link| link.partial());
-            if let Some(longest) = longest {
-                self.give_up(&longest, Dropped::TooLong);
-            }
-        }
+    /// A message of this peer is being opened.
+    pub(super) fn opened(&self, link: &Rc<Link>) {
+        link.opened();
+        self.limits.strangers.charge(link);
     }
 
     pub(super) fn hand_on(&self, link: &Rc<Link>, event: Event) -> Result<(), Gone> {
         if self.draining.get().is_some() && !self.pattern.has_room(link) {
-            self.odd(link, &"dropped what came in during the drain");
+            self.ignored(link, &"dropped what came in during the drain");
             return Ok(());
         }
         match self.pattern.take(link, event) {
             Ok(()) => Ok(()),
             Err(Objection::End(reason)) => Err(Gone::Refused(reason)),
             Err(Objection::Ignore(what)) => {
-                self.odd(link, &what);
+                self.ignored(link, &what);
                 Ok(())
             }
         }
@@ -241,7 +239,7 @@ impl<P: Pattern> Hub<P> {
         if pending.len() > self.limits.pending
             && let Some(oldest) = pending.pop_front()
         {
-            oldest.drop_it(Dropped::Displaced);
+            oldest.end(Dropped::Displaced);
         }
         drop(pending);
         spawn_local(peer::run(self.clone(), stream, link));
@@ -266,8 +264,8 @@ async fn accept<P: Pattern>(hub: Rc<Hub<P>>, acceptor: Acceptor) {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-        // A burst of connections must not keep those that are here waiting.
-        tokio::task::coop::consume_budget().await;
+        // A burst of connections must not keep those that are here waiting: one in each round of all tasks.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -296,7 +294,7 @@ impl<P: Pattern> Server<P> {
             pending: RefCell::default(),
             ready: RefCell::default(),
             counters: Cell::default(),
-            partial: Cell::new(0),
+            shared: Allowance::new(SHARED, SHARED / 16, Instant::now()),
             draining: Cell::new(None),
         });
         let mut server = Self {
@@ -327,7 +325,7 @@ impl<P: Pattern> Drop for Server<P> {
             .iter()
             .chain(self.hub.ready.borrow().values())
         {
-            link.drop_it(Dropped::Closed);
+            link.end(Dropped::Closed);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::zmtp;
+use super::{Account, zmtp};
 use crate::os::process;
 
 /// The limits of one socket. All sizes are bytes.
@@ -27,8 +27,9 @@ pub struct Limits {
     pub message_bytes: u64,
     /// A whole inbound message of a stranger.
     pub stranger_message: u64,
-    /// Unfinished messages of all strangers together; above it the longest is given up, with its connection.
-    pub stranger_bytes: usize,
+    /// Messages of all strangers together that are unfinished or have not been opened; sockets whose limits are clones of
+    /// each other share it.
+    pub strangers: Account,
     /// Parts of one inbound message.
     pub parts: usize,
     /// One inbound command. The longest that means anything is a subscription.
@@ -70,7 +71,7 @@ impl Default for Limits {
             ready: (descriptors / 4).clamp(32, 256),
             message_bytes: 1 << 30,
             stranger_message: 16 << 20,
-            stranger_bytes: 16 << 20,
+            strangers: Account::new(16 << 20),
             parts: 1024,
             command_bytes: 8 << 10,
             peer_budget: 32 << 20,
@@ -103,8 +104,9 @@ impl Limits {
         self
     }
 
-    /// Requests are a few bytes that come back.
+    /// Requests are a few bytes that come back. As many echoes as there are connections may wait for somebody to take them.
     pub(super) fn of_an_echo(mut self) -> Self {
+        self.ready = self.ready.min(self.idle);
         self.stranger_message = self.stranger_message.min(256 << 10);
         self.parts = self.parts.min(16);
         self

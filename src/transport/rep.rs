@@ -11,7 +11,7 @@ use super::admission::Standing;
 #[cfg(test)]
 use super::hub::Counters;
 use super::hub::{Objection, Pattern, Server};
-use super::peer::Link;
+use super::link::Link;
 use super::zmtp::{Event, Hello, SocketType, encode};
 use super::{Limits, Listener, PeerId};
 
@@ -51,6 +51,7 @@ struct Echo {
 impl Pattern for Echo {
     const SOCKET: SocketType = SocketType::Rep;
     const CUTS_OFF_THE_STUCK: bool = true;
+    const EVENT: usize = 4 << 10;
 
     fn standing(&self, link: &Link) -> Standing {
         match self.asked.borrow().contains(&link.id) {

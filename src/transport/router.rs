@@ -18,7 +18,7 @@ use super::drain::is_drained;
 use super::hub::Counters;
 use super::hub::{Objection, Pattern, Server};
 use super::inbox::Inbox;
-use super::peer::{Dropped, Link};
+use super::link::{Dropped, Link};
 use super::zmtp::{Event, Hello, SocketType, encode};
 use super::{Frames, Limits, Listener, PeerId, SendError};
 
@@ -48,12 +48,19 @@ impl Router {
     /// The next message; its first frame is the identity of the peer. Loses nothing when dropped while waiting.
     #[cfg(test)]
     pub(super) async fn recv(&mut self) -> Frames {
-        self.server.hub.pattern.inbox.take().await.open()
+        let arrived = self.server.hub.pattern.inbox.take().await;
+        self.open(arrived)
     }
 
     /// A message that has been read already, if there is one.
     pub fn try_recv(&mut self) -> Option<Frames> {
-        self.server.hub.pattern.inbox.try_take().map(Arrived::open)
+        let arrived = self.server.hub.pattern.inbox.try_take()?;
+        Some(self.open(arrived))
+    }
+
+    fn open(&self, arrived: Arrived) -> Frames {
+        self.server.hub.opened(&arrived.link);
+        arrived.frames
     }
 
     /// The message that began with this identity had a valid signature: its peer is no stranger any more. To be called
@@ -146,13 +153,6 @@ struct Arrived {
     frames: Frames,
 }
 
-impl Arrived {
-    fn open(self) -> Frames {
-        self.link.opened();
-        self.frames
-    }
-}
-
 #[derive(Debug)]
 struct Peers {
     inbox: Inbox<Arrived>,
@@ -164,6 +164,7 @@ struct Peers {
 impl Pattern for Peers {
     const SOCKET: SocketType = SocketType::Router;
     const CUTS_OFF_THE_STUCK: bool = true;
+    const EVENT: usize = 4 << 10;
 
     fn standing(&self, link: &Link) -> Standing {
         match link.is_known() {
@@ -181,7 +182,7 @@ impl Pattern for Peers {
         };
         self.identities.borrow_mut().insert(link.id, identity.clone());
         if let Some(old) = self.by_identity.borrow_mut().insert(identity, link.clone()) {
-            old.drop_it(Dropped::HandedOver);
+            old.end(Dropped::HandedOver);
         }
         Ok(())
     }
@@ -192,7 +193,7 @@ impl Pattern for Peers {
         {
             let bytes = frames.iter().map(|frame| frame.len() + size_of::<Bytes>()).sum();
             frames.insert(0, identity.clone());
-            link.handed_on();
+            link.handed_on(bytes);
             let link = link.clone();
             self.inbox.put(Arrived { link, frames }, bytes);
         }

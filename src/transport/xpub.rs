@@ -23,8 +23,8 @@ use super::drain::is_drained;
 use super::hub::Counters;
 use super::hub::{Hub, Objection, Pattern, Server};
 use super::inbox::Inbox;
+use super::link::{Dropped, Link};
 use super::pace::Pace;
-use super::peer::{Dropped, Link};
 use super::topics::Topics;
 use super::zmtp::{Event, Hello, SocketType, encode};
 use super::{Frames, Limits, Listener, PeerId};
@@ -277,6 +277,7 @@ impl Subscribers {
 impl Pattern for Subscribers {
     const SOCKET: SocketType = SocketType::XPub;
     const CUTS_OFF_THE_STUCK: bool = false;
+    const EVENT: usize = 256;
 
     fn standing(&self, link: &Link) -> Standing {
         match self.peers.borrow().get(&link.id) {

@@ -19,6 +19,7 @@ mod handshake;
 mod hostile_frames;
 mod hostile_log;
 mod hostile_messages;
+mod hostile_subscribers;
 mod interrupt;
 mod introspection;
 mod kernel_info;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A TCP connection to one of the kernel's ports. Errors while writing are kept quiet: a kernel may hang up on
 /// nonsense at any moment, and the test then looks at the kernel, not at the connection.
 pub struct RawPeer {
-    stream: TcpStream,
+    pub stream: TcpStream,
 }
 
 /// Frame flags of ZMTP 3.
@@ -109,7 +109,7 @@ impl RawPeer {
             self.stream.read_exact(&mut long)?;
             u64::from_be_bytes(long)
         };
-        let mut body = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(1 << 24)];
+        let mut body = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(1 << 27)];
         self.stream.read_exact(&mut body)?;
         Ok((flags[0], body))
     }

@@ -139,7 +139,7 @@ fn a_heartbeat_client_is_not_thrown_out_for_idle_connections() {
             assert_eq!(client.frame().await, (0, b"ping".to_vec()));
             idle.push(Raw::ready(&endpoint, "REQ", b"").await);
         }
-        assert_eq!(heartbeat.counters().made_room, 46);
+        assert_eq!(heartbeat.counters().made_room, 47);
     });
 }
 
@@ -183,12 +183,12 @@ fn unfinished_messages_of_strangers_share_a_budget() {
     run(async {
         let (mut router, endpoint) = router(Limits {
             stranger_message: 1 << 20,
-            stranger_bytes: 4 << 20,
+            strangers: Account::new(4 << 20),
             ..Limits::default()
         });
         let mut small = Raw::ready(&endpoint, "DEALER", b"").await;
         small
-            .send(&[&long(0, 1 << 20)[..], &vec![0; 300 << 10]].concat())
+            .send(&[&long(0, 1 << 20)[..], &vec![0; 50 << 10]].concat())
             .await;
         let mut strangers = Vec::new();
         for _ in 0..20 {
@@ -202,9 +202,44 @@ fn unfinished_messages_of_strangers_share_a_budget() {
         serves(&mut router, &endpoint).await;
         // Who is gone holds nothing any more.
         drop(strangers);
-        small.send(&vec![0; 724 << 10]).await;
+        small.send(&vec![0; 974 << 10]).await;
         assert_eq!(router.recv().await[1].len(), 1 << 20);
         assert_eq!(router.counters().too_long, 16);
+    });
+}
+
+/// On whichever socket they are, and whether it has come to its end or not.
+#[test]
+fn sockets_share_what_strangers_may_make_them_keep() {
+    run(async {
+        let limits = Limits {
+            stranger_message: 3 << 20,
+            strangers: Account::new(3 << 20),
+            ..Limits::default()
+        };
+        let (mut shell, to_shell) = router(limits.clone());
+        let (control, to_control) = router(limits);
+        let mut whole = Raw::ready(&to_shell, "DEALER", b"").await;
+        let message = [&long(0, 1 << 20)[..], &vec![0; 1 << 20]].concat();
+        whole.send(&message).await;
+        until(|| shell.waiting() == 1).await;
+        let mut unfinished = Raw::ready(&to_control, "DEALER", b"").await;
+        unfinished
+            .send(&[&long(0, 3 << 20)[..], &vec![0; 5 << 19]].concat())
+            .await;
+        assert!(
+            unfinished.is_closed().await,
+            "together they are too much, and this is more"
+        );
+        until(|| control.counters().too_long == 1).await;
+        // What has been opened counts no more.
+        assert_eq!(shell.recv().await[1].len(), 1 << 20);
+        let mut other = Raw::ready(&to_control, "DEALER", b"").await;
+        other
+            .send(&[&long(0, 3 << 20)[..], &vec![0; 5 << 19]].concat())
+            .await;
+        assert!(stays(&mut other).await);
+        assert!(stays(&mut whole).await);
     });
 }
 
