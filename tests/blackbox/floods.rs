@@ -1,5 +1,6 @@
 //! Whatever floods the kernel: control and the heartbeat are answered, and what a cell prints is seen.
 
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -47,20 +48,28 @@ fn subscriptions(port: u16) {
             block.extend_from_slice(&topic);
         }
     }
-    for _ in 0..FLOOD / block.len() {
-        if !peer.write(&block) {
-            break;
+    // A stranger is read as slowly as this costs, so all of it would take minutes.
+    let (begun, mut sent) = (Instant::now(), 0);
+    peer.stream
+        .set_write_timeout(Some(Duration::from_millis(100)))
+        .expect("an option");
+    while sent < FLOOD && begun.elapsed() < Duration::from_secs(3) {
+        match peer.stream.write(&block[sent % block.len()..]) {
+            Ok(count) => sent += count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break,
         }
     }
 }
 
-fn worst_and_median(times: &mut [Duration]) -> (Duration, Duration) {
+/// The worst, and the ninth of ten.
+fn worst_and_usual(times: &mut [Duration]) -> (Duration, Duration) {
     times.sort();
-    (times[times.len() - 1], times[times.len() / 2])
+    (times[times.len() - 1], times[times.len() * 9 / 10])
 }
 
 /// While `flood` goes on: round trips on control (unless that is what is flooded) and on the heartbeat, and how long prints
-/// are on their way. Medians count: this process and the flood want the processor, too.
+/// are on their way. Nine of ten count: this process and the flood want the processor, too.
 #[track_caller]
 fn is_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) -> bool {
     let code = "import time\nfor i in range(60):\n    print(time.time(), flush=True); time.sleep(0.02)";
@@ -73,18 +82,9 @@ fn is_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnc
         let flooding = scope.spawn(flood);
         let cell = kernel.send_execute(code);
         while prints.len() < PRINTS {
-            let begun = Instant::now();
-            // In one write: two small ones would wait for an acknowledgement.
-            assert!(heart.write(b"\x01\x00\x00\x04ping"));
-            for expected in [&b""[..], b"ping"] {
-                assert_eq!(heart.read_frame().expect("a heartbeat").1, expected);
-            }
-            beats.push(begun.elapsed());
+            beats.push(beat(&mut heart));
             if asks {
-                let begun = Instant::now();
-                let request = kernel.send_request(Channel::Control, "kernel_info_request", json!({}));
-                kernel.recv_reply(Channel::Control, &request, "kernel_info_reply");
-                control.push(begun.elapsed());
+                control.push(ask_control(kernel));
             }
             while let Some(message) = reader.recv_within(Channel::Iopub, Duration::from_millis(5)) {
                 let now = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs_f64();
@@ -97,12 +97,14 @@ fn is_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnc
         flooding.join().expect("the flood");
         kernel.recv_shell_reply(&cell, "execute_reply");
     });
-    let beats = worst_and_median(&mut beats);
-    let prints = worst_and_median(&mut prints);
-    let control = asks.then(|| worst_and_median(&mut control));
+    let beats = worst_and_usual(&mut beats);
+    let prints = worst_and_usual(&mut prints);
+    let control = asks.then(|| worst_and_usual(&mut control));
     #[allow(clippy::print_stderr, reason = "a measurement, shown where the test fails")]
     {
-        eprintln!("{what}: worst and median of heartbeats {beats:?}, control {control:?}, prints {prints:?}");
+        eprintln!(
+            "{what}: worst and ninth of ten of heartbeats {beats:?}, control {control:?}, prints {prints:?}"
+        );
     }
     beats.1 < Duration::from_millis(5)
         && control.is_none_or(|control| control.1 < Duration::from_millis(5))
@@ -138,6 +140,67 @@ fn a_flood_harms_nobody() {
         is_undisturbed("subscriptions", kernel, true, move || subscriptions(port))
     });
     kernel.assert_alive();
+}
+
+/// Output is a flood, too. What was printed before comes before, so only what else the kernel has to answer is looked at.
+#[test]
+fn a_flood_of_output_harms_nobody() {
+    let mut kernel = Kernel::start();
+    kernel.assert_alive();
+    let code = format!("for _ in range({}): print('x' * 999)", FLOOD / 1000);
+    assert_once("output", &mut kernel, |kernel, _| {
+        let mut heart = RawPeer::connect(kernel.connection.heartbeat);
+        heart.handshake("REQ", b"");
+        let (mut beats, mut control, mut printed) = (Vec::new(), Vec::new(), 0);
+        let cell = kernel.send_execute(&code);
+        loop {
+            beats.push(beat(&mut heart));
+            control.push(ask_control(kernel));
+            let mut idle = false;
+            while let Some(message) = kernel.recv_within(Channel::Iopub, Duration::from_millis(1)) {
+                if message.msg_type() == "stream" {
+                    printed += message.text("text").len();
+                }
+                idle |= message.is_state("idle") && message.is_child_of(&cell);
+                if idle || message.msg_type() == "stream" {
+                    break;
+                }
+            }
+            if idle {
+                break;
+            }
+        }
+        kernel.recv_shell_reply(&cell, "execute_reply");
+        assert_eq!(printed, FLOOD / 1000 * 1000, "nothing is lost");
+        let (beats, control) = (worst_and_usual(&mut beats), worst_and_usual(&mut control));
+        #[allow(clippy::print_stderr, reason = "a measurement, shown where the test fails")]
+        {
+            eprintln!("output: worst and ninth of ten of heartbeats {beats:?}, control {control:?}");
+        }
+        beats.1 < Duration::from_millis(5) && control.1 < Duration::from_millis(5)
+    });
+    kernel.assert_alive();
+}
+
+/// One round trip.
+#[track_caller]
+fn beat(heart: &mut RawPeer) -> Duration {
+    let begun = Instant::now();
+    // In one write: two small ones would wait for an acknowledgement.
+    assert!(heart.write(b"\x01\x00\x00\x04ping"));
+    for expected in [&b""[..], b"ping"] {
+        assert_eq!(heart.read_frame().expect("a heartbeat").1, expected);
+    }
+    begun.elapsed()
+}
+
+/// The same on control.
+#[track_caller]
+fn ask_control(kernel: &mut Kernel) -> Duration {
+    let begun = Instant::now();
+    let request = kernel.send_request(Channel::Control, "kernel_info_request", json!({}));
+    kernel.recv_reply(Channel::Control, &request, "kernel_info_reply");
+    begun.elapsed()
 }
 
 /// What else this machine does can only make it later, so one of three times counts.
