@@ -9,7 +9,7 @@ import sys
 
 from . import forks
 from .errors import text_of
-from .interrupt import Cell, interrupts
+from .interrupt import interrupts
 from .log import log
 
 _WORDS = ("await", "async")
@@ -20,7 +20,6 @@ class Execution:
 
     def __init__(self, kernel, code, silent, store_history, expressions, cell_meta, cell_id):
         self.shell = kernel.shell
-        self.task = kernel.task
         self.code = code
         self.silent = silent
         self.store_history = store_history
@@ -39,9 +38,12 @@ class Execution:
                 with interrupts.user_code():
                     expressions = shell.user_expressions(self.expressions)
             except BaseException:
-                interrupts.install()
                 shell.showtraceback()
                 failed = shell._last_error
+        if interrupts.take_missed() and failed is None:
+            # It came where there was nothing of the user's to be interrupted, and it is this cell that was meant.
+            shell.show_plainly(KeyboardInterrupt())
+            failed = shell._last_error
         if failed is None:
             reply = {"status": "ok", "user_expressions": expressions}
         else:
@@ -94,27 +96,22 @@ class Execution:
             awaits = self._awaits(transformed, failure)
         if not (awaits and _kernels_loop(shell)):
             # One that awaits after all is another runner's, such as trio's, which IPython calls.
-            if not awaits and failure is None:
-                shell.keep_transformed(self.code, transformed)
+            shell.expect(self.code, None if awaits or failure else transformed)
             arguments.update(_accepted(shell.run_cell, self.cell))
-            return await Cell(_called(shell.run_cell, self.code, arguments), interrupts, self.task)
+            with interrupts.beside_cell():
+                return shell.run_cell(self.code, **arguments)
+        shell.expect(self.code, None)
         arguments.update(_accepted(shell.run_cell_async, self.cell))
-        coroutine = shell.run_cell_async(
-            self.code,
-            transformed_cell=transformed,
-            preprocessing_exc_tuple=failure,
-            **arguments,
-        )
+        arguments.update(transformed_cell=transformed, preprocessing_exc_tuple=failure)
         result = None
         try:
-            result = await Cell(coroutine, interrupts, self.task)
+            with interrupts.beside_cell():
+                result = await shell.run_cell_async(self.code, **arguments)
             _present_interrupt(result)
         finally:
-            interrupts.let_through(interrupted=shell._shown_interrupt is not None)
             shell.events.trigger("post_execute")
             if not self.silent:
                 shell.events.trigger("post_run_cell", result)
-            interrupts.install()
         return result
 
     def _awaits(self, transformed: str, failure) -> bool:
@@ -131,10 +128,6 @@ def _kernels_loop(shell) -> bool:
     from IPython.core.interactiveshell import _asyncio_runner
 
     return shell.loop_runner is _asyncio_runner and not getattr(shell, "trio_runner", None)
-
-
-async def _called(function, code: str, arguments: dict):
-    return function(code, **arguments)
 
 
 def _present_interrupt(result) -> None:

@@ -1,20 +1,16 @@
 """What SIGINT means, by what the main thread is doing.
 
-| the main thread | the signal |
-| --- | --- |
-| runs a cell, or other code of the user's in a request | `signal.default_int_handler`: KeyboardInterrupt |
-| waits in the event loop while a cell awaits | the cell is cancelled |
-| runs a background task of the user's | KeyboardInterrupt, in that task |
-| does anything else | nothing: the kernel's own code is never interrupted |
+There is one handler for it, always in its place, and one state, which says where the main thread is. `signal.default_int_handler`
+is that handler, too: `asyncio.Runner`, trio and others take over the handling of SIGINT only where they find just that.
 
-`default_int_handler` itself is installed while user code runs, because `asyncio.Runner`, trio and others
-take over the handling of SIGINT only when they find just that.
+Who calls out to code of the user's says so by a mark (`with interrupts.user_code()`), and who comes back from there restores what
+was before. Nothing else in the package installs a handler for SIGINT or catches its KeyboardInterrupt to raise it again later.
 """
 
 import _signal
+import _thread
 import signal
 import sys
-import threading
 import time
 
 from . import _drupe
@@ -23,60 +19,128 @@ from . import _drupe
 # long, in seconds, for its `finally` blocks before it is cancelled again.
 _PATIENCE = 0.25
 
+# Seconds in which the showing of an error is not cut short: IPython's formatter imports much at its first use, and half
+# imported it stays broken.
+_UNCUT = 1
+
 # Code whose frames under an event loop's callback say nothing of whose that is.
 _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
 
 
+class State:
+    """Where the main thread is; see `Interrupts`."""
+
+    IDLE = "idle"
+    OWN = "own code for a cell"
+    USER = "code of the user's"
+    BESIDE = "what surrounds a cell"
+    AWAITS = "the cell awaits"
+    PRESENTING = "an error is shown"
+
+
+class CutOff(BaseException):
+    """An interrupt that came while an error was shown."""
+
+
 class Interrupts:
-    """The state of the policy. All methods are called on the main thread."""
+    """The policy. Its contexts may be entered on any thread, and are of effect on the main thread alone.
+
+    | state | entered by | a signal | left |
+    | --- | --- | --- | --- |
+    | IDLE | the start, the end of a request | is nothing; in a task or a callback of the user's: KeyboardInterrupt | by any mark |
+    | OWN: the kernel and IPython work for a cell | `cell`, `own_code` | is remembered, and strikes where the user's code begins; where \
+that does not come any more it is `take_missed`'s, which makes it the cell's error | to the state before |
+    | USER: a cell's own lines, a comm's handler, a toolkit, an expression | `user_code` | KeyboardInterrupt, there | to the state before |
+    | BESIDE: IPython's callbacks, what others have put around `run_cell` | `beside_cell` | as in USER, but for a moment after an \
+interrupt was shown: one that comes at once is the same wish said twice | to the state before |
+    | AWAITS: the request's coroutine waits in the loop | `Steps` | cancels it; in a task or a callback of the user's: KeyboardInterrupt, \
+there | to the state that it was in |
+    | PRESENTING | `presenting` | is nothing in the first second, and CutOff after that | to the state before |
+
+    A signal that meets this module's own lines comes again a millisecond later. So a change of the state is never half done, and
+    nobody has to protect one.
+
+    What Python itself swallows (a KeyboardInterrupt that is raised in a destructor, a weak reference's callback or C's call of a
+    Python function is only told to `sys.unraisablehook`) comes again in the same way, until it has met something that can be
+    ended. What is still to come when the cell is over is `take_missed`'s, too.
+    """
 
     def __init__(self):
+        self.state = State.IDLE
         self.loop = None
-        # The task whose cell awaits; None while none does.
-        self._awaiting = None
-        self._cancelled_at = None
         # A cell was cancelled by a signal: its CancelledError is presented as KeyboardInterrupt.
         self.cancelled = False
-        # A cell has been taken and not ended, and a signal came while the kernel's own code worked for it.
-        self._in_cell = False
+        # A signal came that nobody has acted on yet.
         self._missed = False
+        # The task that waits in AWAITS.
+        self._awaiting = None
+        self._cancelled_at = None
+        # Until when BESIDE is quiet, and since when an error is shown: times of `time.monotonic`.
+        self._quiet_until = 0.0
+        self._shown_since = 0.0
+        # How often KeyboardInterrupt has been raised here.
+        self._strikes = 0
+        # What was in the place of `sys.unraisablehook`.
+        self._others_hook = sys.unraisablehook
 
     def install(self) -> None:
-        """From now on the kernel's own code is not interrupted."""
-        # `signal.signal` runs the old handler first for a signal that is there already. What that raises must not keep the
-        # new one from its place, and the cell that it was meant for must not go on.
-        while True:
-            try:
-                _set_handler(signal.SIGINT, self._handle)
-                return
-            except KeyboardInterrupt:
-                self._missed = self._in_cell
+        """The main thread is idle from now on, and the signal is the policy's, whoever has had it."""
+        self.state = State.IDLE
+        self._missed = False
+        signal.default_int_handler = _drupe.default_int_handler
+        _drupe.decide_interrupts(self.decide, self._pass_on)
+        self._take_handler()
 
     @staticmethod
-    def let_through(interrupted: bool = False) -> None:
-        """From now on a signal raises KeyboardInterrupt. Behind a cell that was interrupted it does so in a moment only: one
-        that comes at once is the same wish said twice, and not meant for what others do when a cell has ended."""
-        handler = signal.default_int_handler
-        if interrupted:
-            handler = _late(time.monotonic() + _PATIENCE)
-        _set_handler(signal.SIGINT, handler)
+    def _take_handler() -> None:
+        while _signal.getsignal(signal.SIGINT) is not _drupe.default_int_handler:
+            try:
+                # It runs the old handler first for a signal that is there already.
+                _signal.signal(signal.SIGINT, _drupe.default_int_handler)
+            except BaseException:
+                continue
 
-    def begin_cell(self) -> None:
-        """From now on a signal is meant for this cell, also while its code does not run yet."""
-        self.cancelled = False
-        self._cancelled_at = None
-        self._missed = False
-        self._in_cell = True
+    # Marks.
 
-    def end_cell(self) -> None:
-        self._in_cell = False
+    def cell(self) -> "_Cell":
+        """From now on a signal is meant for this cell, also while its code does not run yet. Its end is the cell's."""
+        return _Cell(self)
 
-    def user_code(self) -> "_UserCode":
-        """A context manager: within it a signal raises KeyboardInterrupt."""
-        return _UserCode(self)
+    def own_code(self, strikes: bool = True) -> "_Within":
+        """Within it no signal strikes. Where it was entered from user code, one that came strikes at its end, unless
+        somebody is going to `take_missed` it."""
+        return _Within(self, State.OWN, strikes)
+
+    def user_code(self) -> "_Within":
+        """Within it a signal raises KeyboardInterrupt, and one that is remembered does so at once."""
+        return _Within(self, State.USER)
+
+    def beside_cell(self) -> "_Within":
+        """For what others have put around a cell, before it and behind it."""
+        return _Within(self, State.BESIDE)
+
+    def presenting(self) -> "_Within":
+        """Within it an error is shown: CutOff, in place of KeyboardInterrupt."""
+        self._shown_since = time.monotonic()
+        return _Within(self, State.PRESENTING)
+
+    def steps(self, coroutine, task) -> "Steps":
+        """An awaitable: the coroutine of a request, which `task` awaits."""
+        return Steps(self, coroutine, task)
+
+    # What the others tell and ask.
+
+    def interrupt_shown(self) -> None:
+        """The user has been told of an interrupt just now."""
+        self._quiet_until = time.monotonic() + _PATIENCE
+
+    def take_missed(self) -> bool:
+        """Whether a signal came that nobody has acted on yet; it counts as acted on now."""
+        missed, self._missed = _drupe.forget_interrupt() or self._missed, False
+        return missed
 
     def cell_awaits(self) -> bool:
-        """Whether a cell has been begun that waits in the loop now."""
+        """Whether a request has been begun that waits in the loop now."""
         return self._awaiting is not None
 
     def cancel_cell(self) -> None:
@@ -97,151 +161,173 @@ class Interrupts:
             self.cancelled = True
             task.cancel()
 
-    def _handle(self, _signum, frame) -> None:
-        if _in_user_code(frame):
-            raise KeyboardInterrupt
-        if self._awaiting is None:
-            self._missed = self._in_cell
-        else:
+    # The signal.
+
+    def decide(self, frame):
+        """What the signal raises where it has met the main thread: an error, or None. The handler calls it, which is the
+        core's, so that the traceback ends at the user's own line."""
+        state = self.state
+        if frame is not None and frame.f_globals is _GLOBALS:
+            if state is not State.IDLE and frame.f_code is not _DECIDE:
+                _drupe.interrupt_again()
+            return None
+        _drupe.forget_interrupt()
+        if state is State.USER:
+            return self._strike()
+        if state is State.OWN:
+            self._missed = True
+            return None
+        if state is State.BESIDE:
+            return self._strike() if time.monotonic() >= self._quiet_until else None
+        if state is State.PRESENTING:
+            return CutOff() if time.monotonic() - self._shown_since > _UNCUT else None
+        if _in_users_callback(frame):
+            return self._strike()
+        if state is State.AWAITS:
             self.cancel_cell()
+        return None
 
-    def take_missed(self) -> bool:
-        """Whether a signal came that nobody has acted on yet; it counts as acted on now."""
-        missed, self._missed = self._missed, False
-        return missed
+    def _strike(self) -> KeyboardInterrupt:
+        self._missed = False
+        self._watch_unraisable()
+        error = KeyboardInterrupt()
+        error._of_a_signal = True
+        self._strikes += 1
+        return error
+
+    def _changed(self, strikes: bool) -> None:
+        """A signal is remembered, and the state has changed back."""
+        state = self.state
+        if state is State.USER or state is State.BESIDE:
+            if strikes:
+                raise self._strike()
+        elif state is not State.OWN:
+            self._missed = False
+            if state is State.AWAITS:
+                self.cancel_cell()
+
+    # What Python swallows.
+
+    def _watch_unraisable(self) -> None:
+        """Stand in front of the user's own `sys.unraisablehook`, until the cell ends."""
+        if sys.unraisablehook is not _drupe.notice_unraisable:
+            self._others_hook = sys.unraisablehook
+            sys.unraisablehook = _drupe.notice_unraisable
+
+    def _pass_on(self, unraisable) -> None:
+        """An error in a destructor that no signal has raised."""
+        if not isinstance(unraisable.exc_value, CutOff):
+            self._others_hook(unraisable)
 
 
-class CutOff(BaseException):
-    """An interrupt that came while the traceback of another was made."""
+class _Within:
+    """A state for a while."""
 
+    __slots__ = ("_before", "_policy", "_state", "_strikes", "_struck_before")
 
-class CutOffInstead:
-    """Within it a signal raises CutOff where it would have raised KeyboardInterrupt, and in the first second
-    nothing: IPython's formatter imports much at its first use, and half imported it stays broken."""
+    def __init__(self, policy: Interrupts, state: str, strikes: bool = True):
+        self._policy = policy
+        self._state = state
+        self._strikes = strikes
 
     def __enter__(self):
-        self._since = time.monotonic()
-        # A handler of the user's own stays.
-        self._replaces = (
-            _on_main_thread() and _get_handler(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._replaces:
-            _set_handler(signal.SIGINT, self._handle)
-
-    def __exit__(self, *_exc):
-        while self._replaces:
-            try:
-                _set_handler(signal.SIGINT, signal.default_int_handler)
-                return
-            except CutOff:
-                # A signal that was there already.
-                pass
-
-    def _handle(self, _signum, _frame) -> None:
-        if time.monotonic() - self._since > 1:
-            raise CutOff
-
-
-class Undivided:
-    """Within it no signal strikes; one that came strikes at its end."""
-
-    def __enter__(self):
-        self._came = False
-        self._before = _get_handler(signal.SIGINT) if _on_main_thread() else None
+        __tracebackhide__ = True
+        policy = self._policy
+        self._struck_before = policy._strikes
+        self._before = policy.state if _thread.get_ident() == _MAIN else None
         if self._before is not None:
-            _set_handler(signal.SIGINT, self._handle)
+            if self._state is State.USER and policy._missed:
+                raise policy._strike()
+            policy.state = self._state
+        return self
 
     def __exit__(self, *_exc):
-        if self._before is not None:
-            _set_handler(signal.SIGINT, self._before)
-            if self._came:
-                _signal.raise_signal(signal.SIGINT)
+        __tracebackhide__ = True
+        if self._before is None:
+            return
+        self._policy.state = self._before
+        if self._policy._missed:
+            self._policy._changed(self._strikes)
 
-    def _handle(self, _signum, _frame) -> None:
-        self._came = True
-
-
-def _late(begin: float):
-    """A handler that raises KeyboardInterrupt from a time on."""
-
-    def handle(_signum, _frame) -> None:
-        if time.monotonic() >= begin:
-            raise KeyboardInterrupt
-
-    return handle
+    def was_struck(self) -> bool:
+        """Whether a signal has raised KeyboardInterrupt since it was entered."""
+        return self._policy._strikes != self._struck_before
 
 
-def _on_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
+class _Cell:
+    """One cell, from its request to the end of its code and of all that belongs to it."""
 
+    __slots__ = ("_before", "_policy")
 
-class _UserCode:
-    __slots__ = ("_interrupts",)
-
-    def __init__(self, interrupts):
-        self._interrupts = interrupts
+    def __init__(self, policy: Interrupts):
+        self._policy = policy
 
     def __enter__(self):
-        self._interrupts.let_through()
+        policy = self._policy
+        self._before = policy.state
+        _drupe.forget_interrupt()
+        policy.cancelled = False
+        policy._cancelled_at = None
+        policy._quiet_until = 0.0
+        if sys.unraisablehook is sys.__unraisablehook__:
+            policy._watch_unraisable()
+        policy._take_handler()
+        policy._missed = False
+        policy.state = State.OWN
 
     def __exit__(self, *_exc):
-        self._interrupts.install()
+        policy = self._policy
+        policy.state = self._before
+        # The cell's own handler, and a signal that is still on its way, end here.
+        policy._take_handler()
+        _drupe.forget_interrupt()
+        if sys.unraisablehook is _drupe.notice_unraisable:
+            sys.unraisablehook = policy._others_hook
+        policy._missed = False
 
 
-class Cell:
-    """Awaits the coroutine of a cell, with the user's interrupts while its code runs and the kernel's while it
-    waits. A cell without an `await` runs to its end without the loop being entered."""
+class Steps:
+    """Awaits the coroutine of a request: its steps are run in the state that it is in, and between them it awaits."""
 
-    def __init__(self, coroutine, interrupts: Interrupts, task):
+    __slots__ = ("_coroutine", "_policy", "_task")
+
+    def __init__(self, policy: Interrupts, coroutine, task):
+        self._policy = policy
         self._coroutine = coroutine
-        self._interrupts = interrupts
         self._task = task
 
     def __await__(self):
-        return (yield from self._steps(self._coroutine, self._interrupts))
-
-    def run(self):
-        """Run one that awaits nothing to its end."""
-        try:
-            next(self._steps(self._coroutine, self._interrupts))
-        except StopIteration as stop:
-            return stop.value
-        raise RuntimeError("the code awaits something, and was not known to")
-
-    def _steps(self, coroutine, interrupts):
+        policy, coroutine = self._policy, self._coroutine
+        before = state = policy.state
         error = None
-        while True:
-            try:
-                with interrupts.user_code():
-                    if interrupts.take_missed() and error is None:
-                        error = KeyboardInterrupt()
+        try:
+            while True:
+                policy.state = state
+                try:
                     if error is None:
                         waits_for = coroutine.send(None)
                     else:
                         thrown, error = error, None
                         waits_for = coroutine.throw(thrown)
-            except StopIteration as stop:
-                return stop.value
-            except BaseException as raised:
-                if coroutine.cr_frame is None:
-                    raise
-                # The signal came just outside the coroutine: it is the cell that was meant.
-                error = raised
-                continue
-            interrupts._awaiting = self._task
-            if interrupts.take_missed():
-                interrupts.cancel_cell()
-            try:
-                yield waits_for
-            except BaseException as raised:
-                error = raised
-            finally:
-                interrupts._awaiting = None
+                except StopIteration as stop:
+                    return stop.value
+                state, policy.state = policy.state, State.AWAITS
+                policy._awaiting = self._task
+                if policy._missed:
+                    policy._changed(True)
+                try:
+                    yield waits_for
+                except BaseException as raised:
+                    error = raised
+                finally:
+                    policy._awaiting = None
+        finally:
+            policy.state = before
 
 
-def _in_user_code(frame) -> bool:
+def _in_users_callback(frame) -> bool:
     """Whether the event loop is inside a callback or a task of the user's. One that asyncio's own code has been put around,
-    such as by `asyncio.wait_for`, is the user's."""
+    such as by `asyncio.wait_for`, is the user's. The loop calls it without asking anybody, so only its frames can tell."""
     events = sys.modules.get("asyncio.events")
     if events is None:
         return False
@@ -255,8 +341,8 @@ def _in_user_code(frame) -> bool:
     return frame is not None and outermost != "drupe"
 
 
-# Those of C: those of the module work in Python, where a signal may strike.
-_set_handler = _signal.signal
-_get_handler = _signal.getsignal
+_MAIN = _thread.get_ident()
+_GLOBALS = globals()
+_DECIDE = Interrupts.decide.__code__
 
 interrupts = Interrupts()

@@ -8,7 +8,7 @@ import inspect
 from datetime import datetime, timezone
 
 from . import _drupe
-from .interrupt import Cell, interrupts
+from .interrupt import interrupts
 from .jsonutil import decode, encode
 
 
@@ -31,9 +31,8 @@ def _cursor(content: dict, code: str) -> int:
 
 async def execute(kernel, request, content=None, metadata=None) -> None:
     """Run a cell and answer it. `content` and `metadata` take the place of the request's own."""
-    interrupts.begin_cell()
     started = datetime.now(timezone.utc)
-    try:
+    with interrupts.cell():
         content = decode(request.content) if content is None else content
         metadata = decode(request.metadata) if metadata is None else metadata
         code = _text(content, "code")
@@ -53,8 +52,6 @@ async def execute(kernel, request, content=None, metadata=None) -> None:
         )
         if inspect.isawaitable(reply):
             reply = await reply
-    finally:
-        interrupts.end_cell()
     status = reply["status"]
     if status == "error" and content.get("stop_on_error", True) and not silent:
         # Before the reply: what the client sends once it knows is not aborted.
@@ -121,8 +118,8 @@ async def answer(kernel, request, content=None) -> None:
         raise ValueError(f"a request of type {request.msg_type!r} is not known")
     with interrupts.user_code():
         reply = ask(kernel, decode(request.content) if content is None else content)
-    if inspect.isawaitable(reply):
-        reply = await Cell(_awaited(reply), interrupts, kernel.task)
+        if inspect.isawaitable(reply):
+            reply = await reply
     request.reply(encode(reply))
 
 
@@ -131,9 +128,5 @@ async def handled_elsewhere(kernel, handler, request) -> None:
     message = kernel.message_of(request)
     with interrupts.user_code():
         result = handler(kernel.stream_of(request), request.parent.identities, message)
-    if inspect.isawaitable(result):
-        await Cell(_awaited(result), interrupts, kernel.task)
-
-
-async def _awaited(awaitable):
-    return await awaitable
+        if inspect.isawaitable(result):
+            await result

@@ -197,7 +197,7 @@ class Server:
             try:
                 request, self._first = self._first or _drupe.take(), None
                 if request is not None:
-                    await self._answer(request)
+                    await interrupts.steps(self._answer(request), self._task)
                     # The user's tasks get their turn between requests.
                     await asyncio.sleep(0)
                 elif _drupe.shutting_down():

@@ -3,6 +3,7 @@ for to find out that they run in a notebook."""
 
 import builtins
 import contextlib
+import copy
 import os
 import sys
 import traceback
@@ -17,8 +18,11 @@ from .compiler import XCachingCompiler
 from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
 from .errors import text_of
 from .facade import named
-from .interrupt import Cell, CutOff, CutOffInstead, Undivided, interrupts
+from .interrupt import CutOff, interrupts
 from .jsonutil import encode
+
+# Where IPython's own callbacks around a cell are.
+_IPYTHONS_CALLBACKS = ("IPython.core.interactiveshell", "IPython.core.displaypub")
 
 
 class ZMQExitAutocall(ExitAutocall):
@@ -51,14 +55,14 @@ class ZMQInteractiveShell(InteractiveShell):
     # The last traceback shown, as the reply to a failed cell tells it.
     _last_traceback = None
     _last_error = ("", "")
-    # The identity of the last interrupt shown: the exception itself would keep the cell's frames alive.
-    _shown_interrupt = None
     # The value of the cell could not be displayed: that makes the cell a failed one.
     _last_traceback_during_displayhook = False
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # The kernel's next cell and what its transformers have made of it.
+        # The kernel's next cell, and what its transformers have made of it.
+        self._expected = None
+        # The cell that `_run_cell` is going to be called with, from its transformers.
         self._transformed = None
 
     @default("exiter")
@@ -66,18 +70,25 @@ class ZMQInteractiveShell(InteractiveShell):
         return ZMQExitAutocall(self)
 
     def init_events(self):
+        """IPython's, each callback by itself: with the user's interrupts where it is the user's."""
         super().init_events()
-        trigger, callbacks = self.events.trigger, self.events.callbacks
+        events, trigger = self.events, type(self.events).trigger
 
-        def shielded(event, *args, **kwargs):
-            # IPython tells of an interrupt in a callback as of that callback's failure, and runs the cell all the same. Where
-            # the callback is its own, the interrupt is meant for the cell.
-            if event == "pre_execute" and len(callbacks[event]) == 1:
-                with Undivided():
-                    return trigger(event, *args, **kwargs)
-            return trigger(event, *args, **kwargs)
+        def trigger_each(event, *args, **kwargs):
+            for callback in list(events.callbacks[event]):
+                alone = copy.copy(events)
+                alone.callbacks = {event: [callback]}
+                if getattr(callback, "__module__", None) in _IPYTHONS_CALLBACKS:
+                    with interrupts.own_code():
+                        trigger(alone, event, *args, **kwargs)
+                    continue
+                with interrupts.beside_cell() as mark:
+                    trigger(alone, event, *args, **kwargs)
+                if mark.was_struck() and event.startswith("pre_"):
+                    # IPython has told of it as of the callback's failure, and would run the cell all the same.
+                    raise KeyboardInterrupt
 
-        self.events.trigger = shielded
+        events.trigger = trigger_each
 
     def init_environment(self) -> None:
         """Colours for those who write to us, and no pager that would wait for a key."""
@@ -134,37 +145,73 @@ class ZMQInteractiveShell(InteractiveShell):
     def begin_cell(self) -> None:
         """Forget the errors of the cell before."""
         self._last_traceback = None
-        self._shown_interrupt = None
         self._last_traceback_during_displayhook = False
         self.displayhook.msg = None
 
-    def run_cell(self, *args, **kwargs):
-        self.begin_cell()
-        return super().run_cell(*args, **kwargs)
+    def expect(self, code: str, transformed) -> None:
+        """The next cell that is run is the kernel's own. Where its transformers have seen it, `transformed` is what they made
+        of it: they are to see it once."""
+        self._expected = (code, transformed)
 
-    def keep_transformed(self, code: str, transformed: str) -> None:
-        """The cell that `run_cell` is called with next has been through its transformers, which are to see it once."""
-        self._transformed = (code, transformed)
+    def _own_cell(self):
+        """A context for IPython's own code around a cell. Around one that user code runs, it is a part of that."""
+        expected, self._expected = self._expected, None
+        if expected is None:
+            return contextlib.nullcontext()
+        return interrupts.own_code(strikes=False)
+
+    def run_cell(self, raw_cell, *args, **kwargs):
+        self.begin_cell()
+        expected = self._expected
+        with self._own_cell():
+            if expected is not None and expected[0] == raw_cell:
+                self._transformed = expected[1]
+            return super().run_cell(raw_cell, *args, **kwargs)
+
+    async def run_cell_async(self, *args, **kwargs):
+        with self._own_cell():
+            return await super().run_cell_async(*args, **kwargs)
 
     def _run_cell(self, raw_cell, store_history, silent, shell_futures, *cell):
-        """As IPython. The kernel's own cell is run as it is in a coroutine: a signal that comes just before its first line or
-        just behind its last is meant for it all the same."""
-        kept, self._transformed = self._transformed, None
-        if kept is None or kept[0] != raw_cell:
+        """As IPython. The kernel's own cell has been through its transformers, and awaits nothing."""
+        transformed, self._transformed = self._transformed, None
+        if transformed is None:
             return super()._run_cell(raw_cell, store_history, silent, shell_futures, *cell)
-        interrupts.install()
+        coroutine = self.run_cell_async(
+            raw_cell,
+            store_history=store_history,
+            silent=silent,
+            shell_futures=shell_futures,
+            transformed_cell=transformed,
+            **dict(zip(("cell_id", "cell_meta"), cell)),
+        )
         try:
-            coroutine = self.run_cell_async(
-                raw_cell,
-                store_history=store_history,
-                silent=silent,
-                shell_futures=shell_futures,
-                transformed_cell=kept[1],
-                **dict(zip(("cell_id", "cell_meta"), cell)),
-            )
-            return Cell(coroutine, interrupts, None).run()
-        finally:
-            interrupts.let_through(interrupted=self._shown_interrupt is not None)
+            coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
+        coroutine.close()
+        raise RuntimeError("the code awaits something, and was not known to")
+
+    async def run_code(self, code_obj, result=None, *, async_=False):
+        """As IPython, with the user's interrupts. One that strikes in IPython's lines around the code is the cell's, too, and
+        is shown unless they have shown an error already."""
+        hook, before = sys.excepthook, self._last_traceback
+        try:
+            with interrupts.user_code():
+                return await super().run_code(code_obj, result, async_=async_)
+        except KeyboardInterrupt as error:
+            sys.excepthook = hook
+            failed = result is not None and result.error_in_exec is not None
+            if not failed or self._last_traceback is before:
+                self.showtraceback()
+            if result is not None and not failed:
+                result.error_in_exec = error
+            return True
+
+    def transform_ast(self, node):
+        """As IPython; transformers may be anybody's."""
+        with interrupts.user_code():
+            return super().transform_ast(node)
 
     if hasattr(InteractiveShell, "_tee"):
 
@@ -190,25 +237,21 @@ class ZMQInteractiveShell(InteractiveShell):
             super().showtraceback(exc_tuple, *args, **kwargs)
 
     def _show_interrupt(self, value, *args, **kwargs) -> None:
-        """Show the interrupt of a cell once, however many came: IPython would say it again on stderr."""
-        # The next one struck while that which is shown was handled.
-        earlier = any(id(error) == self._shown_interrupt for error in _chain(value.__context__))
-        if earlier and self._last_traceback is not None:
-            return
-        self._shown_interrupt, self._last_traceback = id(value), None
+        """Show an interrupt, and cut that short where another one comes."""
+        before = self._last_traceback
         try:
-            with CutOffInstead():
+            with interrupts.presenting():
                 super().showtraceback(*args, **kwargs)
         except CutOff:
             pass
-        if self._last_traceback is None:
-            # A second interrupt cut the first one's traceback off.
+        if self._last_traceback is before:
             self.show_plainly(value)
+        interrupts.interrupt_shown()
 
     def show_plainly(self, error: BaseException) -> None:
         """Show an error in no time, and without being interrupted."""
-        interrupts.install()
-        self._show_standard(error)
+        with interrupts.own_code(strikes=False):
+            self._show_standard(error)
 
     def _show_standard(self, error: BaseException) -> None:
         # Where `%debug` and others look for the newest error.
@@ -223,7 +266,7 @@ class ZMQInteractiveShell(InteractiveShell):
             self._last_traceback_during_displayhook = True
         name, value = str(etype.__name__), text_of(evalue)
         content = encode({"ename": name, "evalue": value, "traceback": lines})
-        with Undivided():
+        with interrupts.own_code():
             # What is published is what the reply tells.
             self._last_traceback = lines
             self._last_error = (name, value)

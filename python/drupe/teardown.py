@@ -8,7 +8,6 @@ KeyboardInterrupt is the core saying that the time of a rung is over.
 
 import contextlib
 import io
-import signal
 import sys
 import threading
 import traceback
@@ -67,9 +66,9 @@ def _rung(name: str, work, on_main: bool) -> None:
     deadline = monotonic() + left
     try:
         # The functions of atexit are interrupted one by one.
-        if on_main and name != "atexit":
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        work(deadline, on_main)
+        is_mine = on_main and name != "atexit"
+        with interrupts.user_code() if is_mine else contextlib.nullcontext():
+            work(deadline, on_main)
     except KeyboardInterrupt:
         log.info("the rung %r was over its time", name)
     except BaseException:

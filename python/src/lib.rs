@@ -35,6 +35,7 @@ fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
     stream::register(module)?;
     publish::register(module)?;
     input::register(module)?;
+    interrupt::register(module)?;
     ladder::register(module)?;
     gate::register(module)?;
     fork::register(module)?;

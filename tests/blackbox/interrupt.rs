@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::client::fixtures::{has_ended, wait_until};
+use crate::client::fixtures::{all_pythons, has_ended, wait_until};
 use crate::client::session::execute_content;
 use crate::client::{Channel, Client, Kernel, RequestId};
 
@@ -303,5 +303,142 @@ fn every_interrupt_that_ends_something_is_shown() {
     assert_eq!(outputs[0].content["ename"], "KeyboardInterrupt");
     let reply = kernel.recv_shell_reply(&cell, "execute_reply");
     assert_eq!(reply.content["traceback"], outputs[0].content["traceback"]);
+    kernel.assert_alive();
+}
+
+/// Python only tells of an error in a destructor, a weak reference's callback or C's call of a function. Each of these takes nine
+/// tenths of the time of its cell.
+const SWALLOWING: &str = "\
+import ctypes, sys, time, weakref
+def spend(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end: pass
+class Destructor:
+    def __del__(self): spend(9e-5)
+class Thing: pass
+@ctypes.CFUNCTYPE(None)
+def called(): spend(9e-5)
+def destructors():
+    print('ready', flush=True)
+    while True:
+        Destructor()
+        spend(1e-5)
+def callbacks():
+    print('ready', flush=True)
+    while True:
+        thing = Thing()
+        reference = weakref.ref(thing, lambda _: spend(9e-5))
+        del thing
+        spend(1e-5)
+def from_c():
+    print('ready', flush=True)
+    while True:
+        called()
+        spend(1e-5)
+";
+
+/// Interrupts a cell of these and takes all that it says: one error, and no line of what Python has swallowed.
+#[track_caller]
+fn ends_with_one_error(kernel: &mut Kernel, call: &str, round: u64) {
+    let cell = begin(kernel, call);
+    std::thread::sleep(std::time::Duration::from_micros(round * 37 % 1000));
+    kernel.signal("INT");
+    let outputs = kernel.recv_outputs(&cell);
+    let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+    assert_eq!(reply.content["ename"], "KeyboardInterrupt", "{}", reply.summary());
+    assert_eq!(outputs.len(), 1, "{outputs:?}");
+    assert_eq!(outputs[0].content["traceback"], reply.content["traceback"]);
+    // Nothing is left for the next cell.
+    kernel.execute("for i in range(10000): pass").assert_ok();
+}
+
+#[test]
+fn an_interrupt_in_a_destructor_is_not_swallowed() {
+    let mut kernel = Kernel::start();
+    kernel.execute(SWALLOWING).assert_ok();
+    for round in 0..200 {
+        ends_with_one_error(&mut kernel, "destructors()", round);
+    }
+}
+
+#[test]
+fn an_interrupt_in_a_callback_of_c_is_not_swallowed() {
+    let mut kernel = Kernel::start();
+    kernel.execute(SWALLOWING).assert_ok();
+    for round in 0..50 {
+        ends_with_one_error(&mut kernel, "callbacks()", round);
+        ends_with_one_error(&mut kernel, "from_c()", round);
+    }
+}
+
+/// What the user has put in the place of `sys.unraisablehook` stays there, and hears of the user's own errors alone.
+#[test]
+fn a_hook_of_the_user_s_does_not_swallow_it() {
+    let mut kernel = Kernel::start();
+    kernel.execute(SWALLOWING).assert_ok();
+    let code =
+        "seen = []\ndef hook(unraisable): seen.append(str(unraisable.exc_value))\nsys.unraisablehook = hook";
+    kernel.execute(code).assert_ok();
+    for round in 0..20 {
+        ends_with_one_error(&mut kernel, "destructors()", round);
+    }
+    kernel
+        .execute(
+            "class Fails:\n    def __del__(self): raise KeyboardInterrupt('mine')\nFails(); Fails(); None",
+        )
+        .assert_ok();
+    assert_eq!(
+        kernel.execute("seen, sys.unraisablehook is hook").result(),
+        "(['mine', 'mine'], True)"
+    );
+}
+
+/// trio takes over the signal while it runs. (In a `__del__` it raises nothing by itself, and tells its main task.)
+#[test]
+fn trio_s_own_handler_does_not_swallow_it() {
+    let mut kernel = Kernel::builder().python(&all_pythons()[0]).start();
+    kernel.execute(SWALLOWING).assert_ok();
+    kernel
+        .execute("import trio\nasync def run(): callbacks()")
+        .assert_ok();
+    for round in 0..20 {
+        ends_with_one_error(&mut kernel, "trio.run(run)", round);
+    }
+}
+
+/// A destructor is the last thing that the cell does: the interrupt is the cell's, or it came too late. It is never the next one's.
+#[test]
+fn an_interrupt_in_the_last_destructor_is_the_cell_s() {
+    let mut kernel = Kernel::start();
+    kernel.execute(SWALLOWING).assert_ok();
+    let mut interrupted = 0;
+    for round in 0..60_u64 {
+        let code =
+            "class Last:\n    def __del__(self): spend(0.03)\nprint('ready', flush=True)\nLast(); None";
+        let cell = begin(&mut kernel, code);
+        let next = kernel.send_execute("spend(0.003)");
+        std::thread::sleep(std::time::Duration::from_micros(round * 97));
+        kernel.signal("INT");
+        let outputs = kernel.recv_outputs(&cell);
+        let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+        let failed = reply.status() == "error";
+        assert_eq!(outputs.len(), usize::from(failed), "{outputs:?}");
+        kernel.recv_iopub_busy(&next);
+        if failed {
+            interrupted += 1;
+        } else {
+            // The signal came behind the cell, and may be meant for the next one.
+            kernel.recv_iopub(&next, "execute_input");
+            kernel.recv_outputs(&next);
+            kernel.recv_shell_reply(&next, "execute_reply");
+            continue;
+        }
+        kernel.recv_iopub_idle(&next);
+        assert_eq!(
+            kernel.recv_shell_reply(&next, "execute_reply").status(),
+            "aborted"
+        );
+    }
+    assert!(interrupted > 40, "{interrupted} of 60");
     kernel.assert_alive();
 }
