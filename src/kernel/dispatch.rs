@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::io::Io;
+use super::language::LanguageServers;
 use super::out::{Body, Channel, Out};
 use super::parent::Parent;
 use super::question::ASK_AGAIN;
@@ -28,7 +29,7 @@ use crate::wire::messages::iopub::ExecutionState;
 use crate::wire::messages::{ErrorReply, StatusReply};
 
 /// What a message means to the life cycle.
-fn event_of(request: &Request) -> Event {
+fn event_of(request: &Request, servers: &LanguageServers) -> Event {
     let id = request.id;
     if request.msg_type == "shutdown_request" {
         // Whatever else its content may be, it is a wish to end.
@@ -39,7 +40,8 @@ fn event_of(request: &Request) -> Event {
         });
     }
     if language::is_activation(request) {
-        return Event::Activate { id };
+        let replaces = servers.of_same_client(request);
+        return Event::Activate { id, replaces };
     }
     Event::Request {
         id,
@@ -70,7 +72,7 @@ impl Io {
             }
             return self.idle(&request.parent);
         }
-        self.feed_with(event_of(&request), Some(request));
+        self.feed_with(event_of(&request, &self.servers), Some(request));
     }
 
     /// Tell the life cycle what happened, and do what it says, in order.

@@ -53,6 +53,16 @@ struct Opening {
     data: Value,
 }
 
+/// Who a message is from. A client keeps its session over all its connections.
+#[derive(PartialEq, Deserialize)]
+struct Sender {
+    session: String,
+}
+
+fn sender(parent: &Parent) -> Option<Sender> {
+    json::from_slice_lenient(parent.header()).ok()
+}
+
 /// Read a content that has one of `words` in it as a string. Every comm message passes here, so what cannot be meant is not
 /// parsed: what is too long, and text without any of the words.
 fn read<'w, T: DeserializeOwned>(content: &[u8], mut words: impl Iterator<Item = &'w str>) -> Option<T> {
@@ -79,6 +89,14 @@ pub(super) fn is_activation(request: &Request) -> bool {
 }
 
 impl LanguageServers {
+    /// The server that the sender of this has asked for before.
+    pub(super) fn of_same_client(&self, request: &Request) -> Option<u64> {
+        let asks = sender(&request.parent)?;
+        let mut servers = self.0.iter();
+        let found = servers.find(|(_, activated)| sender(&activated.parent).as_ref() == Some(&asks));
+        found.map(|(id, _)| *id)
+    }
+
     /// Begin to listen. Returns whether that came to something, which the life cycle is to know.
     pub(super) fn start(&mut self, handle: &Handle, channels: &Channels, request: Request) -> Event {
         let id = request.id;

@@ -156,8 +156,10 @@ pub enum Event {
     AbortExecutes,
     /// A `comm_open` that activates the language server → `StartServer`, `Refuse` or `Ignore`.
     Activate {
-        /// The request's number; names the server from here on.
+        /// The activation's number.
         id: RequestId,
+        /// The activation of the same client before it, if it has one.
+        replaces: Option<RequestId>,
     },
     /// The server that was being started listens → `Announce`, or `CloseServer` when it is too late.
     ServerReady {

@@ -24,7 +24,7 @@ pub(super) fn step(life: &mut Lifecycle, event: Event) -> Vec<Action> {
         Event::Reply { id } => life.reply(id, &mut out),
         Event::Finished { id } => life.finished(id, &mut out),
         Event::AbortExecutes => life.refuse_queued(Some(RequestKind::Execute), &mut out),
-        Event::Activate { id } => life.activate(id, &mut out),
+        Event::Activate { id, replaces } => life.activate(id, replaces, &mut out),
         Event::ServerReady { id } => match life.servers.get_mut(&id) {
             Some(server @ Server::Starting) => {
                 *server = Server::Announced;
@@ -56,6 +56,9 @@ pub(super) fn step(life: &mut Lifecycle, event: Event) -> Vec<Action> {
     }
     out
 }
+
+/// Language servers at a time. A client has one; those of clients that are gone without a word make room.
+const MOST_SERVERS: usize = 8;
 
 impl Lifecycle {
     fn request(&mut self, id: RequestId, kind: RequestKind, out: &mut Vec<Action>) {
@@ -114,7 +117,7 @@ impl Lifecycle {
         }
     }
 
-    fn activate(&mut self, id: RequestId, out: &mut Vec<Action>) {
+    fn activate(&mut self, id: RequestId, replaces: Option<RequestId>, out: &mut Vec<Action>) {
         if !self.admits_output() {
             out.push(Action::Ignore { id });
         } else if !self.admitting() {
@@ -123,7 +126,13 @@ impl Lifecycle {
                 how: Refusal::CommClose,
             });
         } else if !self.servers.contains_key(&id) {
-            self.close_servers(out);
+            let oldest = || self.servers.keys().next().copied();
+            let one_too_many = || oldest().filter(|_| self.servers.len() >= MOST_SERVERS);
+            let gone = replaces.filter(|id| self.servers.contains_key(id));
+            if let Some(gone) = gone.or_else(one_too_many) {
+                self.servers.remove(&gone);
+                out.push(Action::CloseServer { id: gone });
+            }
             self.servers.insert(id, Server::Starting);
             out.push(Action::StartServer { id });
         }

@@ -13,6 +13,7 @@ import uuid
 import pytest
 import pytest_asyncio
 from conftest import Document, command, initialize
+from jupyter_client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import start_new_kernel
 from lsprotocol import types
@@ -109,7 +110,21 @@ async def test_activation_in_every_form(kernel, target, data):
     assert is_open(port)
 
 
-async def test_a_second_activation_replaces_the_first(kernel):
+async def test_the_activation_of_another_client_leaves_the_first_alone(kernel):
+    _, first = activate(kernel)
+    other = BlockingKernelClient(connection_file=kernel.connection_file)
+    other.load_connection_file()
+    other.session.session = "another"
+    other.start_channels()
+    other.wait_for_ready(timeout=30)
+    try:
+        _, second = activate(other)
+        assert is_open(first) and is_open(second)
+    finally:
+        other.stop_channels()
+
+
+async def test_a_second_activation_of_a_client_replaces_its_first(kernel):
     _, first = activate(kernel)
     comm, second = activate(kernel)
     assert is_open(second) and not is_open(first)

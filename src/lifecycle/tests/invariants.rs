@@ -63,7 +63,7 @@ impl Observer {
         match event {
             Event::Request { id, .. } => self.requests[at(id)].kind.is_none(),
             Event::ShutdownRequest(Asker { id, .. }) => !self.askers[at(id)].read,
-            Event::Activate { id } => !self.servers[at(id)].asked,
+            Event::Activate { id, .. } => !self.servers[at(id)].asked,
             Event::Armed => self.arm_asked,
             _ => true,
         }
@@ -81,7 +81,7 @@ impl Observer {
         match event {
             Event::Request { id, kind } => self.requests[at(id)].kind = Some(kind),
             Event::ShutdownRequest(Asker { id, .. }) => self.askers[at(id)].read = true,
-            Event::Activate { id } => self.servers[at(id)].asked = true,
+            Event::Activate { id, .. } => self.servers[at(id)].asked = true,
             Event::Armed => self.armed = true,
             _ => {}
         }
@@ -99,6 +99,17 @@ impl Observer {
         }
         for &action in actions {
             self.act(action, actions)?;
+        }
+        if let Event::Activate {
+            id,
+            replaces: Some(old),
+        } = event
+            && actions.contains(&Action::StartServer { id })
+        {
+            hold(
+                !self.servers[at(old)].is_open(),
+                "a client has one language server",
+            )?;
         }
         hold(!begins || self.draining, "every reason to end begins the end")
     }
@@ -141,10 +152,6 @@ impl Observer {
                 self.idle(id)
             }
             Action::StartServer { id } => {
-                hold(
-                    !self.servers.iter().any(Server::is_open),
-                    "one language server at a time",
-                )?;
                 self.servers[at(id)].started = true;
                 Ok(())
             }

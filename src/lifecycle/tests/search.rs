@@ -118,11 +118,11 @@ impl World {
             events.extend([Event::Reply { id }, Event::Finished { id }]);
         }
         for &id in self.activations {
-            events.extend([
-                Event::Activate { id },
-                Event::ServerReady { id },
-                Event::ServerGone { id },
-            ]);
+            let others = self.activations.iter().filter(|other| **other != id);
+            for replaces in std::iter::once(None).chain(others.copied().map(Some)) {
+                events.push(Event::Activate { id, replaces });
+            }
+            events.extend([Event::ServerReady { id }, Event::ServerGone { id }]);
         }
         events.extend(self.askers.iter().copied().map(Event::ShutdownRequest));
         events.extend(self.stops.iter().copied().map(Event::Stop));

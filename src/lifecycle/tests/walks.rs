@@ -278,7 +278,10 @@ fn requests_are_refused_by_kind_and_some_are_answered_still() {
 fn a_language_server_in_flight_never_reports() {
     let mut life = running();
     assert_eq!(
-        life.step(Event::Activate { id: 3 }),
+        life.step(Event::Activate {
+            id: 3,
+            replaces: None
+        }),
         [Action::StartServer { id: 3 }]
     );
     let begun = life.step(Event::ShutdownRequest(ASKER));
@@ -287,7 +290,10 @@ fn a_language_server_in_flight_never_reports() {
         life.step(Event::ServerReady { id: 3 }),
         [Action::CloseServer { id: 3 }]
     );
-    let late = life.step(Event::Activate { id: 4 });
+    let late = life.step(Event::Activate {
+        id: 4,
+        replaces: None,
+    });
     assert_eq!(
         late,
         [Action::Refuse {
@@ -298,16 +304,44 @@ fn a_language_server_in_flight_never_reports() {
 }
 
 #[test]
-fn a_second_activation_replaces_the_first() {
+fn an_activation_replaces_that_of_the_same_client() {
     let mut life = running();
-    life.step(Event::Activate { id: 3 });
+    for id in [3, 4] {
+        assert_eq!(
+            life.step(Event::Activate { id, replaces: None }),
+            [Action::StartServer { id }]
+        );
+    }
+    let again = Event::Activate {
+        id: 5,
+        replaces: Some(4),
+    };
+    assert_eq!(
+        life.step(again),
+        [Action::CloseServer { id: 4 }, Action::StartServer { id: 5 }]
+    );
     assert_eq!(
         life.step(Event::ServerReady { id: 3 }),
         [Action::Announce { id: 3 }]
     );
+}
+
+#[test]
+fn one_server_too_many_closes_the_oldest() {
+    let mut life = running();
+    for id in 1..=8 {
+        assert_eq!(
+            life.step(Event::Activate { id, replaces: None }),
+            [Action::StartServer { id }]
+        );
+    }
+    let one_more = Event::Activate {
+        id: 9,
+        replaces: Some(99),
+    };
     assert_eq!(
-        life.step(Event::Activate { id: 4 }),
-        [Action::CloseServer { id: 3 }, Action::StartServer { id: 4 }]
+        life.step(one_more),
+        [Action::CloseServer { id: 1 }, Action::StartServer { id: 9 }]
     );
 }
 
