@@ -121,8 +121,13 @@ fn descendants(group: &BTreeMap<i32, Stat>) -> Vec<i32> {
     found
 }
 
-/// Whether it ignores SIGHUP: `nohup`'s way to say that it is to stay when all else ends.
+/// Whether it ignores SIGHUP: `nohup`'s way to say that it is to stay when all else ends. Where the kernel ignores it, too, as
+/// under a server that was started so, it has only inherited that.
 fn outlives_its_session(pid: i32) -> bool {
+    ignores_hangup(pid) && !ignores_hangup(Pid::as_raw(Some(getpid())))
+}
+
+fn ignores_hangup(pid: i32) -> bool {
     let ignored = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

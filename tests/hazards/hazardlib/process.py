@@ -30,8 +30,9 @@ def become_reaper() -> None:
 class KernelProcess:
     """A kernel's process.
 
-    `parent` chooses who starts it: "runner" (this process), "stand-in" (a process of its own that
-    can be killed) or "wrapper" (the same, with a shell between the two, as `conda run` does).
+    `parent` chooses who starts it: "runner" (this process), "nohup" (the same, where SIGHUP is ignored,
+    as of a server that was started by `nohup`), "stand-in" (a process of its own that can be killed) or
+    "wrapper" (the same, with a shell between the two, as `conda run` does).
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class KernelProcess:
         self._popen: subprocess.Popen | None = None
         with open(folder / "kernel.out", "wb") as out, open(folder / "kernel.err", "wb") as err:
             options = {"cwd": folder / "cwd", "stdout": out, "stderr": err}
-            if parent == "runner":
+            if parent in ("runner", "nohup"):
+                if parent == "nohup":
+                    argv = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *argv]
                 options["stdin"] = subprocess.PIPE if stdin == "pipe" else subprocess.DEVNULL
                 env = env | {"JPY_PARENT_PID": str(os.getpid())}
                 self._popen = subprocess.Popen(argv, env=env, start_new_session=True, **options)

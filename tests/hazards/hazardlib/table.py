@@ -103,7 +103,7 @@ class Hazard:
     needs: tuple[str, ...] = ()
     """Abilities without which the row is left out: a module's name, or "lsp"."""
     parent: str = "runner"
-    """"runner", "stand-in" (which can be killed) or "wrapper" (with a shell between)."""
+    """"runner", "nohup" (it ignores SIGHUP), "stand-in" (which can be killed) or "wrapper" (with a shell between)."""
     stdin: str = "null"
     """"null" or "pipe": the kernel's own standard input."""
     clients: int = 1
