@@ -16,5 +16,5 @@ pub mod socket;
 pub mod usage;
 pub mod wake;
 
-pub use region::Region;
+pub use region::{Region, copy_of, prefer_large_pages};
 pub use wake::Wake;

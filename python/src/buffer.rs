@@ -1,6 +1,7 @@
-//! The bytes of an object of Python's, with one copy: what a message takes along must not be Python's any more.
+//! Bytes across the border, with one copy each way: what a message takes along must not be Python's any more, and what Python
+//! gets is an object like any other.
 //!
-//! Called by whoever publishes or replies, with the GIL. Every object with the buffer protocol will do. The two functions
+//! Called by whoever publishes, replies or reads a request, with the GIL. Every object with the buffer protocol will do. The two functions
 //! belong to the stable ABI since CPython 3.11; 3.10 has them with the same structure, but outside of it, so pyo3 does not
 //! name them for a core that is loaded by 3.10 too.
 
@@ -8,7 +9,8 @@ use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use pyo3::ffi::{Py_ssize_t, PyObject};
+use drupe::os;
+use pyo3::ffi::{Py_ssize_t, PyBytes_AsString, PyBytes_FromStringAndSize, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -42,7 +44,7 @@ const SIMPLE: c_int = 0;
 /// For an object without the buffer protocol.
 pub fn copy(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
+        return Ok(copy_of(bytes.as_bytes()));
     }
     if let Some(bytes) = copy_contiguous(object) {
         return Ok(bytes);
@@ -54,7 +56,37 @@ pub fn copy(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
         .getattr("memoryview")?
         .call1((object,))?
         .call_method1("tobytes", ())?;
-    Ok(Bytes::copy_from_slice(flat.cast::<PyBytes>()?.as_bytes()))
+    Ok(copy_of(flat.cast::<PyBytes>()?.as_bytes()))
+}
+
+/// Bytes from which on a copy has a mapping of its own: it leaves no hole behind, and has large pages.
+const BIG: usize = 4 << 20;
+
+fn copy_of(bytes: &[u8]) -> Bytes {
+    if bytes.len() >= BIG
+        && let Ok(region) = os::copy_of(bytes)
+    {
+        return Bytes::from_owner(region);
+    }
+    Bytes::copy_from_slice(bytes)
+}
+
+/// A `bytes` of Python's with these in it.
+///
+/// # Errors
+/// MemoryError.
+pub fn to_python<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let length = Py_ssize_t::try_from(bytes.len())?;
+    // SAFETY: the GIL is held. Where the call succeeds the object is new and nobody else's, and its block, which is as long as
+    // was asked for, is filled before anybody sees it.
+    unsafe {
+        let object = PyBytes_FromStringAndSize(std::ptr::null(), length);
+        let made = Bound::from_owned_ptr_or_err(py, object)?.cast_into_unchecked();
+        let block = PyBytes_AsString(object).cast::<u8>();
+        os::prefer_large_pages(block, bytes.len());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), block, bytes.len());
+        Ok(made)
+    }
 }
 
 fn copy_contiguous(object: &Bound<'_, PyAny>) -> Option<Bytes> {
@@ -71,9 +103,7 @@ fn copy_contiguous(object: &Bound<'_, PyAny>) -> Option<Bytes> {
     unsafe {
         let mut view = view.assume_init();
         let copy = match usize::try_from(view.len) {
-            Ok(length) if length > 0 => {
-                Bytes::copy_from_slice(std::slice::from_raw_parts(view.buf.cast(), length))
-            }
+            Ok(length) if length > 0 => copy_of(std::slice::from_raw_parts(view.buf.cast(), length)),
             _ => Bytes::new(),
         };
         PyBuffer_Release(&raw mut view);

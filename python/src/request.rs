@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::parent::PyParent;
 use crate::publish::copy_buffers;
-use crate::{boot, capture, fork};
+use crate::{boot, buffer, capture, fork};
 
 /// `drupe._drupe.Request`
 #[pyclass(name = "Request", module = "drupe._drupe", frozen)]
@@ -49,10 +49,13 @@ impl PyRequest {
 
     #[getter]
     fn buffers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(
-            py,
-            self.inner.buffers.iter().map(|buffer| PyBytes::new(py, buffer)),
-        )
+        let made: PyResult<Vec<_>> = self
+            .inner
+            .buffers
+            .iter()
+            .map(|bytes| buffer::to_python(py, bytes))
+            .collect();
+        PyList::new(py, made?)
     }
 
     /// Answer the client that sent it.
