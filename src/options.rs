@@ -19,8 +19,8 @@ pub struct RunOptions {
     pub python: Option<PathBuf>,
     /// `--environment`: the record that `drupe install` wrote. Read by the launcher only.
     pub environment: Option<PathBuf>,
-    /// `--Class.trait=value`, for IPython's configuration; values are as given.
-    pub traits: BTreeMap<String, String>,
+    /// `--Class.trait=value`, for IPython's configuration; values are as given, and all of them: a list takes each.
+    pub traits: BTreeMap<String, Vec<String>>,
     /// `--logfile`, `--log`: where the log goes instead of stderr.
     pub logfile: Option<PathBuf>,
     /// `--loglevel`: one of `off`, `error`, `warn`, `info`, `debug`, `trace`.

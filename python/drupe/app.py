@@ -45,6 +45,10 @@ def run(argv: list, module=None, namespace=None) -> None:
     except ImportError as error:
         _drupe.failed(_missing(error), 2)
     except BaseException as error:
+        from traitlets import TraitError
+
+        if isinstance(error, TraitError):
+            _drupe.failed(_misconfigured(error), 2)
         _drupe.failed(_internal(error), 1)
     server.run()
     teardown.run(on_main=True)
@@ -55,6 +59,14 @@ def _missing(error: ImportError) -> str:
         f"{sys.executable} (Python {sys.version.split()[0]}) lacks what the kernel needs: {error}. "
         f"Mend it with: {sys.executable} -m pip install '{_NEEDED.replace(' ', chr(39) + ' ' + chr(39))}'"
     )
+
+
+def _misconfigured(error) -> str:
+    from .application import IPKernelApp
+
+    files = IPKernelApp.instance().loaded_config_files
+    places = " or ".join(["on the command line", *files])
+    return f"the configuration cannot be used: {error} Mend it {places}."
 
 
 def _internal(error: BaseException) -> str:

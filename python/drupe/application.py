@@ -11,7 +11,7 @@ from IPython.core.application import BaseIPythonApplication
 from IPython.core.shellapp import InteractiveShellApp
 from traitlets import Any, Bool, Unicode
 from traitlets.config import Config
-from traitlets.config.loader import DeferredConfigString
+from traitlets.config.loader import DeferredConfigList, DeferredConfigString
 
 from . import _drupe
 from .facade import named
@@ -20,6 +20,20 @@ from .session import lacking
 from .shell import ZMQInteractiveShell
 
 _ONE = "a kernel runs in this process already; start another one in a process of its own"
+
+
+class _Given(DeferredConfigString):
+    """What the command line gives a trait: each of the values where that is a list or the like, else the last one."""
+
+    def __new__(cls, values):
+        given = super().__new__(cls, values[-1])
+        given.values = values
+        return given
+
+    def get_value(self, trait):
+        if hasattr(trait, "from_string_list"):
+            return DeferredConfigList(self.values).get_value(trait)
+        return super().get_value(trait)
 
 
 @named("kernelapp")
@@ -48,6 +62,8 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     no_stdout = no_stderr = trio_loop = False
     capture_fd_output = True
     parent_handle = interrupt = 0
+    # The folder that stands in for a profile that cannot be used.
+    _temporary = None
 
     @classmethod
     def launch_instance(cls, argv=None, **kwargs):
@@ -98,14 +114,14 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
 
     def configure(self, traits: dict, words: list) -> None:
         """Read the profile's configuration, then the command line's, which is stronger. `traits` has entries
-        such as `"HistoryManager.hist_file": ":memory:"`; `words` is the rest of the command line."""
+        such as `"HistoryManager.hist_file": [":memory:"]`; `words` is the rest of the command line."""
         given = Config()
-        for name, value in traits.items():
+        for name, values in traits.items():
             section, _, trait = name.rpartition(".")
             target = given
             for part in filter(None, section.split(".")):
                 target = target[part]
-            target[trait] = DeferredConfigString(value)
+            target[trait] = _Given(values)
         given.merge(self._flags(words))
         # Libraries look for the section itself to find out that this is a notebook, and for the file in it.
         given.IPKernelApp.connection_file = self.connection_file
@@ -114,7 +130,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         try:
             self.init_config_files()
             self.load_config_file(suppress_errors=True)
-        except Exception:
+        except (Exception, SystemExit):
             log.warning("the configuration files could not be read", exc_info=True)
         self.update_config(given)
 
@@ -147,14 +163,19 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     def _find_profile(self) -> None:
         """The profile's folder; a temporary one where that cannot be used."""
         try:
-            self.init_profile_dir()
+            try:
+                self.init_profile_dir()
+            except OSError:
+                # The folders are there now, and what lies in them, for readers alone, need not be.
+                self.init_profile_dir()
         except (Exception, SystemExit) as error:
             log.warning("the profile cannot be used: %s", error)
             from tempfile import mkdtemp
 
             from IPython.core.profiledir import ProfileDir
 
-            self.profile_dir = ProfileDir.create_profile_dir(mkdtemp(prefix="drupe-profile-"))
+            self._temporary = mkdtemp(prefix="drupe-profile-")
+            self.profile_dir = ProfileDir.create_profile_dir(self._temporary)
 
     def make_shell(self, module=None, namespace=None) -> ZMQInteractiveShell:
         """Make the shell that `get_ipython()` returns; with a program's module and namespace, where it is embedded in one."""
@@ -171,19 +192,44 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
             sys.modules[shell._orig_sys_modules_main_name] = shell._orig_sys_modules_main_mod
             shell.set_completer_frame()
         self.shell.configurables.append(self)
+        if self._temporary is not None:
+            self.shell.tempdirs.append(self._temporary)
         return self.shell
 
     def run_startup_code(self, matplotlib) -> None:
-        """Extensions, start-up files and lines; and the working folder's place in `sys.path`, behind the standard library."""
+        """Extensions, start-up files and lines; and the working folder's place in `sys.path`, behind the standard library.
+        What fails in them is told on the terminal, since no cell is there to show it, and the kernel goes on."""
         if matplotlib and matplotlib != "inline":
             self.matplotlib = matplotlib
         if not getattr(sys.flags, "safe_path", False):
             self.init_path()
-        self.init_extensions()
-        self.init_gui_pylab()
-        self.init_code()
+        self.shell._showtraceback = _tell
+        try:
+            for part in (self.init_extensions, self.init_gui_pylab, self.init_code):
+                _without_leaving(part)
+        finally:
+            del self.shell._showtraceback
         self.shell.begin_cell()
         _drupe.log("debug", "the start-up code has run")
+
+    def _exec_file(self, fname, shell_futures=False):
+        _without_leaving(super()._exec_file, fname, shell_futures)
+
+
+def _tell(_etype, error, _lines) -> None:
+    """In the place of the shell's own, which would send it to clients that have not asked for anything yet."""
+    import traceback
+
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    log.error("the start-up code failed:\n%s", "".join(lines).rstrip())
+
+
+def _without_leaving(part, *args) -> None:
+    """Run a part of the start-up code. One that calls `sys.exit` ends itself and not the kernel."""
+    try:
+        part(*args)
+    except SystemExit as error:
+        log.warning("%r in the start-up code ends no more than that: %s", error, args or "")
 
 
 launch_new_instance = IPKernelApp.launch_instance

@@ -46,7 +46,7 @@ def install() -> None:
 def set_arguments(connection_file: str, traits: dict, words: list) -> None:
     """`sys.argv` as ipykernel would have been started: what is drupe's own on the command line is not there."""
     if ON:
-        given = [f"--{name}={value}" for name, value in traits.items()]
+        given = [f"--{name}={value}" for name, values in traits.items() for value in values]
         sys.argv[:] = [LAUNCHER, "-f", connection_file, *given, *words]
 
 

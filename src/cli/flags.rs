@@ -29,7 +29,7 @@ pub enum UsageError {
 
 /// Reads the kernel's arguments (without the program's name and without the word `run`).
 ///
-/// Where a flag is given twice the last one counts. The environment variable `DRUPE_SHUTDOWN_TIMEOUT` stands in
+/// Where a flag is given twice the last one counts; of a trait all are kept. The environment variable `DRUPE_SHUTDOWN_TIMEOUT` stands in
 /// for `--shutdown-timeout`.
 ///
 /// # Errors
@@ -95,7 +95,7 @@ fn take_flag(
             Some("IPKernelApp.connection_file") => options.connection_file = Some(value()?.into()),
             // A trait may be empty, and one without a value may be another kernel's switch.
             Some(name) => match words.optional_value(inline) {
-                Some(value) => drop(options.traits.insert(name.to_owned(), value)),
+                Some(value) => options.traits.entry(name.to_owned()).or_default().push(value),
                 None => options.unknown.push(word.to_owned()),
             },
             None => options.unknown.push(word.to_owned()),

@@ -46,9 +46,12 @@ fn nbclient_and_traits() {
         "--InteractiveShell.colors",
         "NoColor",
         "--Application.log_level=0",
+        "--IPKernelApp.exec_lines=a = 1",
+        "--IPKernelApp.exec_lines=b = 2",
     ]);
-    assert_eq!(options.traits["HistoryManager.hist_file"], ":memory:");
-    assert_eq!(options.traits["InteractiveShell.colors"], "NoColor");
+    assert_eq!(options.traits["HistoryManager.hist_file"], [":memory:"]);
+    assert_eq!(options.traits["InteractiveShell.colors"], ["NoColor"]);
+    assert_eq!(options.traits["IPKernelApp.exec_lines"], ["a = 1", "b = 2"]);
     assert!(options.unknown.is_empty());
 }
 
