@@ -18,6 +18,25 @@ def _leave_working_folder() -> None:
         del sys.path[0]
 
 
+def _stand_somewhere() -> None:
+    """Where the working folder has been taken away, the kernel runs in the user's home: Python and IPython ask where they
+    are all the time."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        for place in (os.path.expanduser("~"), os.sep):
+            try:
+                os.chdir(place)
+            except OSError:
+                continue
+            reason = error.strerror or error
+            print(
+                f"drupe: the working folder is not there ({reason}); running in {place}",
+                file=sys.stderr,
+            )
+            return
+
+
 def _register_package() -> None:
     """Make `drupe` importable from this folder without adding the folder's parent to `sys.path`."""
     import importlib.util
@@ -31,6 +50,7 @@ def _register_package() -> None:
 
 
 if __name__ == "__main__":
+    _stand_somewhere()
     _leave_working_folder()
     if not __package__:
         _register_package()
