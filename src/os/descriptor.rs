@@ -94,7 +94,12 @@ pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
 /// # Errors
 /// The descriptor is closed, or the system has none left.
 pub fn copy(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    Ok(rustix::io::fcntl_dupfd_cloexec(fd, FIRST_OWN)?)
+    let copied = match rustix::io::fcntl_dupfd_cloexec(fd, FIRST_OWN) {
+        // No descriptor may have such a number here (`ulimit -n 64`).
+        Err(Errno::INVAL) => rustix::io::fcntl_dupfd_cloexec(fd, 0),
+        copied => copied,
+    };
+    Ok(copied?)
 }
 
 /// From now on what is written to fd 1 goes to `fd`.
