@@ -18,6 +18,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::launch;
+use crate::os::signal;
 use flags::UsageError;
 
 /// How a command ended, when it did not fail.
@@ -122,6 +123,7 @@ fn run(args: &[String]) -> Result<Outcome> {
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
         Cli::try_parse_from(["drupe", "run", "--help"])?;
     }
+    signal::let_writes_fail();
     let options = flags::parse(args)?;
     Ok(Outcome::CoreGaveUp(launch::run(args, options)?))
 }

@@ -78,6 +78,12 @@ pub fn end_calls_only(signal: c_int) {
     }
 }
 
+/// Has a write beyond the limit of a file's size be an error, as it is in Python, and not the end of the process.
+pub fn let_writes_fail() {
+    // SAFETY: to ignore a signal runs no code.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// The `index`th signal, from 0, that neither the system nor Python nor, as a rule, user code gives a meaning to: real-time
 /// signals from the top, where threading libraries take theirs from the bottom.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
