@@ -20,6 +20,7 @@ from .errors import text_of
 from .facade import named
 from .interrupt import CutOff, interrupts
 from .jsonutil import encode
+from .log import log
 
 # Where IPython's own callbacks around a cell are.
 _IPYTHONS_CALLBACKS = ("IPython.core.interactiveshell", "IPython.core.displaypub")
@@ -89,6 +90,19 @@ class ZMQInteractiveShell(InteractiveShell):
                     raise KeyboardInterrupt
 
         events.trigger = trigger_each
+
+    def init_history(self) -> None:
+        """As IPython; a database that is locked, or on a full disk, costs the history and not the kernel."""
+        try:
+            super().init_history()
+        except Exception as error:
+            file = self.config.HistoryManager.get("hist_file") or "of the profile"
+            reason = text_of(error.__context__ or error)
+            log.warning(
+                "the history %s cannot be used (%s); this session's is not kept", file, reason
+            )
+            self.config.HistoryManager.hist_file = ":memory:"
+            super().init_history()
 
     def init_environment(self) -> None:
         """Colours for those who write to us, and no pager that would wait for a key."""
