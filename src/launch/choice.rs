@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::cache;
-use super::environment::Environment;
+use super::environment::{Environment, python_home};
 use super::error::LaunchError;
 use super::record::{Found, Record};
 
@@ -95,6 +95,9 @@ impl Choice {
     /// See [`Environment::probe`].
     pub fn resolve(self, package: &Path) -> Result<Environment, LaunchError> {
         if let Some(record) = self.fresh {
+            if python_home().is_some() {
+                return Environment::probe(&self.python, package);
+            }
             return Ok(record.environment);
         }
         if let Some(environment) = cache::get(&self.python) {

@@ -4,6 +4,7 @@
 //! core and imports nothing of the user's. Must never import IPython or run user code to find out.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -274,10 +275,21 @@ fn wait(mut child: Child, at_most: Duration) -> Result<Answer, String> {
     Ok(answer)
 }
 
-/// The one line of a failed program's stderr that says most: the last of a traceback, else the first.
+/// PYTHONHOME, which leads an interpreter to another standard library than its own, or to none: what a record says of it
+/// need not hold any more.
+pub(super) fn python_home() -> Option<OsString> {
+    std::env::var_os("PYTHONHOME").filter(|home| !home.is_empty())
+}
+
+/// The one line of a failed program's stderr that says most: CPython's own last words, the last of a traceback, else the first.
 fn complaint(stderr: &str) -> String {
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = if stderr.contains("Traceback") {
+    let fatal = stderr
+        .find("Fatal Python error")
+        .and_then(|at| stderr[at..].lines().next());
+    let line = if fatal.is_some() {
+        fatal
+    } else if stderr.contains("Traceback") {
         lines.next_back()
     } else {
         lines.next()

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::environment::{MIN_PYTHON, Requirement};
+use super::environment::{MIN_PYTHON, Requirement, python_home};
 
 /// A kernel cannot be started. `Display` says what is wrong; [`LaunchError::mend`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,11 @@ impl LaunchError {
                     .to_owned()
             }
             Self::ProbeFailed { path, .. } | Self::Exec { path, .. } => {
-                format!("see whether it runs at all: {} -c pass", path.display())
+                let runs = format!("see whether it runs at all: {} -c pass", path.display());
+                match python_home() {
+                    Some(home) => format!("unset PYTHONHOME, which is {}; else {runs}", home.display()),
+                    None => runs,
+                }
             }
             Self::Unsuitable { .. } => format!(
                 "make an environment with a newer Python: python{}.{} -m venv ENV && \
