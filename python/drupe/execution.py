@@ -8,7 +8,7 @@ import inspect
 import sys
 
 from . import forks
-from .errors import text_of
+from .errors import as_interrupt, text_of
 from .interrupt import interrupts
 from .log import log
 
@@ -28,7 +28,7 @@ class Execution:
 
     async def run(self) -> dict:
         """Run it; the content of the reply."""
-        shell = self.shell
+        shell, shown = self.shell, self.shell.presenter
         shell.begin_cell()
         self.count = shell.execution_count
         failed = await self._run_cell()
@@ -39,11 +39,11 @@ class Execution:
                     expressions = shell.user_expressions(self.expressions)
             except BaseException:
                 shell.showtraceback()
-                failed = shell._last_error
+                failed = shown.error
         if interrupts.take_missed() and failed is None:
             # It came where there was nothing of the user's to be interrupted, and it is this cell that was meant.
-            shell.show_plainly(KeyboardInterrupt())
-            failed = shell._last_error
+            shown.show_plainly(KeyboardInterrupt())
+            failed = shown.error
         if failed is None:
             reply = {"status": "ok", "user_expressions": expressions}
         else:
@@ -52,7 +52,7 @@ class Execution:
                 "status": "error",
                 "ename": name,
                 "evalue": value,
-                "traceback": shell._last_traceback or [],
+                "traceback": shown.lines or [],
                 "user_expressions": {},
             }
             log.debug("a cell failed:\n%s", "\n".join(reply["traceback"]))
@@ -63,7 +63,7 @@ class Execution:
 
     async def _run_cell(self):
         """None, or the name and the text of the error."""
-        shell = self.shell
+        shell, shown = self.shell, self.shell.presenter
         try:
             result = await self._run_code()
         except BaseException as error:
@@ -71,15 +71,15 @@ class Execution:
             # The signal landed in IPython's own code, outside what it guards, or before that began.
             if self.store_history and shell.execution_count == self.count:
                 shell.execution_count += 1
-            if shell._last_traceback is None:
-                shell.show_plainly(error)
-            return shell._last_error
+            if shown.lines is None:
+                shown.show_plainly(error)
+            return shown.error
         error = result.error_before_exec or result.error_in_exec
         forks.leave_if_forked(error)
         if error is None:
-            return shell._last_error if shell._last_traceback_during_displayhook else None
-        if shell._last_traceback is not None:
-            return shell._last_error
+            return shown.error if shown.while_displaying else None
+        if shown.lines is not None:
+            return shown.error
         return type(error).__name__, text_of(error)
 
     async def _run_code(self):
@@ -107,7 +107,8 @@ class Execution:
         try:
             with interrupts.beside_cell():
                 result = await shell.run_cell_async(self.code, **arguments)
-            _present_interrupt(result)
+            # A cell that an interrupt has cancelled failed with that.
+            result.error_in_exec = as_interrupt(result.error_in_exec)
         finally:
             shell.events.trigger("post_execute")
             if not self.silent:
@@ -128,14 +129,6 @@ def _kernels_loop(shell) -> bool:
     from IPython.core.interactiveshell import _asyncio_runner
 
     return shell.loop_runner is _asyncio_runner and not getattr(shell, "trio_runner", None)
-
-
-def _present_interrupt(result) -> None:
-    """A cell that an interrupt cancelled has failed with that interrupt."""
-    from .shell import as_interrupt, is_cancellation
-
-    if interrupts.cancelled and is_cancellation(result.error_in_exec):
-        result.error_in_exec = as_interrupt(result.error_in_exec)
 
 
 _parameters: dict = {}

@@ -1,12 +1,10 @@
 """The IPython shell behind the kernel. Its name and its config section `IPKernelApp` are what libraries look
 for to find out that they run in a notebook."""
 
-import builtins
 import contextlib
 import copy
 import os
 import sys
-import traceback
 
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
@@ -16,10 +14,9 @@ from traitlets import Any, CBool, Instance, Type, default, observe
 from . import _drupe, parents
 from .compiler import XCachingCompiler
 from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
-from .errors import text_of
+from .errors import Presenter, text_of
 from .facade import named
-from .interrupt import CutOff, interrupts
-from .jsonutil import encode
+from .interrupt import interrupts
 from .log import log
 
 # Where IPython's own callbacks around a cell are.
@@ -53,13 +50,9 @@ class ZMQInteractiveShell(InteractiveShell):
     # The toolkit that `%gui` has chosen.
     active_eventloop = None
 
-    # The last traceback shown, as the reply to a failed cell tells it.
-    _last_traceback = None
-    _last_error = ("", "")
-    # The value of the cell could not be displayed: that makes the cell a failed one.
-    _last_traceback_during_displayhook = False
-
     def __init__(self, *args, **kwargs):
+        # IPython may show an error of the configuration's while it is made.
+        self.presenter = Presenter(self)
         super().__init__(*args, **kwargs)
         # The kernel's next cell, and what its transformers have made of it.
         self._expected = None
@@ -158,8 +151,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def begin_cell(self) -> None:
         """Forget the errors of the cell before."""
-        self._last_traceback = None
-        self._last_traceback_during_displayhook = False
+        self.presenter.forget()
         self.displayhook.msg = None
 
     def expect(self, code: str, transformed) -> None:
@@ -209,14 +201,14 @@ class ZMQInteractiveShell(InteractiveShell):
     async def run_code(self, code_obj, result=None, *, async_=False):
         """As IPython, with the user's interrupts. One that strikes in IPython's lines around the code is the cell's, too, and
         is shown unless they have shown an error already."""
-        hook, before = sys.excepthook, self._last_traceback
+        hook, before = sys.excepthook, self.presenter.lines
         try:
             with interrupts.user_code():
                 return await super().run_code(code_obj, result, async_=async_)
         except KeyboardInterrupt as error:
             sys.excepthook = hook
             failed = result is not None and result.error_in_exec is not None
-            if not failed or self._last_traceback is before:
+            if not failed or self.presenter.lines is before:
                 self.showtraceback()
             if result is not None and not failed:
                 result.error_in_exec = error
@@ -234,64 +226,15 @@ class ZMQInteractiveShell(InteractiveShell):
             return contextlib.nullcontext()
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs) -> None:
-        """As IPython; a cell that an interrupt has cancelled shows the KeyboardInterrupt that it was."""
-        value = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
-        if interrupts.cancelled and is_cancellation(value):
-            error = as_interrupt(value)
-            exc_tuple = (KeyboardInterrupt, error, error.__traceback__)
-            value = error
-        if _drupe.shutting_down():
-            # The kernel ends, and interrupts come until the cell has: IPython's own would take too long.
-            self.show_plainly(value)
-        elif isinstance(value, KeyboardInterrupt):
-            self._show_interrupt(value, exc_tuple, *args, **kwargs)
-        elif _is_beyond_ipython(value):
-            self._show_standard(value)
-        else:
-            super().showtraceback(exc_tuple, *args, **kwargs)
-
-    def _show_interrupt(self, value, *args, **kwargs) -> None:
-        """Show an interrupt, and cut that short where another one comes."""
-        before = self._last_traceback
-        try:
-            with interrupts.presenting():
-                super().showtraceback(*args, **kwargs)
-        except CutOff:
-            pass
-        if self._last_traceback is before:
-            self.show_plainly(value)
-        interrupts.interrupt_shown()
-
-    def show_plainly(self, error: BaseException) -> None:
-        """Show an error in no time, and without being interrupted."""
-        with interrupts.own_code(strikes=False):
-            self._show_standard(error)
-
-    def _show_standard(self, error: BaseException) -> None:
-        # Where `%debug` and others look for the newest error.
-        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-        sys.last_exc = error
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
-        self._showtraceback(type(error), error, "".join(lines).rstrip())
+        self.presenter.show(super().showtraceback, exc_tuple, *args, **kwargs)
 
     def _showtraceback(self, etype, evalue, stb) -> None:
-        lines = stb.split("\n") if isinstance(stb, str) else list(stb)
-        if self.displayhook.msg is not None:
-            self._last_traceback_during_displayhook = True
-        name, value = str(etype.__name__), text_of(evalue)
-        content = encode({"ename": name, "evalue": value, "traceback": lines})
-        with interrupts.own_code():
-            # What is published is what the reply tells.
-            self._last_traceback = lines
-            self._last_error = (name, value)
-            _drupe.publish("error", content)
+        self.presenter.publish(etype, evalue, stb)
 
     def _format_exception_for_storage(self, exception, *args, **kwargs) -> dict:
         """The traceback as it was shown: IPython would make it a second time for the history."""
-        if self._last_traceback is None:
-            return super()._format_exception_for_storage(exception, *args, **kwargs)
-        name, value = self._last_error
-        return {"ename": name, "evalue": value, "traceback": self._last_traceback}
+        shown = self.presenter.stored()
+        return shown or super()._format_exception_for_storage(exception, *args, **kwargs)
 
     # The request that output belongs to.
 
@@ -351,42 +294,6 @@ class ZMQInteractiveShell(InteractiveShell):
         except ValueError as error:
             raise UsageError(str(error)) from error
         self.active_eventloop = gui
-
-
-def is_cancellation(error) -> bool:
-    """Whether it is asyncio's CancelledError."""
-    from asyncio import CancelledError
-
-    return isinstance(error, CancelledError)
-
-
-def _is_beyond_ipython(error) -> bool:
-    """Whether it is an ExceptionGroup, or came while one was handled: IPython would write that to stderr, and no client
-    would know of an error. Or a ring of errors, along which IPython runs until the stack ends."""
-    # Before Python 3.11 it is a package's.
-    home = (
-        builtins if hasattr(builtins, "BaseExceptionGroup") else sys.modules.get("exceptiongroup")
-    )
-    group = getattr(home, "BaseExceptionGroup", ())
-    chain = list(_chain(error))
-    is_ring = bool(chain) and chain[-1].__context__ is not None
-    return is_ring or any(isinstance(one, group) for one in chain)
-
-
-def _chain(error):
-    """An error and those that were handled when it came. User code can close the chain to a ring."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__context__
-
-
-def as_interrupt(error: BaseException) -> KeyboardInterrupt:
-    """The interrupt that a cancellation was, at the same place in the cell."""
-    interrupt = KeyboardInterrupt().with_traceback(error.__traceback__)
-    interrupt.__suppress_context__ = True
-    return interrupt
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)

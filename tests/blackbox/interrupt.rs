@@ -287,6 +287,47 @@ fn two_interrupts_of_one_cell_show_one_error() {
     kernel.assert_alive();
 }
 
+/// An error whose text never comes is cut off, and is the cell's error all the same.
+#[test]
+fn an_error_that_cannot_be_shown_is_cut_off() {
+    let mut kernel = Kernel::start();
+    let code = "import time\nclass Slow(Exception):\n    def __str__(self):\n        print('ready', flush=True)\n        time.sleep(60)\nraise Slow";
+    let cell = begin(&mut kernel, code);
+    let started = Instant::now();
+    // In the first second it is not cut off: IPython's formatter may be importing.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    kernel.signal("INT");
+    let outputs = kernel.recv_outputs(&cell);
+    let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+    assert!(started.elapsed().as_secs() < 20);
+    assert_eq!(outputs.len(), 1, "{outputs:?}");
+    assert_eq!(reply.content["ename"], "Slow");
+    assert_eq!(outputs[0].content["traceback"], reply.content["traceback"]);
+    kernel.assert_alive();
+}
+
+/// An interrupt in a callback before the cell is meant for the cell, which does not run.
+#[test]
+fn an_interrupt_before_the_cell_s_first_line_ends_it() {
+    let mut kernel = Kernel::start();
+    let code = "import time\ndef before(*_):\n    print('ready', flush=True)\n    time.sleep(60)\nget_ipython().events.register('pre_run_cell', before)";
+    kernel.execute(code).assert_ok();
+    let cell = begin(&mut kernel, "print('must not run')");
+    kernel.signal("INT");
+    let outputs = kernel.recv_outputs(&cell);
+    let reply = kernel.recv_shell_reply(&cell, "execute_reply");
+    assert_eq!(reply.content["ename"], "KeyboardInterrupt");
+    let errors = outputs
+        .iter()
+        .filter(|output| output.msg_type() == "error")
+        .count();
+    assert_eq!(errors, 1, "{outputs:?}");
+    let printed = outputs
+        .iter()
+        .any(|output| output.content["text"] == "must not run\n");
+    assert!(!printed, "{outputs:?}");
+}
+
 /// What a cell handles itself is no reason to keep the next one quiet.
 #[test]
 fn every_interrupt_that_ends_something_is_shown() {
