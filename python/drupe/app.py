@@ -77,7 +77,7 @@ def _internal(error: BaseException) -> str:
 
 
 def _start(module, namespace):
-    from . import comms, facade, sigterm, stdin, streams, teardown
+    from . import facade, patches, sigterm, streams, teardown
     from .application import IPKernelApp
     from .kernel import IPythonKernel
     from .serve import Server
@@ -97,9 +97,7 @@ def _start(module, namespace):
     streams.install(not options.get("no_stdout"), not options.get("no_stderr"))
     if not app.quiet:
         streams.echo(_drupe.stdio_fds())
-    stdin.install()
-    comms.install()
-    _debugger()
+    patches.install()
     server = kernel.server = Server(shell)
     teardown.prepare(shell, server)
     sigterm.install(server.leave)
@@ -123,22 +121,3 @@ def _faulthandler() -> None:
     import faulthandler
 
     faulthandler.enable(file=_drupe.stdio_fds()[1])
-
-
-def _debugger() -> None:
-    """`pdb` as IPython has it: one that an interrupt ends."""
-    from .hooks import when_imported
-
-    def patch_ipython(module) -> None:
-        import pdb
-
-        if hasattr(module, "InterruptiblePdb"):
-            module.Pdb = pdb.Pdb = module.InterruptiblePdb
-
-    def set_trace(*, header=None, **_options) -> None:
-        from IPython.core import debugger
-
-        debugger.set_trace(sys._getframe(1), header)
-
-    when_imported("IPython.core.debugger", patch_ipython)
-    when_imported("pdb", lambda module: setattr(module, "set_trace", set_trace))

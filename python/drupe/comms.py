@@ -1,13 +1,12 @@
 """Comms: the `comm` package speaking through this kernel.
 
 `comm` is imported only when somebody needs it; from then on its `create_comm` and `get_comm_manager` are
-this module's, whatever other kernel's package is imported later.
+this module's, whatever other kernel's package is imported later: see `patches.py`.
 """
 
 import contextvars
 
-from . import _drupe, facade, parents
-from .hooks import when_imported
+from . import _drupe, parents
 from .interrupt import interrupts
 from .jsonutil import decode, encode_strictly
 from .log import log
@@ -15,26 +14,6 @@ from .log import log
 TYPES = ("comm_open", "comm_msg", "comm_close")
 
 _manager = None
-
-
-def install() -> None:
-    """Be there when `comm` is imported, or a kernel package that would put itself in its place."""
-    when_imported("comm", _patch)
-    if not facade.ON:
-        when_imported("ipykernel.ipkernel", lambda _module: _patch(None))
-        when_imported("ipykernel.comm.comm", _patch_ipykernel)
-
-
-def _patch(_module) -> None:
-    import comm
-
-    comm.create_comm = create_comm
-    comm.get_comm_manager = manager
-
-
-def _patch_ipykernel(module) -> None:
-    """Comms of ipykernel's own class, which older libraries still make."""
-    module.BaseComm.publish_msg = publish_msg
 
 
 def publish_msg(comm, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:

@@ -101,7 +101,10 @@ would know of an error |
             return
         # To ask the error for its text is what may have taken so long.
         with interrupts.own_code(strikes=False):
-            lines = ["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)]
+            lines = [
+                "Traceback (most recent call last):\n",
+                *traceback.format_tb(error.__traceback__),
+            ]
             text = "(its text was cut off by an interrupt)"
             lines = "".join([*lines, f"{type(error).__name__}: {text}"])
             self.publish(type(error), text, lines)

@@ -1,9 +1,8 @@
-"""`input()` and `getpass()`: questions to the client whose cell is running."""
+"""`input()` and `getpass()`: questions to the client whose cell is running. `patches.py` puts them in the place of Python's own."""
 
 import sys
 
 from . import _drupe
-from .hooks import when_imported
 
 
 def _ask(function: str, prompt: str, password: bool) -> str:
@@ -32,11 +31,3 @@ def getpass(prompt="Password: ", stream=None, *, echo_char=None) -> str:
     """Ask the user for a secret; the front-end does not show it. What is for a terminal only has no effect."""
     __tracebackhide__ = True
     return _ask("getpass", str(prompt), True)
-
-
-def install() -> None:
-    """Put both in the place of Python's own."""
-    import builtins
-
-    builtins.input = raw_input
-    when_imported("getpass", lambda module: setattr(module, "getpass", getpass))

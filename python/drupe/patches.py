@@ -1,0 +1,118 @@
+"""Every change to a module that is not drupe's own, as one table: what is changed, and why.
+
+A row with `apply` is carried out by `install`, which the start calls once: when somebody imports the module, or at once where
+that has happened. The others have to be in place earlier, or need what is known later, and name the function that does it.
+Nothing else in the package changes somebody else's module.
+"""
+
+import sys
+from collections import namedtuple
+
+from . import facade
+from .hooks import when_imported
+
+# `what`: the names that are replaced, separated by spaces. `by`: who replaces them, where `apply(module)` is None.
+Patch = namedtuple("Patch", "module what why apply by", defaults=(None,))
+
+
+def _builtins(module) -> None:
+    from . import stdin
+
+    module.input = stdin.raw_input
+
+
+def _getpass(module) -> None:
+    from . import stdin
+
+    module.getpass = stdin.getpass
+
+
+def _comm(_module) -> None:
+    import comm
+
+    from . import comms
+
+    comm.create_comm = comms.create_comm
+    comm.get_comm_manager = comms.manager
+
+
+def _comms_of_ipykernel(module) -> None:
+    from . import comms
+
+    module.BaseComm.publish_msg = comms.publish_msg
+
+
+def _ipythons_debugger(module) -> None:
+    import pdb
+
+    if hasattr(module, "InterruptiblePdb"):
+        module.Pdb = pdb.Pdb = module.InterruptiblePdb
+
+
+def _pdb(module) -> None:
+    def set_trace(*, header=None, **_options) -> None:
+        from IPython.core import debugger
+
+        debugger.set_trace(sys._getframe(1), header)
+
+    module.set_trace = set_trace
+
+
+_COMMS = "comms speak through this kernel, whatever other kernel's package is imported"
+
+TABLE = (
+    Patch("builtins", "input", "the client is asked, whose cell it is", _builtins),
+    Patch("getpass", "getpass", "the same; the front-end does not show what is typed", _getpass),
+    Patch("comm", "create_comm get_comm_manager", _COMMS, _comm),
+    Patch("IPython.core.debugger", "Pdb", "an interrupt ends the debugger", _ipythons_debugger),
+    Patch("pdb", "set_trace", "it opens IPython's debugger, as in a terminal of IPython's", _pdb),
+    Patch(
+        "atexit",
+        "register unregister _run_exitfuncs _clear _ncallbacks",
+        "the functions are run one by one at the end: one that never returns does not take the others with it",
+        None,
+        "exits.install",
+    ),
+    Patch(
+        "_signal",
+        "signal getsignal",
+        "the core hears of each SIGTERM, whatever handler the user's code has set",
+        None,
+        "sigterm.install",
+    ),
+    Patch(
+        "signal",
+        "default_int_handler",
+        "libraries that take SIGINT over for a while find the kernel's handler to be Python's own",
+        None,
+        "interrupt.Interrupts.install",
+    ),
+    Patch(
+        "sys",
+        "unraisablehook",
+        "an interrupt that Python has swallowed comes again; in place while a cell runs",
+        None,
+        "interrupt.Interrupts",
+    ),
+    Patch("sys", "stdout stderr", "output goes to the clients", None, "streams.install"),
+    Patch(
+        "threading",
+        "Thread.start",
+        "what a thread puts out that a comm's callback has started belongs to that callback",
+        None,
+        "commtypes.inherit_parents",
+    ),
+)
+
+# Where the name `ipykernel` is the real package's, see `facade.py`.
+TABLE_BESIDE_IPYKERNEL = (
+    Patch("ipykernel.ipkernel", "comm.create_comm comm.get_comm_manager", _COMMS, _comm),
+    Patch("ipykernel.comm.comm", "BaseComm.publish_msg", _COMMS, _comms_of_ipykernel),
+)
+
+
+def install() -> None:
+    """Carry out the rows that have a function."""
+    for patch in TABLE if facade.ON else TABLE + TABLE_BESIDE_IPYKERNEL:
+        if patch.apply is not None:
+            when_imported(patch.module, patch.apply)
