@@ -1,9 +1,9 @@
 //! The border between the kernel and CPython: the extension module `drupe._drupe`, and the only code that names
 //! pyo3.
 //!
-//! Two doors lead in. The launcher loads this library and calls [`boot::drupe_core_main`], which starts the io thread
+//! Two doors lead in. The launcher loads this library and calls [`doors::drupe_core_main`], which starts the io thread
 //! and then runs Python on the main thread; `python -m drupe` imports it as a module and calls `start`. Both meet in
-//! [`boot::start`].
+//! [`boot::start_io`].
 //!
 //! What crosses is bytes and numbers. No Python object ever reaches another thread of the kernel, so none of them
 //! ever needs the GIL to drop one. No thread of the kernel enters Python but through [`gate::enter`].
@@ -11,19 +11,22 @@
 mod boot;
 mod buffer;
 mod capture;
+mod doors;
 mod fork;
 mod gate;
 mod input;
 mod inspect;
+mod interpreter;
 mod interrupt;
 mod ladder;
 mod log;
 mod parent;
 mod publish;
+mod ready;
 mod request;
 mod stream;
 
-pub use boot::drupe_core_main;
+pub use doors::drupe_core_main;
 
 use pyo3::prelude::*;
 
@@ -40,5 +43,6 @@ fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
     gate::register(module)?;
     fork::register(module)?;
     inspect::register(module)?;
-    boot::register(module)
+    doors::register(module)?;
+    ready::register(module)
 }
