@@ -12,6 +12,8 @@ RULES = [
     (r"\b0x[0-9a-fA-F]{4,}\b", "0xADDRESS"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
     (r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", "UUID"),
+    # An object's address as a number, as Panel's links have it.
+    (r"\[\[\d{14,15},", "[[ADDRESS,"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{24}_\d+_\d+\b", "MESSAGE"),
     (
         r"\b\d+(\.\d+)?(e[+-]\d+)? (ns|μs|µs|us|ms|s|min)\b( ± \d+(\.\d+)? (ns|μs|µs|us|ms|s))?",
@@ -22,6 +24,9 @@ RULES = [
     (r"\b\d+[.,]\d+(it/s|s/it)", "RATE"),
     (r"\b\d\d:\d\d<\d\d:\d\d", "SPAN"),
     (r"<Task (pending|finished|cancelled) name='Task-\d+'", r"<Task \1 name='Task-N'"),
+    # line_profiler's columns, and memory_profiler's sizes.
+    (r"(?m)^( +\d+ +\d+) +\d+\.\d+ +\d+\.\d+ +\d+\.\d+", r"\1 TIMES"),
+    (r"\b\d+\.\d+ MiB\b", "SIZE"),
     (r"\(\d+ loops? each\)|\d+ loops? each|\d+,?\d* loops", "LOOPS"),
 ]
 

@@ -1,6 +1,6 @@
 """Plays a theme's cells on a kernel and returns what it said, message by message, as plain data.
 
-A theme is a file of cells in `cells/`. Each cell begins with a line `# %% title`, which may go on with ` | ` and a JSON object:
+A theme is a file of cells in `cells/`, or in `libraries/`, whose cells are run where those are installed. Each cell begins with a line `# %% title`, which may go on with ` | ` and a JSON object:
 
 | key | what it means |
 | --- | --- |
@@ -16,7 +16,6 @@ import json
 import os
 import queue
 import re
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -159,9 +158,9 @@ def play(argv: list, cells: list, arguments=()) -> tuple:
         return said, {str(player.folder): "FOLDER"}
 
 
-def kernels(drupe: Path) -> dict:
+def kernels(drupe: Path, python: str) -> dict:
     """The command lines of the two."""
     return {
-        "ipykernel": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "drupe": [str(drupe), "-f", "{connection_file}", "--python", sys.executable],
+        "ipykernel": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "drupe": [str(drupe), "-f", "{connection_file}", "--python", python],
     }

@@ -7,6 +7,7 @@ entry whose cell does not differ any more fails. `DRUPE_PARITY=theme` in the env
 import concurrent.futures
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,19 @@ pytest.importorskip("ipykernel")
 
 HERE = Path(__file__).parent
 DRUPE = Path(os.environ.get("DRUPE", HERE.parents[1] / "target" / "release" / "drupe"))
-THEMES = {file.stem: file for file in sorted((HERE / "cells").glob("*.cells"))}
-AT_LEAST = 300
+THEMES = {
+    file.stem: file
+    for folder in ("libraries", "cells")
+    for file in sorted((HERE / folder).glob("*.cells"))
+}
+# The environment that has the libraries, which `make` fills from requirements/parity.txt.
+LIBRARIES = HERE.parents[1] / ".cache" / "parity" / "bin" / "python"
+AT_LEAST = 400
+
+
+def python(file: Path) -> str:
+    """The interpreter for a theme."""
+    return str(LIBRARIES) if file.parent.name == "libraries" else sys.executable
 
 
 def allowed() -> dict:
@@ -33,7 +45,8 @@ def played() -> dict:
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         yield {
             theme: {
-                name: pool.submit(play, argv, read(file)) for name, argv in kernels(DRUPE).items()
+                name: pool.submit(play, argv, read(file))
+                for name, argv in kernels(DRUPE, python(file)).items()
             }
             for theme, file in THEMES.items()
         }
