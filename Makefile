@@ -73,6 +73,11 @@ $(addprefix $(VENV)/.,demo test bench lab browser hazards): $(VENV)/.%: requirem
 	$(call fill,$(VENV),$<)
 	@touch $@
 
+.cache/parity/.filled: requirements/parity.txt | $(TOOLS)/.tools $(VENV)/bin/python
+	$(VENV)/bin/python -m venv --clear .cache/parity
+	$(call fill,.cache/parity,$<)
+	@touch $@
+
 test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for each Python of this machine
 	@python3 tests/pythons.py | while read -r name python; do \
 	  venv=.venvs/$$name; \
@@ -108,7 +113,7 @@ test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --release --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
-test-python: kernelspec $(VENV)/.test $(VENV)/.browser test-venvs
+test-python: kernelspec $(VENV)/.test $(VENV)/.browser test-venvs .cache/parity/.filled
 	for suite in tests/*/; do \
 	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
 	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
@@ -145,6 +150,7 @@ races: build $(VENV)/.test test-venvs ## Ask for a language server N times befor
 
 bench: kernelspec $(VENV)/.bench ## Measure drupe beside the other Python kernels, and its language server
 	$(VENV)/bin/python benches/run.py $(ARGS)
+	$(VENV)/bin/python benches/facade.py
 	$(VENV)/bin/python benches/language_server.py
 
 # Built by the stable compiler, see fuzz/.cargo/config.toml; a run that finds something leaves it in fuzz/artifacts.
@@ -163,10 +169,11 @@ fuzz: ## Fuzz each reader of hostile bytes for SECONDS_EACH (60), as many at onc
 
 # --- keep ---------------------------------------------------------------------------------------------------------
 
-# Each lock is for all of CPython 3.10 to 3.13; the smaller ones take their versions from the tests'.
+# Each lock is for all of CPython 3.10 to 3.13, that of the libraries from 3.11 on; the smaller ones take their versions from the tests'.
 UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
+	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
 	cd requirements && for lock in runtime demo lab bench browser hazards; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made
