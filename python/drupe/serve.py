@@ -3,8 +3,9 @@
 One task serves all requests, so that a context variable which one cell sets is there in the next. While a
 cell awaits, comm messages are handled where they stand in the queue: the cell may be waiting for one.
 
-asyncio is a fifth of the time in which the kernel starts, and many sessions never use it. Until somebody does,
-requests are taken without a loop; from then on, for good, with one.
+IPython 9.18 and newer do not import asyncio, and many sessions never use it: it would cost each start 15 ms of a processor and
+2.9 MiB (CPython 3.11). Until somebody imports it, requests are taken without a loop; from then on, for good, with one. Older releases
+of IPython import it, and there the loop serves from the first request.
 """
 
 import contextvars
@@ -146,6 +147,7 @@ class Server:
     def _serve_with_loop(self) -> None:
         import asyncio
 
+        # A cell may have imported asyncio while there was no loop, see `_imported`; what runs next says itself that it runs.
         asyncio._set_running_loop(None)
         if self._loop is not None and self._loop.is_closed():
             # A cell has closed it, between two turns.
