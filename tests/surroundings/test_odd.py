@@ -175,7 +175,7 @@ def test_a_working_folder_that_is_gone():
 
 
 def test_64_descriptors():
-    """ipykernel ends the cell that starts a process with an error."""
+    """As many as some servers allow; a cell may use them up and give them back."""
     count = limited(resource.RLIMIT_NOFILE, 64)
     use_up = (
         "held = []\ntry:\n    while True:\n        held.append(open('/dev/null'))\n"
