@@ -1,7 +1,7 @@
 """drupe: a Jupyter kernel. The Python half: the IPython shell and what it says to the wire.
 
 Importing this package starts nothing and loads nothing; `drupe.app.main` is the way in. For programs there are `__version__`,
-`process_comms`, `embed` and the module `threads`.
+`process_comms`, `post`, `embed` and the modules `aio`, `threads` and `trio`.
 """
 
 
@@ -17,6 +17,15 @@ def process_comms() -> int:
     from .comms import process_waiting
 
     return process_waiting()
+
+
+def post(callback, *args) -> None:
+    """Have `callback(*args)` called on the main thread, by the kernel's loop. For threads of other runtimes: never waits, never
+    raises, and does nothing once the kernel is ending; see `drupe.aio`.
+    """
+    from .aio import post as _post
+
+    _post(callback, *args)
 
 
 def embed(module=None, local_ns=None, argv=()) -> None:

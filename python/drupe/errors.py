@@ -153,7 +153,8 @@ def as_interrupt(error: BaseException) -> BaseException:
 def _is_cancellation(error) -> bool:
     from asyncio import CancelledError
 
-    return isinstance(error, CancelledError)
+    guests = sys.modules.get("drupe.trio")
+    return isinstance(error, CancelledError) or guests is not None and guests.is_cancellation(error)
 
 
 def _is_beyond_ipython(error) -> bool:

@@ -94,8 +94,9 @@ class Execution:
             except Exception:
                 transformed, failure = self.code, sys.exc_info()
             awaits = self._awaits(transformed, failure)
-        if not (awaits and _kernels_loop(shell)):
-            # One that awaits after all is another runner's, such as trio's, which IPython calls.
+        runner = _runner(shell) if awaits else None
+        if runner is None:
+            # One that awaits after all is another runner's, such as curio's, which IPython calls.
             shell.expect(self.code, None if awaits or failure else transformed)
             arguments.update(_accepted(shell.run_cell, self.cell))
             with interrupts.beside_cell():
@@ -106,7 +107,7 @@ class Execution:
         result = None
         try:
             with interrupts.beside_cell():
-                result = await shell.run_cell_async(self.code, **arguments)
+                result = await runner(shell.run_cell_async(self.code, **arguments))
             # A cell that an interrupt has cancelled failed with that.
             result.error_in_exec = as_interrupt(result.error_in_exec)
         finally:
@@ -124,11 +125,23 @@ class Execution:
         )
 
 
-def _kernels_loop(shell) -> bool:
-    """Whether what awaits is run in the kernel's own loop."""
-    from IPython.core.interactiveshell import _asyncio_runner
+def _runner(shell):
+    """What awaits a cell's coroutine by `%autoawait`: the kernel's own loop, or trio, which is its guest. None for others."""
+    from IPython.core import async_helpers, interactiveshell
 
-    return shell.loop_runner is _asyncio_runner and not getattr(shell, "trio_runner", None)
+    if getattr(shell, "trio_runner", None):
+        return None
+    if shell.loop_runner is interactiveshell._asyncio_runner:
+        return _as_it_is
+    if shell.loop_runner is async_helpers._trio_runner:
+        from . import trio
+
+        return trio.guest().run
+    return None
+
+
+async def _as_it_is(coroutine):
+    return await coroutine
 
 
 _parameters: dict = {}

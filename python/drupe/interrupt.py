@@ -25,6 +25,7 @@ _UNCUT = 1
 
 # Code whose frames under an event loop's callback say nothing of whose that is.
 _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
+_OF_TRIO = ("trio", "outcome")
 
 
 class State:
@@ -299,13 +300,14 @@ class Steps:
     def __await__(self):
         policy, coroutine = self._policy, self._coroutine
         before = state = policy.state
-        error = None
+        awaited = policy._awaiting
+        value = error = None
         try:
             while True:
                 policy.state = state
                 try:
                     if error is None:
-                        waits_for = coroutine.send(None)
+                        waits_for = coroutine.send(value)
                     else:
                         thrown, error = error, None
                         waits_for = coroutine.throw(thrown)
@@ -316,13 +318,16 @@ class Steps:
                 if policy._missed:
                     policy._changed(True)
                 try:
-                    yield waits_for
+                    # Whoever runs it may have an answer to that: trio does.
+                    value = yield waits_for
                 except BaseException as raised:
                     error = raised
                 finally:
                     policy._awaiting = None
         finally:
             policy.state = before
+            # Where another runs it, such as trio, that one awaits still.
+            policy._awaiting = awaited
 
 
 def _in_users_callback(frame) -> bool:
@@ -333,10 +338,15 @@ def _in_users_callback(frame) -> bool:
         return False
     run = events.Handle._run.__code__
     outermost = "drupe"
+    users = False
     while frame is not None and frame.f_code is not run:
         name = frame.f_globals.get("__name__", "").partition(".")[0]
+        if name in _OF_TRIO:
+            # Its own code must not be broken off, nor what that calls.
+            return users
         if name not in _OF_THE_LOOP:
             outermost = name
+            users = users or not (name == "drupe" or name in sys.stdlib_module_names)
         frame = frame.f_back
     return frame is not None and outermost != "drupe"
 

@@ -102,6 +102,20 @@ TABLE = (
         None,
         "commtypes.inherit_parents",
     ),
+    Patch(
+        "trio._core._run",
+        "start_thread_soon",
+        "the kernel knows of the threads that wait for trio's input and output; in place while trio is its guest",
+        None,
+        "trio._account_for_threads",
+    ),
+    Patch(
+        "trio._threads",
+        "start_thread_soon",
+        "the same of those that work for `trio.to_thread`",
+        None,
+        "trio._account_for_threads",
+    ),
 )
 
 # Where the name `ipykernel` is the real package's, see `facade.py`.

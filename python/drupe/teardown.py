@@ -8,6 +8,8 @@ KeyboardInterrupt is the core saying that the time of a rung is over.
 
 import contextlib
 import io
+import os
+import stat
 import sys
 import threading
 import traceback
@@ -52,22 +54,26 @@ def run(on_main: bool) -> None:
     if not on_main:
         main = threading.main_thread()
         _drupe.abandoned("thread", main.name, _stack(main.ident))
+    saved = False
     for name in _drupe.rungs():
-        _rung(name, _WORK[name], on_main)
+        saved = _rung(name, _WORK[name], on_main, saved) or saved
     if on_main:
         _drupe.park()
 
 
-def _rung(name: str, work, on_main: bool) -> None:
+def _rung(name: str, work, on_main: bool, saved: bool) -> bool:
+    """Returns whether it was this thread's. Before its first one the files of the namespace are saved, if they are not."""
     left = _drupe.begin_rung(name)
     if left is None:
         # It is over already, or another thread has taken over.
-        return
+        return False
     deadline = monotonic() + left
     try:
         # The functions of atexit are interrupted one by one.
         is_mine = on_main and name != "atexit"
         with interrupts.user_code() if is_mine else contextlib.nullcontext():
+            if not saved:
+                _save()
             work(deadline, on_main)
     except KeyboardInterrupt:
         log.info("the rung %r was over its time", name)
@@ -77,6 +83,17 @@ def _rung(name: str, work, on_main: bool) -> None:
         if on_main:
             interrupts.install()
     _drupe.end_rung(name)
+    return True
+
+
+def _save() -> None:
+    """Write out what the namespace's open files hold, of those on disk, which does not block: whoever comes later to do it properly
+    may not get the GIL any more, beside threads that compute."""
+    for value in list(_shell.user_ns.values()) if _shell is not None else ():
+        if isinstance(value, io.IOBase):
+            with contextlib.suppress(Exception):
+                if value.writable() and stat.S_ISREG(os.fstat(value.fileno()).st_mode):
+                    value.flush()
 
 
 def _left(deadline: float) -> float:
@@ -104,17 +121,34 @@ def _tasks(deadline: float, on_main: bool) -> None:
     try:
         loop.run_until_complete(_drain(loop, tasks, deadline))
     finally:
+        run = _trios()
+        if run is not None:
+            for task in run.nursery.child_tasks if run.nursery else ():
+                _drupe.abandoned("task", f"trio: {task.name}", repr(task.coro))
         for task in tasks:
             if not task.done():
                 _drupe.abandoned("task", task.get_name(), repr(task.get_coro()))
 
 
+def _trios():
+    """The run of trio's that is the loop's guest, or None."""
+    guests = sys.modules.get("drupe.trio")
+    return guests.running() if guests is not None else None
+
+
 async def _drain(loop, tasks, deadline: float) -> None:
     import asyncio
 
+    run = _trios()
+    if run is not None:
+        run.cancel()
+        # Its nursery ends when its tasks have.
+        tasks = [*tasks, run.ended]
     if tasks:
         _, left = await asyncio.wait(tasks, timeout=max(0.0, _left(deadline) - _ONCE_MORE))
         for task in left:
+            if run is not None and task is run.ended:
+                continue
             # It may have swallowed the first, as one does that came just when something else had arrived.
             task.cancel()
         if left:

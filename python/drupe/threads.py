@@ -13,16 +13,63 @@ import sys
 import threading
 
 from . import _drupe
+from .log import log
+
+# Functions of the user's, called on threads that come and go.
+_on_enter: "list" = []
+_on_exit: "list" = []
+_here = threading.local()
+
+
+def on_enter(function):
+    """Have a function called, without arguments, on each foreign thread when it is registered. What it raises is logged, and is
+    nobody's error. The same function counts once. Returns it, so it may be a decorator."""
+    if function not in _on_enter:
+        _on_enter.append(function)
+    return function
+
+
+def on_exit(function):
+    """The same when the thread is unregistered, in reverse order."""
+    if function not in _on_exit:
+        _on_exit.append(function)
+    return function
+
+
+def _call(functions) -> None:
+    for function in functions:
+        try:
+            function()
+        except Exception:
+            log.warning("a hook of a foreign thread failed", exc_info=True)
 
 
 def register(name: str, purpose: str = "") -> None:
-    """Tell the kernel that the calling thread works in Python."""
+    """Tell the kernel that the calling thread works in Python. RuntimeError once the kernel is ending."""
     _drupe.threads_register(name, purpose)
+    if not getattr(_here, "entered", False):
+        _here.entered = True
+        _call([*_on_enter])
 
 
 def unregister() -> None:
-    """The calling thread is done with Python."""
+    """The calling thread is done with Python. Harmless where it was not registered."""
+    if getattr(_here, "entered", False):
+        _here.entered = False
+        _call([*reversed(_on_exit)])
     _drupe.threads_unregister()
+
+
+def enter(name: str, purpose: str = "") -> bool:
+    """As `register`, for whoever must go on in any case: returns whether the kernel has taken it."""
+    try:
+        register(name, purpose)
+    except RuntimeError:
+        return False
+    return True
+
+
+leave = unregister
 
 
 @contextlib.contextmanager

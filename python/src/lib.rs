@@ -21,6 +21,7 @@ mod interrupt;
 mod ladder;
 mod log;
 mod parent;
+mod post;
 mod publish;
 mod ready;
 mod request;
@@ -36,6 +37,7 @@ fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
     parent::register(module)?;
     request::register(module)?;
     stream::register(module)?;
+    post::register(module)?;
     publish::register(module)?;
     input::register(module)?;
     interrupt::register(module)?;

@@ -21,6 +21,16 @@ def fresh():
 
 # By module and names: code, and the plain text of its value.
 ROWS = {
+    ("trio._core._run", "start_thread_soon"): (
+        "%autoawait trio\nimport trio, sys\nfrom drupe.trio import guest\nguest()\n"
+        "sys.modules['trio._core._run'].start_thread_soon.__module__",
+        "'drupe.trio'",
+    ),
+    ("trio._threads", "start_thread_soon"): (
+        "%autoawait trio\nimport trio, sys\nfrom drupe.trio import guest\nguest()\n"
+        "sys.modules['trio._threads'].start_thread_soon.__module__",
+        "'drupe.trio'",
+    ),
     ("builtins", "input"): ("input.__module__", "'drupe.stdin'"),
     ("getpass", "getpass"): ("import getpass; getpass.getpass.__module__", "'drupe.stdin'"),
     ("comm", "create_comm get_comm_manager"): (

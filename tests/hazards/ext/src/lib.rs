@@ -57,8 +57,23 @@ fn call_for_ever(callback: Py<PyAny>) {
     });
 }
 
+/// Starts a thread that never enters Python and calls the C function at `address` with `number` for ever, ten thousand times a
+/// second.
+#[pyfunction]
+fn post_for_ever(address: usize, number: u64) {
+    thread::spawn(move || {
+        // SAFETY: the caller's: the address of an `int (uint64_t)` that may be called at any time.
+        let post: extern "C" fn(u64) -> i32 = unsafe { std::mem::transmute(address) };
+        loop {
+            let _ = post(number);
+            thread::sleep(std::time::Duration::from_micros(100));
+        }
+    });
+}
+
 #[pymodule]
 fn hazard_ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<JoinOnDrop>()?;
+    module.add_function(wrap_pyfunction!(post_for_ever, module)?)?;
     module.add_function(wrap_pyfunction!(call_for_ever, module)?)
 }
