@@ -67,7 +67,7 @@ print(type(module.__loader__).__name__, type(module.__spec__.loader).__name__, '
     assert lines[0] in (f"SourceFileLoader True {loaded}" for loaded in (True, False))
     assert lines[1] == "SourceFileLoader SourceFileLoader False"
     if name == "pdb":
-        assert fresh.ok("import pdb; pdb.set_trace.__module__").value == "'drupe.app'"
+        assert fresh.ok("import pdb; pdb.set_trace.__module__").value == "'drupe.patches'"
 
 
 def test_an_import_that_fails_is_tried_again(fresh, tmp_path):
