@@ -42,6 +42,9 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {text_of(error)}"
 
 
+_CUT = "(its text was cut off by an interrupt)"
+
+
 class Presenter:
     """Shows the errors of a shell's code, each once, and keeps what the reply to the cell tells of the last one.
 
@@ -105,9 +108,8 @@ would know of an error |
                 "Traceback (most recent call last):\n",
                 *traceback.format_tb(error.__traceback__),
             ]
-            text = "(its text was cut off by an interrupt)"
-            lines = "".join([*lines, f"{type(error).__name__}: {text}"])
-            self.publish(type(error), text, lines)
+            lines = "".join([*lines, f"{type(error).__name__}: {_CUT}"])
+            self.publish(type(error), _CUT, lines)
 
     def show_plainly(self, error: BaseException) -> None:
         """Show an error in no time, and without being interrupted."""
@@ -126,7 +128,8 @@ would know of an error |
         lines = traceback.split("\n") if isinstance(traceback, str) else list(traceback)
         if self._shell.displayhook.msg is not None:
             self.while_displaying = True
-        name, text = str(kind.__name__), text_of(error)
+        name = str(kind.__name__)
+        text = _CUT if interrupts.is_cut_short() else text_of(error)
         content = encode({"ename": name, "evalue": text, "traceback": lines})
         with interrupts.own_code():
             # What is published is what the reply tells.

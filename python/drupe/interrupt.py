@@ -79,6 +79,8 @@ there | to the state that it was in |
         # Until when BESIDE is quiet, and since when an error is shown: times of `time.monotonic`.
         self._quiet_until = 0.0
         self._shown_since = 0.0
+        # A signal has cut that short.
+        self._cut = False
         # How often KeyboardInterrupt has been raised here.
         self._strikes = 0
         # What was in the place of `sys.unraisablehook`.
@@ -123,6 +125,7 @@ there | to the state that it was in |
     def presenting(self) -> "_Within":
         """Within it an error is shown: CutOff, in place of KeyboardInterrupt."""
         self._shown_since = time.monotonic()
+        self._cut = False
         return _Within(self, State.PRESENTING)
 
     def steps(self, coroutine, task) -> "Steps":
@@ -134,6 +137,10 @@ there | to the state that it was in |
     def interrupt_shown(self) -> None:
         """The user has been told of an interrupt just now."""
         self._quiet_until = time.monotonic() + _PATIENCE
+
+    def is_cut_short(self) -> bool:
+        """Whether an error is shown, and a signal has cut that short: IPython 8 goes on after all."""
+        return self.state is State.PRESENTING and self._cut
 
     def take_missed(self) -> bool:
         """Whether a signal came that nobody has acted on yet; it counts as acted on now."""
@@ -181,7 +188,10 @@ there | to the state that it was in |
         if state is State.BESIDE:
             return self._strike() if time.monotonic() >= self._quiet_until else None
         if state is State.PRESENTING:
-            return CutOff() if time.monotonic() - self._shown_since > _UNCUT else None
+            if time.monotonic() - self._shown_since <= _UNCUT:
+                return None
+            self._cut = True
+            return CutOff()
         if _in_users_callback(frame):
             return self._strike()
         if state is State.AWAITS:
