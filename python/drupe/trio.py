@@ -88,8 +88,10 @@ class Guest:
         """Have a function called within the run."""
         if self.token is None:
             self._early.append(sync_fn)
-        elif not self.ended.done():
-            self.token.run_sync_soon(sync_fn)
+        else:
+            # RunFinishedError: it has ended meanwhile.
+            with contextlib.suppress(RuntimeError):
+                self.token.run_sync_soon(sync_fn)
 
     def start_soon(self, async_fn, *args, name=None) -> None:
         """Start a task in the nursery, in the context of the caller: what it prints is the cell's that has started it."""
@@ -110,7 +112,6 @@ class Guest:
 
         scope = trio.CancelScope()
         future = self.loop.create_future()
-
         # An interrupt of the cell cancels the task that serves requests, which waits here.
         steps = interrupts.steps(coroutine, asyncio.current_task())
 
