@@ -69,7 +69,7 @@ $(TOOLS)/.tools: requirements/tools.txt
 $(VENV)/bin/python:
 	"$(python)" -m venv --clear $(VENV)
 
-$(addprefix $(VENV)/.,demo test bench lab browser hazards): $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
+$(addprefix $(VENV)/.,demo test bench lab browser hazards suites): $(VENV)/.%: requirements/%.txt | $(TOOLS)/.tools $(VENV)/bin/python
 	$(call fill,$(VENV),$<)
 	@touch $@
 
@@ -113,7 +113,7 @@ test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --release --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
-test-python: kernelspec $(VENV)/.test $(VENV)/.browser test-venvs .cache/parity/.filled
+test-python: kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.filled
 	for suite in tests/*/; do \
 	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
 	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
@@ -174,7 +174,7 @@ UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
-	cd requirements && for lock in runtime demo lab bench browser hazards; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
+	cd requirements && for lock in runtime demo lab bench browser hazards suites; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made
 	rm -rf target $(VENV) .venvs .cache $(CORE)
