@@ -30,7 +30,7 @@ SUITES = {
             "papermill/tests/test_execute.py::TestBrokenNotebook2::test": "imports what IPython 9 has no more; "
             "it fails on ipykernel, too",
         },
-        100,
+        90,
     ),
 }
 
