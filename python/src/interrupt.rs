@@ -85,7 +85,7 @@ fn decide_interrupts(py: Python<'_>, decide: Py<PyAny>, pass_on: Py<PyAny>) {
     POLICY.get_or_init(py, || Policy { decide, pass_on });
 }
 
-/// Python's handler of SIGINT, also as `signal.default_int_handler`.
+/// Python's handler of SIGINT, also as `signal.default_int_handler`. As the handler of another signal it is Python's own: it raises.
 #[pyfunction]
 #[pyo3(signature = (signalnum, frame, /))]
 fn default_int_handler(
@@ -93,8 +93,8 @@ fn default_int_handler(
     signalnum: &Bound<'_, PyAny>,
     frame: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let _ = signalnum;
-    let Some(policy) = POLICY.get(py) else {
+    let is_interrupt = signalnum.extract::<i32>().is_ok_and(|number| number == SIGINT);
+    let Some(policy) = POLICY.get(py).filter(|_| is_interrupt) else {
         return Err(PyKeyboardInterrupt::new_err(()));
     };
     let error = policy.decide.bind(py).call1((frame,))?;
