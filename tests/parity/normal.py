@@ -12,8 +12,8 @@ RULES = [
     (r"\b0x[0-9a-fA-F]{4,}\b", "0xADDRESS"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
     (r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", "UUID"),
-    # An object's address as a number, as Panel's links have it.
-    (r"\[\[\d{14,15},", "[[ADDRESS,"),
+    # An object's address as a number, as Panel's links have it; short where the heap is low, as in a program at a fixed place.
+    (r"\[\[\d{7,15},", "[[ADDRESS,"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{24}_\d+_\d+\b", "MESSAGE"),
     (
         r"\b\d+(\.\d+)?(e[+-]\d+)? (ns|μs|µs|us|ms|s|min)\b( ± \d+(\.\d+)? (ns|μs|µs|us|ms|s))?",
