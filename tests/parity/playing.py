@@ -67,6 +67,8 @@ class Player:
         env = {name: value for name, value in os.environ.items() if name[:6] != "PYTEST"}
         # ipykernel leaves the descriptors alone where it finds pytest's variables.
         env["IPYTHONDIR"] = str(self.folder / "ipython")
+        # The order of sets of text is drawn at each start of Python; Bokeh writes such orders into a figure.
+        env["PYTHONHASHSEED"] = "0"
         with open(self.folder / "log", "w") as log:
             self._manager.start_kernel(cwd=str(work), env=env, stdout=log, stderr=log)
         self._client = self._manager.client()
