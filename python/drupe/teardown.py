@@ -24,6 +24,8 @@ from .threads import where
 
 _shell = None
 _server = None
+# The namespace's files have been saved, or it has been tried.
+_saved = False
 
 # A fiftieth of CPython's usual switch interval, in seconds.
 _SWITCH = 0.0001
@@ -54,26 +56,23 @@ def run(on_main: bool) -> None:
     if not on_main:
         main = threading.main_thread()
         _drupe.abandoned("thread", main.name, _stack(main.ident))
-    saved = False
     for name in _drupe.rungs():
-        saved = _rung(name, _WORK[name], on_main, saved) or saved
+        _rung(name, _WORK[name], on_main)
     if on_main:
         _drupe.park()
 
 
-def _rung(name: str, work, on_main: bool, saved: bool) -> bool:
-    """Returns whether it was this thread's. Before its first one the files of the namespace are saved, if they are not."""
+def _rung(name: str, work, on_main: bool) -> None:
     left = _drupe.begin_rung(name)
     if left is None:
         # It is over already, or another thread has taken over.
-        return False
+        return
     deadline = monotonic() + left
     try:
         # The functions of atexit are interrupted one by one.
         is_mine = on_main and name != "atexit"
         with interrupts.user_code() if is_mine else contextlib.nullcontext():
-            if not saved:
-                _save()
+            _save()
             work(deadline, on_main)
     except KeyboardInterrupt:
         log.info("the rung %r was over its time", name)
@@ -83,14 +82,18 @@ def _rung(name: str, work, on_main: bool, saved: bool) -> bool:
         if on_main:
             interrupts.install()
     _drupe.end_rung(name)
-    return True
 
 
 def _save() -> None:
-    """Write out what the namespace's open files hold, of those on disk, which does not block: whoever comes later to do it properly
-    may not get the GIL any more, beside threads that compute."""
-    for value in list(_shell.user_ns.values()) if _shell is not None else ():
-        if isinstance(value, io.IOBase):
+    """Once, before the first rung: write out what the namespace's open files on disk hold. Whoever comes later to do it properly may
+    not get the GIL any more, beside threads that compute. Python's own kinds of file alone, whose methods are nobody's code; and
+    where even that gets stuck, as on a dead network mount, the next thread does not try it again."""
+    global _saved
+    if _saved or _shell is None:
+        return
+    _saved = True
+    for value in list(_shell.user_ns.values()):
+        if type(value) in _FILES:
             with contextlib.suppress(Exception):
                 if value.writable() and stat.S_ISREG(os.fstat(value.fileno()).st_mode):
                     value.flush()
