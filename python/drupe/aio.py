@@ -33,7 +33,11 @@ def call_soon(callback, *args) -> None:
         return
     # RuntimeError: the loop was closed meanwhile.
     with contextlib.suppress(RuntimeError):
-        _loop().call_soon_threadsafe(callback, *args)
+        try:
+            loop = _loop()
+        except AttributeError:  # no kernel runs in this program
+            return
+        loop.call_soon_threadsafe(callback, *args)
 
 
 def post(callback, *args) -> None:
