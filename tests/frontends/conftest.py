@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cells import Kernel
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / "target" / "release" / "drupe"
@@ -28,7 +29,9 @@ def command() -> list[str]:
 def environment(tmp_path_factory):
     """Kernelspecs, runtime files and IPython's history in a folder of the test module's own."""
     folder = tmp_path_factory.mktemp("jupyter")
-    for name, mode in [("drupe", "message"), ("drupe-signal", "signal"), ("python3", "message")]:
+    # jupyter_client's tests ask for "echo", which is a kernel of their own where there is no other of the name.
+    modes = {"drupe": "message", "drupe-signal": "signal", "python3": "message", "echo": "message"}
+    for name, mode in modes.items():
         spec = {
             "argv": command(),
             "display_name": name,
@@ -56,3 +59,17 @@ def kernel():
     client.stop_channels()
     manager.shutdown_kernel()
     assert manager.provisioner is None or manager.provisioner.process is None
+
+
+@pytest.fixture(scope="module")
+def shared(environment):
+    """A kernel for all tests of a module, for `cells`."""
+    with Kernel(command()) as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def fresh():
+    """A kernel for one test, for `cells`."""
+    with Kernel(command()) as kernel:
+        yield kernel

@@ -4,20 +4,6 @@ import json
 import time
 
 import pytest
-from cells import Kernel
-from conftest import command
-
-
-@pytest.fixture(scope="module")
-def shared(environment):
-    with Kernel(command()) as kernel:
-        yield kernel
-
-
-@pytest.fixture
-def fresh():
-    with Kernel(command()) as kernel:
-        yield kernel
 
 
 def complete(kernel, code: str) -> list:

@@ -6,19 +6,6 @@ import pytest
 from cells import Kernel
 from conftest import command
 
-
-@pytest.fixture(scope="module")
-def shared():
-    with Kernel(command()) as kernel:
-        yield kernel
-
-
-@pytest.fixture
-def fresh():
-    with Kernel(command()) as kernel:
-        yield kernel
-
-
 # By module and names: code, and the plain text of its value.
 ROWS = {
     ("trio._core._run", "start_thread_soon"): (
