@@ -25,7 +25,7 @@ else
 CDYLIB := target/release/lib_drupe.so
 endif
 
-.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards \
+.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards notebooks \
   crowd soak races fuzz install uninstall lock clean
 
 help: ## Show the targets
@@ -78,6 +78,11 @@ $(addprefix $(VENV)/.,demo test bench lab browser hazards suites): $(VENV)/.%: r
 	$(call fill,.cache/parity,$<)
 	@touch $@
 
+# The notebooks of others run in the same environment, with what they need beside it.
+.cache/parity/.notebooks: requirements/notebooks.txt .cache/parity/.filled | $(TOOLS)/.tools
+	$(call fill,.cache/parity,$<)
+	@touch $@
+
 test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for each Python of this machine
 	@python3 tests/pythons.py | while read -r name python; do \
 	  venv=.venvs/$$name; \
@@ -113,7 +118,7 @@ test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --release --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
-test-python: kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.filled
+test-python: kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
 	for suite in tests/*/; do \
 	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
 	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
@@ -131,6 +136,9 @@ check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(TOOLS)/bin/ruff check $(PY_SOURCES)
 	$(TOOLS)/bin/ruff format --check $(PY_SOURCES)
+
+notebooks: build $(VENV)/.test .cache/parity/.notebooks ## Run notebooks that others wrote on ipykernel and on drupe, and compare
+	DRUPE=$(CURDIR)/$(BIN) $(VENV)/bin/python tests/notebooks/run.py $(ARGS)
 
 crowd: build $(VENV)/.test ## A minute among strangers on all sockets, random, slow and hostile, with its figures
 	DRUPE_TEST_CROWD_SECONDS=60 $(CARGO) test --release --locked --test crowd -- --nocapture
@@ -174,6 +182,7 @@ UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
+	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c parity.txt notebooks.in -o notebooks.txt
 	cd requirements && for lock in runtime demo lab bench browser hazards suites; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made

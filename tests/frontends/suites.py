@@ -7,26 +7,16 @@ import importlib.metadata
 import os
 import subprocess
 import sys
-import tarfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import sources  # noqa: E402  (the folder above this one is no package)
 
 
 def fetch(package: str) -> Path:
     """The unpacked source package of the installed version, fetched once."""
-    version = importlib.metadata.version(package)
-    cache = ROOT / ".cache" / f"{package}-tests"
-    folder = cache / f"{package}-{version}"
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        pip += ["--no-deps", "--no-binary", package, "--dest", str(cache)]
-        subprocess.run([*pip, f"{package}=={version}"], check=True)
-        with tarfile.open(cache / f"{package}-{version}.tar.gz") as archive:
-            archive.extractall(cache, filter="data")
-    return folder
+    return sources.fetch(package, importlib.metadata.version(package))
 
 
 class Run:

@@ -14,6 +14,9 @@ RULES = [
     (r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", "UUID"),
     # An object's address as a number, as Panel's links have it; short where the heap is low, as in a program at a fixed place.
     (r"\[\[\d{7,15},", "[[ADDRESS,"),
+    (r"\(id=\d{7,15}\)", "(id=ADDRESS)"),
+    # What Panel leaves of an identifier where it shortens a value.
+    (r"\(id='[0-9a-f]{1,8}\.\.\.", "(id='UUID..."),
     (r"\b[0-9a-f]{8}-[0-9a-f]{24}_\d+_\d+\b", "MESSAGE"),
     (
         r"\b\d+(\.\d+)?(e[+-]\d+)? (ns|μs|µs|us|ms|s|min)\b( ± \d+(\.\d+)? (ns|μs|µs|us|ms|s))?",
@@ -42,6 +45,14 @@ IGNORED = {"started", "engine", "date"}
 
 def normal(said: dict, own: dict) -> dict:
     """A cell's reply and messages as they can be compared. `own` maps texts of this run alone to their stand-ins."""
+    return {
+        "reply": plain(said["reply"], own),
+        "messages": [plain(message, own) for message in joined(said["messages"])],
+    }
+
+
+def plain(data, own: dict):
+    """Data as JSON has it, without what is different each time."""
 
     def text(value: str) -> str:
         for mine, stand_in in own.items():
@@ -63,9 +74,7 @@ def normal(said: dict, own: dict) -> dict:
             return [clean(item) for item in value]
         return value
 
-    reply = clean(json.loads(json.dumps(said["reply"], default=str)))
-    messages = [clean(json.loads(json.dumps(m, default=str))) for m in joined(said["messages"])]
-    return {"reply": reply, "messages": messages}
+    return clean(json.loads(json.dumps(data, default=str)))
 
 
 def frames(traceback: list) -> list:
@@ -119,6 +128,11 @@ def differences(ours: dict, theirs: dict) -> list:
     lines: list = []
     _compare("", theirs, ours, lines)
     return lines
+
+
+def matches(line: str, places: list) -> bool:
+    """Whether a line of `differences` is at one of these places, regular expressions for its beginning."""
+    return any(re.match(place, line) for place in places)
 
 
 def _compare(place: str, theirs, ours, lines: list) -> None:

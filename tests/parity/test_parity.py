@@ -6,12 +6,11 @@ entry whose cell does not differ any more fails. `DRUPE_PARITY=theme` in the env
 
 import concurrent.futures
 import os
-import re
 import sys
 from pathlib import Path
 
 import pytest
-from normal import by_stream, differences, normal
+from normal import by_stream, differences, matches, normal
 from playing import kernels, play, read
 
 tomllib = pytest.importorskip("tomllib")
@@ -82,10 +81,6 @@ def test_both_say_the_same(theme, played):
         print("\n".join(faults))
     assert not faults, f"{len(faults)} differences (ipykernel's != drupe's)\n" + "\n".join(faults)
     assert not unused, f"these do not differ, and need no entry: {sorted(unused)}"
-
-
-def matches(line: str, places: list) -> bool:
-    return any(re.match(place, line) for place in places)
 
 
 def everywhere(rules: list, *sides) -> None:
