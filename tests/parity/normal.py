@@ -24,6 +24,8 @@ RULES = [
     ),
     (r"\bin \d+\.\d+s\b", "in TIME"),
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:?\d\d|Z)?", "DATE"),
+    # The head of a summary by statsmodels.
+    (r"(\bTime: +)\d\d:\d\d:\d\d\b", r"\1CLOCK"),
     (r"\b\d+[.,]\d+(it/s|s/it)", "RATE"),
     (r"\b\d\d:\d\d<\d\d:\d\d", "SPAN"),
     (r"<Task (pending|finished|cancelled) name='Task-\d+'", r"<Task \1 name='Task-N'"),
