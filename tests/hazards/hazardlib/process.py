@@ -97,7 +97,8 @@ class KernelProcess:
     def surviving_children(self, *, left: int | None = None) -> list[psutil.Process]:
         """What still lives of the remembered children, whatever session they are in, of the kernel's process group, and of
         its forks in its session, whenever they were made, which have its command line. `left`: the process that is
-        meant to live on, with its own children."""
+        meant to live on, with its own children, and with the resource tracker whose pipe it has inherited: that ends
+        when its last user has."""
         alive = [child for child in self.children if child.is_running()]
         known = {child.pid for child in alive}
         for pid in psutil.pids():
@@ -112,6 +113,8 @@ class KernelProcess:
         if left is not None:
             with contextlib.suppress(psutil.Error):
                 spared = {left, *(p.pid for p in psutil.Process(left).children(recursive=True))}
+            held = _pipes(left)
+            spared |= {child.pid for child in alive if _is_tracker(child) and _pipes(child.pid) & held}
         return [child for child in alive if child.pid not in spared and not _is_zombie(child)]
 
     def is_in_session(self, child: psutil.Process) -> bool:
@@ -156,6 +159,25 @@ def alive(pid: int) -> bool:
         return not _is_zombie(psutil.Process(pid))
     except psutil.Error:
         return False
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    """Whether it is a resource tracker of multiprocessing's."""
+    try:
+        return any("resource_tracker import main" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _pipes(pid: int) -> set[str]:
+    """The pipes that a process holds beside its standard streams, by their names in /proc."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if int(descriptor.name) > 2:
+                    found.add(os.readlink(descriptor))
+    return {name for name in found if name.startswith("pipe:")}
 
 
 def _is_zombie(process: psutil.Process) -> bool:
