@@ -41,10 +41,44 @@ pub struct RunOptions {
     pub transport: Option<String>,
     /// `--shutdown-timeout`, or `DRUPE_SHUTDOWN_TIMEOUT`: seconds that the whole exit ladder may take.
     pub shutdown_timeout: Option<f64>,
+    /// `--loop`: whose event loop runs on the main thread.
+    pub event_loop: Option<EventLoop>,
     /// `--lsp-types`: the type checker that the language server asks besides.
     pub lsp_types: Option<Checker>,
     /// Arguments that mean nothing to drupe, in order: logged, then ignored.
     pub unknown: Vec<String>,
+}
+
+/// Whose event loop it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventLoop {
+    /// Python's own.
+    Asyncio,
+    /// That of the package `uvloop`.
+    Uvloop,
+}
+
+/// Another name than that of an [`EventLoop`].
+#[derive(Debug, thiserror::Error)]
+#[error("it must be {}", EventLoop::NAMES)]
+pub struct NoEventLoop;
+
+impl FromStr for EventLoop {
+    type Err = NoEventLoop;
+
+    fn from_str(name: &str) -> Result<Self, NoEventLoop> {
+        match name {
+            "asyncio" => Ok(Self::Asyncio),
+            "uvloop" => Ok(Self::Uvloop),
+            _ => Err(NoEventLoop),
+        }
+    }
+}
+
+impl EventLoop {
+    /// What `--loop` takes.
+    pub const NAMES: &'static str = "asyncio or uvloop";
 }
 
 /// A type checker that drupe knows how to start.

@@ -55,9 +55,13 @@ def run(argv: list, module=None, namespace=None) -> None:
 
 
 def _missing(error: ImportError) -> str:
+    # Nobody else asks for that one.
+    needed, way_out = (
+        ("uvloop", ", or start the kernel without --loop") if error.name == "uvloop" else (_NEEDED, "")
+    )
     return (
         f"{sys.executable} (Python {sys.version.split()[0]}) lacks what the kernel needs: {error}. "
-        f"Mend it with: {sys.executable} -m pip install '{_NEEDED.replace(' ', chr(39) + ' ' + chr(39))}'"
+        f"Mend it with: {sys.executable} -m pip install '{needed.replace(' ', chr(39) + ' ' + chr(39))}'{way_out}"
     )
 
 
@@ -98,7 +102,7 @@ def _start(module, namespace):
     if not app.quiet:
         streams.echo(_drupe.stdio_fds())
     patches.install()
-    server = kernel.server = Server(shell)
+    server = kernel.server = Server(shell, options.get("event_loop") or "asyncio")
     teardown.prepare(shell, server)
     sigterm.install(server.leave)
     app.run_startup_code(options.get("matplotlib"))

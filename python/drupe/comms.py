@@ -38,9 +38,9 @@ def manager():
     """The manager of this kernel's comms."""
     global _manager
     if _manager is None:
-        from .commtypes import CommManager, inherit_parents
+        from .commtypes import CommManager
 
-        inherit_parents()
+        parents.watch_threads()
         _manager = CommManager()
     return _manager
 

@@ -1,6 +1,5 @@
 """The classes of comms, which need the `comm` package: imported when somebody wants a comm, by `comms.py`."""
 
-import threading
 import uuid
 import warnings
 
@@ -8,7 +7,7 @@ import comm.base_comm
 from traitlets import Any, Bool, Bytes, Dict, Unicode, default
 from traitlets.config import LoggingConfigurable
 
-from . import _drupe, comms, parents
+from . import _drupe, comms
 from .facade import named
 
 
@@ -88,24 +87,3 @@ class CommManager(comm.base_comm.CommManager, LoggingConfigurable):
     def unregister_comm(self, comm):
         _drupe.comm_closed(comm.comm_id)
         return super().unregister_comm(comm)
-
-
-def inherit_parents() -> None:
-    """Threads that a comm's callback starts put out where the callback does. Other threads, which begin with an empty context,
-    belong to the cell that ran last."""
-    start = threading.Thread.start
-
-    def start_inheriting(thread):
-        handle = _drupe.parent_var.get()
-        if handle is not None and parents.message(handle)["msg_type"] in comms.TYPES:
-            run = thread.run
-
-            def run_inheriting():
-                thread.__dict__.pop("run", None)
-                _drupe.parent_var.set(handle)
-                run()
-
-            thread.run = run_inheriting
-        return start(thread)
-
-    threading.Thread.start = start_inheriting

@@ -19,6 +19,7 @@ class Execution:
     """One run of some code."""
 
     def __init__(self, kernel, code, silent, store_history, expressions, cell_meta, cell_id):
+        self.kernel = kernel
         self.shell = kernel.shell
         self.code = code
         self.silent = silent
@@ -101,6 +102,7 @@ class Execution:
             arguments.update(_accepted(shell.run_cell, self.cell))
             with interrupts.beside_cell():
                 return shell.run_cell(self.code, **arguments)
+        await self.kernel.server.running_loop()
         shell.expect(self.code, None)
         arguments.update(_accepted(shell.run_cell_async, self.cell))
         arguments.update(transformed_cell=transformed, preprocessing_exc_tuple=failure)
@@ -117,7 +119,8 @@ class Execution:
         return result
 
     def _awaits(self, transformed: str, failure) -> bool:
-        """Whether it awaits something. Most cells have neither word, and need not be compiled to find it out."""
+        """Whether it awaits something, by IPython's word. One that does has one of these words, so most cells need not be
+        compiled to find it out."""
         if not any(word in transformed for word in _WORDS):
             return False
         return self.shell.should_run_async(
@@ -134,14 +137,23 @@ def _runner(shell):
     if shell.loop_runner is interactiveshell._asyncio_runner:
         return _as_it_is
     if shell.loop_runner is async_helpers._trio_runner:
-        from . import trio
-
-        return trio.guest().run
+        return _in_trio
     return None
 
 
 async def _as_it_is(coroutine):
     return await coroutine
+
+
+async def _in_trio(coroutine):
+    from . import trio
+
+    try:
+        guest = trio.guest()
+    except BaseException:
+        coroutine.close()
+        raise
+    return await guest.run(coroutine)
 
 
 _parameters: dict = {}

@@ -23,6 +23,9 @@ _PATIENCE = 0.25
 # imported it stays broken.
 _UNCUT = 1
 
+# What a request yields that awaits nothing yet, and asks to be gone on with in the event loop.
+HAND_OVER = object()
+
 # Code whose frames under an event loop's callback say nothing of whose that is.
 _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
 _OF_TRIO = ("trio", "outcome")
@@ -128,8 +131,9 @@ there | to the state that it was in |
         self._cut = False
         return _Within(self, State.PRESENTING)
 
-    def steps(self, coroutine, task) -> "Steps":
-        """An awaitable: the coroutine of a request, which `task` awaits."""
+    def steps(self, coroutine, task=None) -> "Steps":
+        """An awaitable: the coroutine of a request, which `task` awaits. Without one it may await nothing but HAND_OVER, and
+        whoever goes on with it then sets its `task`."""
         return Steps(self, coroutine, task)
 
     # What the others tell and ask.
@@ -300,12 +304,12 @@ class _Cell:
 class Steps:
     """Awaits the coroutine of a request: its steps are run in the state that it is in, and between them it awaits."""
 
-    __slots__ = ("_coroutine", "_policy", "_task")
+    __slots__ = ("_coroutine", "_policy", "task")
 
     def __init__(self, policy: Interrupts, coroutine, task):
         self._policy = policy
         self._coroutine = coroutine
-        self._task = task
+        self.task = task
 
     def __await__(self):
         policy, coroutine = self._policy, self._coroutine
@@ -323,10 +327,12 @@ class Steps:
                         waits_for = coroutine.throw(thrown)
                 except StopIteration as stop:
                     return stop.value
-                state, policy.state = policy.state, State.AWAITS
-                policy._awaiting = self._task
-                if policy._missed:
-                    policy._changed(True)
+                state = policy.state
+                if waits_for is not HAND_OVER:
+                    policy.state = State.AWAITS
+                    policy._awaiting = self.task
+                    if policy._missed:
+                        policy._changed(True)
                 try:
                     # Whoever runs it may have an answer to that: trio does.
                     value = yield waits_for
@@ -342,7 +348,8 @@ class Steps:
 
 def _in_users_callback(frame) -> bool:
     """Whether the event loop is inside a callback or a task of the user's. One that asyncio's own code has been put around,
-    such as by `asyncio.wait_for`, is the user's. The loop calls it without asking anybody, so only its frames can tell."""
+    such as by `asyncio.wait_for`, is the user's. The loop calls it without asking anybody, so only its frames can tell. A loop
+    that is written in C has none, and is called by `serve.py`."""
     events = sys.modules.get("asyncio.events")
     if events is None:
         return False
@@ -350,7 +357,10 @@ def _in_users_callback(frame) -> bool:
     outermost = "drupe"
     users = False
     while frame is not None and frame.f_code is not run:
-        name = frame.f_globals.get("__name__", "").partition(".")[0]
+        module = frame.f_globals.get("__name__", "")
+        if module == "drupe.serve":
+            break
+        name = module.partition(".")[0]
         if name in _OF_TRIO:
             # Its own code must not be broken off, nor what that calls.
             return users

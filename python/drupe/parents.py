@@ -5,6 +5,7 @@ here remembers its handle, so that it can be given back from any thread.
 """
 
 import json
+import threading
 import weakref
 
 from . import _drupe
@@ -108,3 +109,47 @@ def set_thread_parent(parent):
 
 def reset_thread_parent(token) -> None:
     _drupe.parent_var.reset(token)
+
+
+# Threads. One begins with an empty context, and what it puts out belongs to the cell that ran last.
+
+_COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
+
+_watching = False
+_keep_to_their_cell = False
+
+
+def keep_threads_to_their_cell(keep: bool) -> None:
+    """Whether threads that are started from now on put out, for as long as they live, where the code does that starts them."""
+    global _keep_to_their_cell
+    _keep_to_their_cell = keep
+    if keep:
+        watch_threads()
+
+
+def watch_threads() -> None:
+    """Threads that a comm's callback starts put out where the callback does, whatever is chosen for the others."""
+    global _watching
+    if _watching:
+        return
+    _watching = True
+    start = threading.Thread.start
+
+    def start_watched(thread):
+        handle = _drupe.get_parent() if _keep_to_their_cell else _drupe.parent_var.get()
+        if handle is not None and (_keep_to_their_cell or _is_of_a_comm(handle)):
+            run = thread.run
+
+            def run_where_it_belongs():
+                thread.__dict__.pop("run", None)
+                _drupe.parent_var.set(handle)
+                run()
+
+            thread.run = run_where_it_belongs
+        return start(thread)
+
+    threading.Thread.start = start_watched
+
+
+def _is_of_a_comm(handle) -> bool:
+    return message(handle)["msg_type"] in _COMM_TYPES

@@ -98,9 +98,10 @@ TABLE = (
     Patch(
         "threading",
         "Thread.start",
-        "what a thread puts out that a comm's callback has started belongs to that callback",
+        "what a thread puts out that a comm's callback has started belongs to that callback, and where it is chosen so, what any "
+        "thread puts out to the cell that has started it",
         None,
-        "commtypes.inherit_parents",
+        "parents.watch_threads",
     ),
     Patch(
         "trio._core._run",

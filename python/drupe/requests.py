@@ -118,7 +118,9 @@ async def answer(kernel, request, content=None) -> None:
         raise ValueError(f"a request of type {request.msg_type!r} is not known")
     with interrupts.user_code():
         reply = ask(kernel, decode(request.content) if content is None else content)
-        if inspect.isawaitable(reply):
+    if inspect.isawaitable(reply):
+        await kernel.server.running_loop()
+        with interrupts.user_code():
             reply = await reply
     request.reply(encode(reply))
 
@@ -128,5 +130,7 @@ async def handled_elsewhere(kernel, handler, request) -> None:
     message = kernel.message_of(request)
     with interrupts.user_code():
         result = handler(kernel.stream_of(request), request.parent.identities, message)
-        if inspect.isawaitable(result):
+    if inspect.isawaitable(result):
+        await kernel.server.running_loop()
+        with interrupts.user_code():
             await result

@@ -4,43 +4,100 @@ One task serves all requests, so that a context variable which one cell sets is 
 cell awaits, comm messages are handled where they stand in the queue: the cell may be waiting for one.
 
 IPython 9.18 and newer do not import asyncio, and many sessions never use it: it would cost each start 15 ms of a processor and
-2.9 MiB (CPython 3.11). Until somebody imports it, requests are taken without a loop; from then on, for good, with one. Older releases
-of IPython import it, and there the loop serves from the first request.
+2.9 MiB (CPython 3.11). Until somebody needs it, requests are taken without a loop; from then on, for good, with one. Older releases
+of IPython import it, and there the loop serves from the first request. What needs it:
+
+- a cell that is to be awaited, by IPython's own word: whoever awaits anything for a request asks `running_loop` first, and the
+  request goes on in the loop from there;
+- whoever imports asyncio: for the rest of that request the loop counts as running, and the next is served in it;
+- whoever asks for the `loop` itself, on whatever thread.
 """
 
 import contextvars
+import importlib
 import os
 import select
 import sys
 import threading
 import time
+import types
 
 from . import _drupe, comms, requests, sigterm
 from .errors import described, error_reply
 from .hooks import when_imported
-from .interrupt import interrupts
+from .interrupt import HAND_OVER, interrupts
 from .log import log
 from .loop import Words
 
 # Seconds below which a snapshot of the namespace is taken between two cells, too.
 _CHEAP = 0.0005
 
-# What a cell that is going to use asyncio has in its text.
-_ASYNC = (b"async", b"await")
+
+@types.coroutine
+def _hand_over():
+    """To be awaited by a request that is answered without a loop: it goes on in the loop."""
+    yield HAND_OVER
+
+
+@types.coroutine
+def _rest_of(steps):
+    """What is left of a request that has been begun: `steps` is a generator that waits where it has yielded."""
+    return (yield from steps)
+
+
+class _StandIn:
+    """Says of a loop that does not run yet that it runs, and runs a task."""
+
+    def __init__(self, asyncio, loop, start):
+        """`start` makes that task, and nothing else."""
+        self._asyncio = asyncio
+        self._loop = loop
+        # By these very functions: `nest_asyncio` puts others in their place.
+        self._leave = asyncio.tasks._leave_task
+        self._steps: list = []
+        asyncio._set_running_loop(loop)
+        loop._thread_id = threading.get_ident()
+        # The task stands in its first step already, and must not take it where somebody runs the loop within the request,
+        # which is what `nest_asyncio` does.
+        loop.call_soon = self._keep
+        try:
+            self._task = start()
+        finally:
+            del loop.call_soon
+        asyncio.tasks._enter_task(loop, self._task)
+
+    def _keep(self, *args, **kwargs) -> None:
+        self._steps.append((args, kwargs))
+
+    def end(self) -> None:
+        """The loop is going to run itself, and the task to begin."""
+        self._leave(self._loop, self._task)
+        self._asyncio._set_running_loop(None)
+        self._loop._thread_id = None
+        # Where the request has closed the loop, the next one gets a new one.
+        if not self._loop.is_closed():
+            for args, kwargs in self._steps:
+                self._loop.call_soon(*args, **kwargs)
 
 
 class Server:
     """Serves requests, without a loop or with one."""
 
-    def __init__(self, shell):
+    def __init__(self, shell, event_loop: str = "asyncio"):
+        """`event_loop`: whose it is, the name of a package with a `new_event_loop`. ImportError where that is not installed."""
         self.shell = shell
+        self._whose = event_loop
+        if event_loop != "asyncio":
+            importlib.import_module(event_loop)
         self._loop = None
         # Wakes the main thread out of its wait for a request, when another thread asks for the loop.
         self._asked, self._ask = os.pipe()
         self._context = None
         self._task = None
-        # A request that was taken before the loop ran.
-        self._first = None
+        # While a request is answered without a loop: its `Steps`, and their generator.
+        self._begun = None
+        # While the loop counts as running for a request that is answered without it.
+        self._stand_in = None
         # What `_serve` waits for while there is no request.
         self._idle = None
         self._in_request = False
@@ -60,7 +117,7 @@ class Server:
             import asyncio
 
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                self._loop = importlib.import_module(self._whose).new_event_loop()
                 interrupts.loop = self._loop
                 if threading.current_thread() is threading.main_thread():
                     asyncio.set_event_loop(self._loop)
@@ -69,7 +126,7 @@ class Server:
 
     @property
     def task(self):
-        """The task that serves requests; None while there is no loop."""
+        """The task that serves requests; None while none has been served in the loop."""
         return self._task
 
     def exit_soon(self) -> None:
@@ -82,11 +139,17 @@ class Server:
         """Whether there is a loop that anything could have been left in."""
         return self._loop is not None
 
+    async def running_loop(self) -> None:
+        """To be awaited by whoever is going to await something for a request: from here on the loop runs, and the request is
+        answered by a task of it."""
+        if self._begun is not None:
+            await _hand_over()
+
     def _imported(self, asyncio) -> None:
-        """asyncio came with something else that a cell imports: for the rest of the cell its loop counts as the
-        running one, which it is from the next request on."""
-        if threading.current_thread() is threading.main_thread() and self._in_request:
-            asyncio._set_running_loop(self.loop)
+        """asyncio came with something that a cell imports: for the rest of the request the kernel's loop counts as running, and
+        the task that is going to serve in it as the current one."""
+        if threading.current_thread() is threading.main_thread() and self._begun is not None:
+            self._stand_in = _StandIn(asyncio, self.loop, self._start)
 
     def run(self) -> None:
         """Serve until the end of the kernel begins. Of the user's exceptions SystemExit alone, out of a callback or a task
@@ -126,29 +189,22 @@ class Server:
                     return
                 self._leave_snapshot()
                 wait.poll()
-            elif any(word in request.content for word in _ASYNC):
-                # It is the first that the loop serves.
-                self._first = request
-                return self._serve_with_loop()
+                continue
+            steps = interrupts.steps(self._answer(request))
+            self._begun = steps, steps.__await__()
+            try:
+                self._begun[1].send(None)
+            except StopIteration:
+                self._begun = None
             else:
-                self._run_at_once(self._answer(request))
-
-    @staticmethod
-    def _run_at_once(coroutine) -> None:
-        """Run a coroutine that awaits nothing. One that does after all learns that it cannot."""
-        try:
-            coroutine.send(None)
-            while True:
-                error = "this await was not seen in the cell's text; run the cell again"
-                coroutine.throw(RuntimeError(error))
-        except StopIteration:
-            pass
+                # It awaits something, and is the first that the loop serves.
+                return self._serve_with_loop()
 
     def _serve_with_loop(self) -> None:
-        import asyncio
 
-        # A cell may have imported asyncio while there was no loop, see `_imported`; what runs next says itself that it runs.
-        asyncio._set_running_loop(None)
+        stand_in, self._stand_in = self._stand_in, None
+        if stand_in is not None:
+            stand_in.end()
         if self._loop is not None and self._loop.is_closed():
             # A cell has closed it, between two turns.
             self._loop = self._task = None
@@ -161,7 +217,8 @@ class Server:
             # Its handler, or what that woke, has called `loop.stop`.
             _drupe.ask_exit()
 
-    def _start(self) -> None:
+    def _start(self):
+        """Make the task that serves requests; returns it."""
         if self._task is not None:
             log.warning("the task that serves requests ended and is started again")
         # In the same context as before, as far as this Python can.
@@ -175,6 +232,7 @@ class Server:
         if hasattr(self._task, "set_name"):
             self._task.set_name("drupe")
         self._task.add_done_callback(self._ended)
+        return self._task
 
     def _ended(self, task) -> None:
         """The serving task has ended. Unless that is the end of the kernel, `run` is to notice and start it again."""
@@ -197,8 +255,11 @@ class Server:
 
         while True:
             try:
-                request, self._first = self._first or _drupe.take(), None
-                if request is not None:
+                if self._begun is not None:
+                    (steps, generator), self._begun = self._begun, None
+                    steps.task = self._task
+                    await _rest_of(generator)
+                elif (request := _drupe.take()) is not None:
                     await interrupts.steps(self._answer(request), self._task)
                     # The user's tasks get their turn between requests.
                     await asyncio.sleep(0)

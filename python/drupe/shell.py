@@ -9,7 +9,7 @@ import sys
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
-from traitlets import Any, CBool, Instance, Type, default, observe
+from traitlets import Any, CBool, Enum, Instance, Type, default, observe
 
 from . import _drupe, parents
 from .compiler import XCachingCompiler
@@ -47,6 +47,11 @@ class ZMQInteractiveShell(InteractiveShell):
     readline_use = CBool(False)
     autoindent = CBool(False)
     keepkernel_on_exit = None
+    thread_output = Enum(
+        ("latest", "cell"),
+        default_value="latest",
+        help="Where the output of a thread goes: to the cell that ran last, or to the one that has started it.",
+    ).tag(config=True)
     # The toolkit that `%gui` has chosen.
     active_eventloop = None
 
@@ -58,6 +63,10 @@ class ZMQInteractiveShell(InteractiveShell):
         self._expected = None
         # The cell that `_run_cell` is going to be called with, from its transformers.
         self._transformed = None
+
+    @observe("thread_output")
+    def _thread_output_changed(self, change):
+        parents.keep_threads_to_their_cell(change["new"] == "cell")
 
     @default("exiter")
     def _exiter_default(self):

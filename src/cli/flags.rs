@@ -6,8 +6,9 @@
 //! It must never read a file, look for a Python, or print.
 
 use std::ffi::OsString;
+use std::str::FromStr;
 
-use crate::options::{Checker, RunOptions};
+use crate::options::{Checker, EventLoop, RunOptions};
 
 /// The longest `--shutdown-timeout`, in seconds: a day. Longer is taken for a slip of the pen.
 const LONGEST_SHUTDOWN: f64 = 86_400.0;
@@ -89,7 +90,8 @@ fn take_flag(
         }
         "ip" => options.ip = Some(value()?),
         "transport" => options.transport = Some(transport(flag, value()?)?),
-        "lsp-types" => options.lsp_types = Some(checker(flag, value()?)?),
+        "loop" => options.event_loop = Some(one_of(flag, value()?, EventLoop::NAMES)?),
+        "lsp-types" => options.lsp_types = Some(one_of(flag, value()?, Checker::NAMES)?),
         "shutdown-timeout" => options.shutdown_timeout = Some(seconds(flag, &value()?)?),
         _ => match trait_name(flag) {
             Some("IPKernelApp.connection_file") => options.connection_file = Some(value()?.into()),
@@ -193,11 +195,12 @@ fn transport(flag: &str, value: String) -> Result<String, UsageError> {
     }
 }
 
-fn checker(flag: &str, value: String) -> Result<Checker, UsageError> {
+/// A value that is one of a few names.
+fn one_of<T: FromStr>(flag: &str, value: String, names: &'static str) -> Result<T, UsageError> {
     value.parse().map_err(|_| UsageError::BadValue {
         flag: flag.to_owned(),
         value,
-        expected: Checker::NAMES,
+        expected: names,
     })
 }
 

@@ -53,7 +53,7 @@ ROWS = {
     ),
     ("threading", "Thread.start"): (
         "import comm, threading; comm.get_comm_manager(); threading.Thread.start.__module__",
-        "'drupe.commtypes'",
+        "'drupe.parents'",
     ),
 }
 

@@ -61,7 +61,8 @@ _numbered()
 
 # A name that the second row binds anew must not be the end of what the first one had there: some
 # of those ends never return, and the kernel would never be asked to end.
-KEPT = "_kept = dict(globals())"
+# Nor may it be run by what the first one has chosen to await with.
+KEPT = "%autoawait asyncio\n_kept = dict(globals())"
 
 
 @dataclass(frozen=True)

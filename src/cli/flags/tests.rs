@@ -69,6 +69,7 @@ fn positron() {
         "--no_stderr",
         "--matplotlib=inline",
         "--lsp-types=ty",
+        "--loop=uvloop",
     ]);
     assert_eq!(options.logfile, Some("/tmp/k.log".into()));
     assert_eq!(options.log_level.as_deref(), Some("warn"));
@@ -76,6 +77,7 @@ fn positron() {
     assert!(options.quiet && options.no_stdout && options.no_stderr);
     assert_eq!(options.matplotlib.as_deref(), Some("inline"));
     assert_eq!(options.lsp_types, Some(Checker::Ty));
+    assert_eq!(options.event_loop, Some(EventLoop::Uvloop));
 }
 
 #[test]
@@ -138,6 +140,7 @@ fn a_value_that_makes_no_sense() {
     for words in [
         &["--transport=udp"][..],
         &["--lsp-types=mypy"],
+        &["--loop=tornado"],
         &["--loglevel=loud"],
         &["--shutdown-timeout=soon"],
         &["--shutdown-timeout=0"],

@@ -97,8 +97,8 @@ class KernelProcess:
     def surviving_children(self, *, left: int | None = None) -> list[psutil.Process]:
         """What still lives of the remembered children, whatever session they are in, of the kernel's process group, and of
         its forks in its session, whenever they were made, which have its command line. `left`: the process that is
-        meant to live on, with its own children, and with the resource tracker whose pipe it has inherited: that ends
-        when its last user has."""
+        meant to live on, with its own children, and with the helpers of multiprocessing whose pipe it has inherited:
+        they end when their last user has."""
         alive = [child for child in self.children if child.is_running()]
         known = {child.pid for child in alive}
         for pid in psutil.pids():
@@ -114,7 +114,9 @@ class KernelProcess:
             with contextlib.suppress(psutil.Error):
                 spared = {left, *(p.pid for p in psutil.Process(left).children(recursive=True))}
             held = _pipes(left)
-            spared |= {child.pid for child in alive if _is_tracker(child) and _pipes(child.pid) & held}
+            spared |= {
+                child.pid for child in alive if _is_helper(child) and _pipes(child.pid) & held
+            }
         return [child for child in alive if child.pid not in spared and not _is_zombie(child)]
 
     def is_in_session(self, child: psutil.Process) -> bool:
@@ -161,10 +163,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-def _is_tracker(process: psutil.Process) -> bool:
-    """Whether it is a resource tracker of multiprocessing's."""
+def _is_helper(process: psutil.Process) -> bool:
+    """Whether it is a resource tracker or a fork server of multiprocessing's."""
+    helpers = ("resource_tracker import main", "forkserver import main")
     try:
-        return any("resource_tracker import main" in word for word in process.cmdline())
+        return any(helper in word for word in process.cmdline() for helper in helpers)
     except psutil.Error:
         return False
 

@@ -1,14 +1,10 @@
-"""asyncio's loop, trio as its guest, and threads of other runtimes, by jupyter_client."""
+"""trio as a guest of the kernel's loop, and the threads that it starts."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
 import time
-from pathlib import Path
 
 import pytest
-from jupyter_client.manager import start_new_kernel
 
 SETUP = """
 import asyncio, threading, time
@@ -18,48 +14,9 @@ from drupe.trio import nursery
 """
 
 
-class Session:
-    """A kernel, and what its cells said."""
-
-    def __init__(self, manager, client):
-        self.manager = manager
-        self.client = client
-
-    def run(self, code: str, timeout: float = 30) -> str:
-        """Run a cell; what it printed and returned, or the name of its error."""
-        said = []
-
-        def hook(message):
-            content = message["content"]
-            if message["msg_type"] == "stream":
-                said.append(content["text"])
-            elif message["msg_type"] == "error":
-                said.append(content["ename"])
-            elif message["msg_type"] == "execute_result":
-                said.append(content["data"]["text/plain"])
-
-        self.client.execute_interactive(code, output_hook=hook, timeout=timeout)
-        return "".join(said)
-
-    def run_interrupted(self, code: str, after: float = 0.4) -> str:
-        """The same for a cell that is interrupted after some seconds."""
-        timer = threading.Timer(after, self.manager.interrupt_kernel)
-        timer.start()
-        try:
-            return self.run(code)
-        finally:
-            timer.join()
-
-    def goes_on(self, name: str) -> bool:
-        """Whether a list in the namespace grows between two cells."""
-        before = int(self.run(f"len({name})"))
-        time.sleep(0.2)
-        return int(self.run(f"len({name})")) > before
-
-
 @pytest.fixture
-def session(kernel):
-    session = Session(*kernel)
+def session(session):
+    """One in which trio is imported."""
     assert session.run(SETUP) == ""
     return session
 
@@ -144,10 +101,8 @@ def test_an_interrupt_ends_the_cell_and_nothing_else(session, code):
     assert session.run("await trio.sleep(0)\n'well'") == "'well'"
 
 
-def test_what_it_prints_is_the_cell_s_that_has_started_it(kernel):
+def test_what_it_prints_is_the_cell_s_that_has_started_it(session):
     """Five tasks of each kind, started by five cells, print numbered lines while ten other cells run."""
-    session = Session(*kernel)
-    session.run(SETUP)
     session.run("%autoawait trio")
     session.run(
         "async def say(who, sleep):\n"
@@ -175,10 +130,7 @@ def test_what_it_prints_is_the_cell_s_that_has_started_it(kernel):
     assert [lines[request] for request in others] == [["other"]] * 10
 
 
-def test_the_end_runs_the_finally_blocks(tmp_path):
-    manager, client = start_new_kernel(kernel_name="drupe")
-    session = Session(manager, client)
-    session.run(SETUP)
+def test_the_end_runs_the_finally_blocks(session, tmp_path):
     session.run("%autoawait trio")
     session.run(
         f"from pathlib import Path\nasync def last(n):\n    try: await trio.sleep_forever()\n    finally:\n"
@@ -186,9 +138,8 @@ def test_the_end_runs_the_finally_blocks(tmp_path):
         f"            Path({str(tmp_path)!r}, str(n)).write_text('kept')"
     )
     session.run("for n in range(5): nursery.start_soon(last, n)\nawait trio.sleep(0)")
-    client.stop_channels()
-    manager.shutdown_kernel()
-    assert sorted(path.name for path in Path(tmp_path).iterdir()) == list("01234")
+    session.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == list("01234")
 
 
 def test_the_threads_that_trio_starts_are_registered(session):
@@ -205,54 +156,3 @@ def test_the_threads_that_trio_starts_are_registered(session):
     assert session.run(
         "threading.get_ident() in came, len(came) > 1, 0 <= len(came) - len(went) <= 1"
     ) == ("(False, True, True)")
-
-
-def test_hooks_are_called_once_and_may_fail(session):
-    session.run(
-        "calls = []\ndef enter(): calls.append('enter'); 1/0\n"
-        "for _ in range(2): drupe.threads.on_enter(enter)\n"
-        "drupe.threads.on_exit(lambda: calls.append('exit'))\n"
-        "def work():\n    drupe.threads.register('a')\n    drupe.threads.register('b')\n"
-        "    drupe.threads.unregister()\n    drupe.threads.unregister()\n"
-        "one = threading.Thread(target=work); one.start(); one.join()"
-    )
-    assert session.run("calls") == "['enter', 'exit']"
-
-
-def test_posting_from_every_kind_of_thread(session):
-    session.run(
-        "import ctypes\nfrom drupe.aio import Caller, call_soon\nfrom drupe import post\n"
-        "where = []\ndef note(what): where.append((what, threading.current_thread() is threading.main_thread()))"
-    )
-    session.run("threads = [threading.Thread(target=post, args=(note, 'post')) for _ in range(3)]")
-    session.run("threads += [threading.Thread(target=call_soon, args=(note, 'soon'))]")
-    session.run(
-        "for one in threads: one.start()\nfor one in threads: one.join()\nawait asyncio.sleep(0.05)"
-    )
-    assert (
-        session.run("sorted(where)")
-        == "[('post', True), ('post', True), ('post', True), ('soon', True)]"
-    )
-    # A thread that has nothing to do with Python: the C library's, which calls the function itself.
-    session.run(
-        "del where[:]\ncaller = Caller(lambda: note('native'))\nlibc = ctypes.CDLL(None)\n"
-        "handle = ctypes.c_ulong()\n"
-        "_ = libc.pthread_create(ctypes.byref(handle), None, ctypes.c_void_p(caller.address),"
-        " ctypes.c_void_p(caller.number))\n_ = libc.pthread_join(handle, None)\nawait asyncio.sleep(0.05)"
-    )
-    assert session.run("where") == "[('native', True)]"
-    assert session.run("caller()") == "True"
-    assert session.run("await asyncio.sleep(0.05)\nlen(where)") == "2"
-    session.run("caller.close(); caller()\nawait asyncio.sleep(0.05)")
-    assert session.run("len(where)") == "2"
-    session.run(
-        "bad = Caller(lambda: 1/0); bad(); good = Caller(lambda: note('good')); good()\nawait asyncio.sleep(0.05)"
-    )
-    assert session.run("where[-1]") == "('good', True)"
-
-
-def test_a_flood_of_posts_is_bounded(session):
-    assert ctypes.sizeof(ctypes.c_ulong) == 8
-    session.run("from drupe.aio import Caller\nhits = []\ncaller = Caller(lambda: hits.append(1))")
-    assert session.run("taken = sum(caller() for _ in range(70_000)); taken") == str(1 << 16)
-    assert session.run("await asyncio.sleep(0.5)\nlen(hits)") == str(1 << 16)

@@ -1,0 +1,82 @@
+"""A kernel on one of this machine's Pythons, and what its cells said."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("DRUPE", str(ROOT / "target" / "release" / "drupe"))
+
+
+def pythons() -> list[str]:
+    """One environment for each minor version, by its name; that of the tests itself where there are none."""
+    return sorted(path.parent.parent.name for path in (ROOT / ".venvs").glob("3.*/bin/python")) or [
+        ""
+    ]
+
+
+def executable(name: str) -> str:
+    """The Python of an environment."""
+    return str(ROOT / ".venvs" / name / "bin" / "python") if name else sys.executable
+
+
+class Session:
+    """A kernel, and what its cells said."""
+
+    def __init__(self, python: str, *flags: str, env: dict | None = None):
+        self.manager = KernelManager()
+        self.manager._kernel_spec = KernelSpec(
+            argv=[BINARY, "-f", "{connection_file}", "--python", python, *flags],
+            language="python",
+            display_name="of a test",
+            interrupt_mode="message",
+        )
+        self.manager.start_kernel(env={**os.environ, **(env or {})})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=30)
+
+    def close(self) -> None:
+        """End it as front-ends do, where that has not been done."""
+        if not self.manager.has_kernel:
+            return
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
+    def run(self, code: str, timeout: float = 30) -> str:
+        """Run a cell; what it printed and returned, or the name of its error."""
+        said = []
+
+        def hook(message):
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                said.append(content["text"])
+            elif message["msg_type"] == "error":
+                said.append(content["ename"])
+            elif message["msg_type"] == "execute_result":
+                said.append(content["data"]["text/plain"])
+
+        self.client.execute_interactive(code, output_hook=hook, timeout=timeout)
+        return "".join(said)
+
+    def run_interrupted(self, code: str, after: float = 0.4) -> str:
+        """The same for a cell that is interrupted after some seconds."""
+        timer = threading.Timer(after, self.manager.interrupt_kernel)
+        timer.start()
+        try:
+            return self.run(code)
+        finally:
+            timer.join()
+
+    def goes_on(self, name: str) -> bool:
+        """Whether a list in the namespace grows between two cells."""
+        before = int(self.run(f"len({name})"))
+        time.sleep(0.2)
+        return int(self.run(f"len({name})")) > before
