@@ -1,0 +1,151 @@
+"""Whose output it is: that of tasks and threads while other cells run, line by line."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+CELLS = 10
+WORKERS = 5
+LINES = 60
+
+SETUP = f"""
+import asyncio, threading, time
+shell = get_ipython()
+behind = {{}}
+def latest():
+    return shell.get_parent().get("header", {{}}).get("msg_id")
+def work(who):
+    for n in range({LINES}):
+        before = latest()
+        print(f"{{who}} {{n}} {{before}}")
+        behind[who, n] = latest()
+        time.sleep(0.02)
+async def task(who):
+    for n in range({LINES}):
+        print(f"{{who}} {{n}} task")
+        behind[who, n] = None
+        await asyncio.sleep(0.02)
+def grandparent(who):
+    threading.Thread(target=work, args=(who + "-child",)).start()
+    work(who)
+"""
+
+
+class Said:
+    """Lines by the cell that they came to, in their order."""
+
+    def __init__(self, session):
+        self.session = session
+        self.by_cell: dict[str, list[list[str]]] = {}
+        self.idle: set[str] = set()
+
+    def listen_until(self, lines: int) -> None:
+        """Until there are so many, from whomever."""
+        end = time.monotonic() + 60
+        while sum(map(len, self.by_cell.values())) < lines:
+            assert time.monotonic() < end, sum(map(len, self.by_cell.values()))
+            message = self.session.client.get_iopub_msg(timeout=30)
+            cell = message["parent_header"].get("msg_id")
+            if message["msg_type"] == "stream":
+                text = message["content"]["text"].splitlines()
+                self.by_cell.setdefault(cell, []).extend(line.split() for line in text)
+
+    def of(self, who: str) -> list[tuple[str, list[str]]]:
+        """The lines of one worker, each with its cell."""
+        return [
+            (cell, line) for cell, lines in self.by_cell.items() for line in lines if line[0] == who
+        ]
+
+
+def play(session, starts: dict[str, str], workers: list[str]) -> tuple[Said, dict[str, str]]:
+    """Start the workers, each by a cell of its own, run ten cells beside them, and listen to the end. Returns what was said, and who
+    was started by which cell."""
+    said, by = Said(session), {}
+    for who, code in starts.items():
+        by[who] = session.client.execute(code)
+    for n in range(CELLS):
+        session.client.execute(f"print('other {n} -')\nawait asyncio.sleep(0.1)")
+    said.listen_until(LINES * len(workers) + CELLS)
+    return said, by
+
+
+def whole(said: Said, workers: list[str]) -> None:
+    """None lost, none twice."""
+    for who in workers:
+        numbers = sorted(int(line[1]) for _, line in said.of(who))
+        assert numbers == [*range(LINES)], who
+
+
+def test_threads_put_out_to_the_latest_cell_and_tasks_to_their_own(session):
+    session.run(SETUP)
+    threads = [f"thread{n}" for n in range(WORKERS)]
+    tasks = [f"task{n}" for n in range(WORKERS)]
+    starts = {who: f"threading.Thread(target=work, args=({who!r},)).start()" for who in threads}
+    starts |= {
+        who: f"{who} = asyncio.get_running_loop().create_task(task({who!r}))" for who in tasks
+    }
+    said, by = play(session, starts, threads + tasks)
+    whole(said, threads + tasks)
+    for who in tasks:
+        assert {cell for cell, _ in said.of(who)} == {by[who]}
+    behind = eval(session.run("behind"))
+    for who in threads:
+        lines = said.of(who)
+        assert len({cell for cell, _ in lines}) > 3
+        for cell, (_, n, before) in lines:
+            assert cell in (before, behind[who, int(n)]), (who, n)
+
+
+def test_threads_and_their_children_may_keep_to_the_cell_that_started_them(session):
+    session.run(SETUP)
+    assert session.run("%config ZMQInteractiveShell.thread_output = 'cell'") == ""
+    threads = [f"thread{n}" for n in range(WORKERS)]
+    children = [f"{who}-child" for who in threads]
+    starts = {
+        who: f"threading.Thread(target=grandparent, args=({who!r},)).start()" for who in threads
+    }
+    said, by = play(session, starts, threads + children)
+    whole(said, threads + children)
+    for who in threads:
+        assert {cell for cell, _ in said.of(who) + said.of(f"{who}-child")} == {by[who]}
+    # And back.
+    session.run("%config ZMQInteractiveShell.thread_output = 'latest'")
+    session.run(
+        "go = threading.Event()\nthreading.Thread(target=lambda: (go.wait(), print('late'))).start()"
+    )
+    assert session.run("go.set(); time.sleep(0.2)") == "late\n"
+    assert "'latest', 'cell'" in session.run("%config ZMQInteractiveShell.thread_output = 'nobody'")
+
+
+def test_a_thread_says_itself_where_its_output_goes(session):
+    session.run(SETUP)
+    starts = {
+        "pinned": "mine = shell.get_parent()\ndef pinned():\n    token = shell.set_thread_parent(mine)\n"
+        "    for n in range(20):\n        print('pinned', n, '-')\n        time.sleep(0.02)\n"
+        "    shell.reset_thread_parent(token)\n    for n in range(20, 60):\n"
+        "        print('pinned', n, '-')\n        time.sleep(0.02)\n"
+        "threading.Thread(target=pinned).start()"
+    }
+    said, by = play(session, starts, ["pinned"])
+    whole(said, ["pinned"])
+    for cell, (_, n, _) in said.of("pinned"):
+        if int(n) < 20:
+            assert cell == by["pinned"]
+    assert len({cell for cell, (_, n, _) in said.of("pinned") if int(n) >= 20}) > 2
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "asyncio.to_thread(work, 'w')",
+        "asyncio.get_running_loop().create_task(asyncio.to_thread(work, 'w'))",
+    ],
+)
+def test_a_job_of_a_task_s_is_the_task_s(session, code):
+    """It runs in the task's context, on whatever thread."""
+    session.run(SETUP)
+    said, by = play(session, {"w": f"job = asyncio.ensure_future({code})"}, ["w"])
+    whole(said, ["w"])
+    assert {cell for cell, _ in said.of("w")} == {by["w"]}
