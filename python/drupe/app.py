@@ -57,7 +57,9 @@ def run(argv: list, module=None, namespace=None) -> None:
 def _missing(error: ImportError) -> str:
     # Nobody else asks for that one.
     needed, way_out = (
-        ("uvloop", ", or start the kernel without --loop") if error.name == "uvloop" else (_NEEDED, "")
+        ("uvloop", ", or start the kernel without --loop")
+        if error.name == "uvloop"
+        else (_NEEDED, "")
     )
     return (
         f"{sys.executable} (Python {sys.version.split()[0]}) lacks what the kernel needs: {error}. "

@@ -9,7 +9,7 @@ import sys
 
 from . import forks
 from .errors import as_interrupt, text_of
-from .interrupt import interrupts
+from .interrupt import InPlace, interrupts
 from .log import log
 
 _WORDS = ("await", "async")
@@ -95,7 +95,7 @@ class Execution:
             except Exception:
                 transformed, failure = self.code, sys.exc_info()
             awaits = self._awaits(transformed, failure)
-        runner = _runner(shell) if awaits else None
+        runner = self._runner() if awaits else None
         if runner is None:
             # One that awaits after all is another runner's, such as curio's, which IPython calls.
             shell.expect(self.code, None if awaits or failure else transformed)
@@ -127,33 +127,36 @@ class Execution:
             self.code, transformed_cell=transformed, preprocessing_exc_tuple=failure
         )
 
+    def _runner(self):
+        """What awaits a cell's coroutine by `%autoawait`: the kernel's own loop, or trio, which is its guest. None for others."""
+        from IPython.core import async_helpers, interactiveshell
 
-def _runner(shell):
-    """What awaits a cell's coroutine by `%autoawait`: the kernel's own loop, or trio, which is its guest. None for others."""
-    from IPython.core import async_helpers, interactiveshell
-
-    if getattr(shell, "trio_runner", None):
+        if getattr(self.shell, "trio_runner", None):
+            return None
+        if self.shell.loop_runner is interactiveshell._asyncio_runner:
+            return self._in_loop
+        if self.shell.loop_runner is async_helpers._trio_runner:
+            return self._in_trio
         return None
-    if shell.loop_runner is interactiveshell._asyncio_runner:
-        return _as_it_is
-    if shell.loop_runner is async_helpers._trio_runner:
-        return _in_trio
-    return None
 
+    async def _in_loop(self, coroutine):
+        import asyncio
 
-async def _as_it_is(coroutine):
-    return await coroutine
+        if asyncio.current_task() is self.kernel.server.task:
+            return await InPlace(coroutine)
+        # Somebody has put a task of his own around the kernel's functions.
+        return await coroutine
 
+    @staticmethod
+    async def _in_trio(coroutine):
+        from . import trio
 
-async def _in_trio(coroutine):
-    from . import trio
-
-    try:
-        guest = trio.guest()
-    except BaseException:
-        coroutine.close()
-        raise
-    return await guest.run(coroutine)
+        try:
+            guest = trio.guest()
+        except BaseException:
+            coroutine.close()
+            raise
+        return await guest.run(coroutine)
 
 
 _parameters: dict = {}

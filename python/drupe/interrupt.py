@@ -31,6 +31,20 @@ _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
 _OF_TRIO = ("trio", "outcome")
 
 
+class InPlace:
+    """What a request yields to have a coroutine gone on with in its own place, until that ends: whoever awaits in there does not
+    wake everybody who stands between the request and the cell."""
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine):
+        self.coroutine = coroutine
+
+    def __await__(self):
+        """The coroutine's result. To be awaited within the task of a request alone, not in one that awaits it for others."""
+        return (yield self)
+
+
 class State:
     """Where the main thread is; see `Interrupts`."""
 
@@ -40,6 +54,10 @@ class State:
     BESIDE = "what surrounds a cell"
     AWAITS = "the cell awaits"
     PRESENTING = "an error is shown"
+
+
+# Looked up in each step of a cell.
+_AWAITS = State.AWAITS
 
 
 class CutOff(BaseException):
@@ -313,6 +331,8 @@ class Steps:
 
     def __await__(self):
         policy, coroutine = self._policy, self._coroutine
+        # Those that wait for another in their place, the request's first.
+        waiting: list = []
         before = state = policy.state
         awaited = policy._awaiting
         value = error = None
@@ -326,10 +346,22 @@ class Steps:
                         thrown, error = error, None
                         waits_for = coroutine.throw(thrown)
                 except StopIteration as stop:
-                    return stop.value
+                    if not waiting:
+                        return stop.value
+                    state, coroutine, value = policy.state, waiting.pop(), stop.value
+                    continue
+                except BaseException as raised:
+                    if not waiting:
+                        raise
+                    state, coroutine, error = policy.state, waiting.pop(), raised
+                    continue
                 state = policy.state
+                if waits_for.__class__ is InPlace:
+                    waiting.append(coroutine)
+                    coroutine, value = waits_for.coroutine, None
+                    continue
                 if waits_for is not HAND_OVER:
-                    policy.state = State.AWAITS
+                    policy.state = _AWAITS
                     policy._awaiting = self.task
                     if policy._missed:
                         policy._changed(True)
