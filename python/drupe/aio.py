@@ -15,6 +15,9 @@ import itertools
 
 from . import _drupe, threads
 
+# Callbacks of `Caller`s in one turn of the loop, so that cells and tasks have their turns in between.
+_IN_A_TURN = 1000
+
 _callbacks: "dict" = {}
 _numbers = itertools.count(1)
 # The loop that watches the descriptor of `drupe_post`.
@@ -90,7 +93,7 @@ def _watch(descriptor: int) -> None:
 
 
 def _call_posted() -> None:
-    for number in _drupe.take_posted():
+    for number in _drupe.take_posted(_IN_A_TURN):
         callback = _callbacks.get(number)
         if callback is not None:
             # Each by itself, so that one that raises is told of and takes nothing from the others.

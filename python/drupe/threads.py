@@ -18,11 +18,13 @@ from .log import log
 # Functions of the user's, called on threads that come and go.
 _on_enter: "list" = []
 _on_exit: "list" = []
+# Those that have been told of.
+_failed: "list" = []
 _here = threading.local()
 
 
 def on_enter(function):
-    """Have a function called, without arguments, on each foreign thread when it is registered. What it raises is logged, and is
+    """Have a function called, without arguments, on each foreign thread when it is registered. What it raises is logged once, and is
     nobody's error. The same function counts once. Returns it, so it may be a decorator."""
     if function not in _on_enter:
         _on_enter.append(function)
@@ -41,7 +43,9 @@ def _call(functions) -> None:
         try:
             function()
         except Exception:
-            log.warning("a hook of a foreign thread failed", exc_info=True)
+            if function not in _failed:
+                _failed.append(function)
+                log.warning("a hook of a foreign thread failed: %r", function, exc_info=True)
 
 
 def register(name: str, purpose: str = "") -> None:

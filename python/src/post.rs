@@ -57,13 +57,18 @@ fn post_address() -> PyResult<(usize, i32)> {
     Ok((function as usize, wake.as_fd().as_raw_fd()))
 }
 
-/// The numbers whose callbacks are to be called, in order.
+/// The numbers whose callbacks are to be called, in order, and `most` of them: while others wait, the descriptor stays readable.
 #[pyfunction]
-fn take_posted() -> Vec<u64> {
-    if let Some(wake) = WAKE.get() {
-        wake.clear();
+fn take_posted(most: usize) -> Vec<u64> {
+    let Some(wake) = WAKE.get() else { return Vec::new() };
+    wake.clear();
+    let mut waiting = waiting();
+    let count = waiting.len().min(most);
+    let taken = waiting.drain(..count).collect();
+    if !waiting.is_empty() {
+        wake.wake();
     }
-    std::mem::take(&mut *waiting()).into()
+    taken
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
