@@ -2,6 +2,8 @@
 
 ```python
 %autoawait trio
+
+# the next cell
 import trio
 from drupe.trio import nursery
 
@@ -38,6 +40,8 @@ class Guest:
         self.loop = loop
         self.token = None
         self.nursery = None
+        # The task of the cell that runs.
+        self.cell = None
         self._scope = None
         # What waits for the run to have begun: it needs some turns of the loop for that.
         self._early = []
@@ -112,16 +116,21 @@ class Guest:
 
         scope = trio.CancelScope()
         future = self.loop.create_future()
+        context = None
         # An interrupt of the cell cancels the task that serves requests, which waits here.
         steps = interrupts.steps(coroutine, asyncio.current_task())
 
         async def task():
+            nonlocal context
             result = error = None
+            self.cell = trio.lowlevel.current_task()
             try:
                 with scope:
                     result = await steps
             except BaseException as raised:
                 error = raised
+            self.cell = None
+            context = contextvars.copy_context()
             if future.done():
                 return
             if error is not None:
@@ -137,6 +146,10 @@ class Guest:
                 break
             except asyncio.CancelledError:
                 self.in_trio(scope.cancel)
+        for variable, value in context.items() if context else ():
+            # What the cell has set is there in the next, whoever runs that.
+            if variable.get(None) is not value:
+                variable.set(value)
         if not future.done():
             coroutine.close()
             raise RuntimeError("the run of trio has ended; run the cell again for a new one")
@@ -208,9 +221,11 @@ class Nursery:
 
     @property
     def child_tasks(self):
-        """The tasks that have not ended."""
+        """The tasks that have not ended, without the cell that asks."""
         run = running()
-        return frozenset(run.nursery.child_tasks) if run and run.nursery else frozenset()
+        return (
+            frozenset(run.nursery.child_tasks) - {run.cell} if run and run.nursery else frozenset()
+        )
 
 
 nursery = Nursery()

@@ -69,6 +69,17 @@ print(done, trio.lowlevel.current_task().name)
     assert session.run("await trio.sleep(0)\n'and on'") == "'and on'"
 
 
+def test_what_a_cell_sets_in_a_context_variable_stays(session):
+    session.run("from contextvars import ContextVar\nwho = ContextVar('who')")
+    session.run("%autoawait trio")
+    session.run("await trio.sleep(0)\n_ = who.set('one')")
+    assert session.run("await trio.sleep(0)\nwho.get()") == "'one'"
+    session.run("%autoawait asyncio")
+    assert session.run("await asyncio.sleep(0)\nwho.get()") == "'one'"
+    # And where the output goes is not among it.
+    assert session.run("print(2)") == "2\n"
+
+
 def test_a_task_that_fails_takes_nobody_with_it(session):
     session.run(TICKS)
     session.run("%autoawait trio")
