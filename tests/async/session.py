@@ -50,11 +50,13 @@ class Session:
         self.client.stop_channels()
         self.manager.shutdown_kernel()
 
-    def run(self, code: str, timeout: float = 30) -> str:
-        """Run a cell; what it printed and returned, or the name of its error."""
+    def run(self, code: str, timeout: float = 30, look=None) -> str:
+        """Run a cell; what it printed and returned, or the name of its error. `look` is given each message."""
         said = []
 
         def hook(message):
+            if look is not None:
+                look(message)
             content = message["content"]
             if message["msg_type"] == "stream":
                 said.append(content["text"])
@@ -66,14 +68,20 @@ class Session:
         self.client.execute_interactive(code, output_hook=hook, timeout=timeout)
         return "".join(said)
 
-    def run_interrupted(self, code: str, after: float = 0.4) -> str:
-        """The same for a cell that is interrupted after some seconds."""
-        timer = threading.Timer(after, self.manager.interrupt_kernel)
-        timer.start()
+    def run_interrupted(self, code: str, after: float = 0.2) -> str:
+        """The same for a cell that is interrupted some seconds after its begin."""
+        timers = []
+
+        def begun(message):
+            if message["msg_type"] == "execute_input":
+                timers.append(threading.Timer(after, self.manager.interrupt_kernel))
+                timers[0].start()
+
         try:
-            return self.run(code)
+            return self.run(code, look=begun)
         finally:
-            timer.join()
+            for timer in timers:
+                timer.join()
 
     def goes_on(self, name: str) -> bool:
         """Whether a list in the namespace grows between two cells."""

@@ -113,8 +113,7 @@ def test_an_interrupt_of_the_first_cell_that_awaits(session):
     # It is answered when Python has been started.
     session.run("1")
     assert (
-        session.run_interrupted("import asyncio\nawait asyncio.sleep(100)", 1)
-        == "KeyboardInterrupt"
+        session.run_interrupted("import asyncio\nawait asyncio.sleep(100)") == "KeyboardInterrupt"
     )
     assert session.run("await asyncio.sleep(0, 3)") == "3"
 
@@ -216,7 +215,8 @@ def test_an_interrupt_ends_what_a_cell_awaits_and_no_task_beside_it(session, wha
         assert session.run("import sys; sys.version_info < (3, 11)") == "True"
         return
     for _ in range(3):
-        assert session.run_interrupted(INTERRUPTED[what]) == "KeyboardInterrupt"
+        # Python warns of a coroutine that was made and not awaited yet.
+        assert session.run_interrupted(INTERRUPTED[what]).endswith("KeyboardInterrupt")
         assert session.goes_on("ticks")
     assert session.run("end.set(); len(ended)") == ("3" if what == "finally" else "0")
 

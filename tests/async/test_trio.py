@@ -107,7 +107,8 @@ def test_an_interrupt_ends_the_cell_and_nothing_else(session, code):
     session.run("%autoawait trio")
     session.run("nursery.start_soon(tick)\nawait trio.sleep(0.1)")
     for _ in range(5):
-        assert session.run_interrupted(code) == "KeyboardInterrupt"
+        # Python warns of a coroutine that was made and not awaited yet.
+        assert session.run_interrupted(code).endswith("KeyboardInterrupt")
         assert session.goes_on("ticks")
     assert session.run("await trio.sleep(0)\n'well'") == "'well'"
 
