@@ -4,6 +4,8 @@
 //! hold: the interpreter may be in C code that keeps the GIL for ever, and the io thread has to answer all the same.
 //! Everything else passes the border as data, through [`crate::kernel::Handle`].
 
+use bytes::Bytes;
+
 use crate::lifecycle::Turn;
 
 /// See the module.
@@ -29,6 +31,10 @@ pub trait Interpreter: Send + Sync + 'static {
 
     /// What the last [`Interpreter::request_stacks`] has written so far.
     fn stacks(&self) -> String;
+
+    /// Have a thread of its own ask `drupe.debugger`, in JSON. Whatever comes of it, a moment or an hour later, comes by
+    /// [`crate::kernel::Handle::debugged`] with the number.
+    fn debug(&self, question: u64, text: Bytes);
 
     /// Ask what the language server wants to know of the session: JSON both ways, see `drupe/inspection.py`. Waits for
     /// the GIL, so it is called on a thread of the language server's that nobody waits for without a deadline. `None`

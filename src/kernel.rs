@@ -8,6 +8,7 @@ mod beside;
 mod bind;
 mod channels;
 pub mod comms;
+mod debugging;
 pub mod decoder;
 mod dispatch;
 mod ending;
@@ -33,11 +34,13 @@ mod turns;
 mod usage;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::debug::cells;
 use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
 use crate::lifecycle::{Budgets, Switch, Trigger};
@@ -63,6 +66,8 @@ pub struct KernelConfig {
     pub tools: Vec<PathBuf>,
     /// The type checker that the language server asks besides.
     pub types: Option<Checker>,
+    /// Whether the environment has debugpy.
+    pub debugger: bool,
     /// IPython's version where it is known already.
     pub ipython_version: Option<String>,
 }
@@ -116,8 +121,11 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         info: Mutex::new(info::KernelInfo::new(
             config.language_version,
             config.ipython_version.as_deref(),
+            config.debugger,
         )),
         end_began: OnceLock::new(),
+        debugging: AtomicBool::new(false),
+        cells: cells::folder(),
         control_parent: Mutex::new(None),
         notes,
     });

@@ -41,6 +41,8 @@ pub struct LaunchConfig {
     pub version: String,
     /// IPython's version, from its metadata: IPython has not been imported.
     pub ipython_version: Option<String>,
+    /// Whether the environment has debugpy, which has not been imported.
+    pub debugger: bool,
     /// The kernel's arguments as they were given.
     pub args: Vec<String>,
     /// The same, parsed.
@@ -68,6 +70,7 @@ pub fn run(args: &[String], options: RunOptions) -> Result<c_int, LaunchError> {
         libpython: libpython.clone(),
         version: environment.version.clone(),
         ipython_version: environment.module_version("IPython").map(str::to_owned),
+        debugger: environment.has_debugger(),
         args: args.to_vec(),
         options,
         package,

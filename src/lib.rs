@@ -1,6 +1,6 @@
 //! drupe, a Jupyter kernel for Python: everything but Python.
 //!
-//! Layers point downward only. [`wire`], [`transport`], [`lifecycle`] and [`lsp`] know nothing of each other; [`kernel`]
+//! Layers point downward only. [`wire`], [`transport`], [`lifecycle`], [`lsp`] and [`debug`] know nothing of each other; [`kernel`]
 //! joins them and asks the interpreter through [`interpreter::Interpreter`], which the crate in `python/`
 //! implements; [`cli`] and [`launch`], the `drupe` command, know no kernel.
 
@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), deny(unsafe_code))]
 
 pub mod cli;
+pub mod debug;
 pub mod interpreter;
 pub mod jupyter;
 pub mod kernel;

@@ -3,6 +3,7 @@
 It imports as little as it can, for a cell waits for it.
 """
 
+import importlib.util
 import os
 import sys
 
@@ -116,6 +117,7 @@ def _info(shell) -> dict:
     from IPython.core.release import version
 
     return {
+        "debugger": importlib.util.find_spec("debugpy") is not None,
         "banner": shell.banner,
         "language_version": sys.version.split()[0],
         "ipython_version": version,

@@ -28,6 +28,7 @@ HAND_OVER = object()
 
 # Code whose frames under an event loop's callback say nothing of whose that is.
 _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
+_OF_THE_DEBUGGER = ("pydevd", "_pydev")
 _OF_TRIO = ("trio", "outcome")
 
 
@@ -200,6 +201,8 @@ there | to the state that it was in |
         if frame is not None and frame.f_globals is _GLOBALS:
             if state is not State.IDLE and frame.f_code is not _DECIDE:
                 _drupe.interrupt_again()
+            return None
+        if "pydevd" in sys.modules and _in_debugger(frame):
             return None
         _drupe.forget_interrupt()
         if state is State.USER:
@@ -376,6 +379,26 @@ class Steps:
             policy.state = before
             # Where another runs it, such as trio, that one awaits still.
             policy._awaiting = awaited
+
+
+def _in_debugger(frame) -> bool:
+    """Whether the signal has met the debugger's own code, or what that calls of the standard library: neither must be broken
+    off. Where it waits at a breakpoint the core has the thread go on, and sends the signal again; anywhere else it comes again
+    in a moment. An expression that is evaluated for a client is the user's."""
+    inside = False
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith(_OF_THE_DEBUGGER):
+            inside = True
+            if frame.f_code.co_name.endswith("do_wait_suspend"):
+                _drupe.interrupt_stopped()
+                return True
+        elif name.partition(".")[0] not in sys.stdlib_module_names or name == "__main__":
+            break
+        frame = frame.f_back
+    if inside:
+        _drupe.interrupt_again()
+    return inside
 
 
 def _in_users_callback(frame) -> bool:

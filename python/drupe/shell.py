@@ -52,6 +52,8 @@ class ZMQInteractiveShell(InteractiveShell):
         default_value="latest",
         help="Where the output of a thread goes: to the cell that ran last, or to the one that has started it.",
     ).tag(config=True)
+    # Is called at the beginning of each cell, once there has been a debug session.
+    before_cell = None
     # The toolkit that `%gui` has chosen.
     active_eventloop = None
 
@@ -160,6 +162,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def begin_cell(self) -> None:
         """Forget the errors of the cell before."""
+        if self.before_cell is not None:
+            self.before_cell()
         self.presenter.forget()
         self.displayhook.msg = None
 

@@ -42,6 +42,8 @@ pub fn options() -> Option<&'static RunOptions> {
 pub struct Known {
     pub version: Option<String>,
     pub ipython: Option<String>,
+    /// The environment has debugpy, as far as is known.
+    pub debugger: bool,
     /// The interpreter's executable.
     pub python: PathBuf,
     pub before_python: bool,
@@ -69,6 +71,7 @@ pub fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
         shutdown_timeout: options.shutdown_timeout,
         language_version: known.version,
         ipython_version: known.ipython,
+        debugger: known.debugger,
         types: options.lsp_types,
         tools: known.python.parent().map(Path::to_owned).into_iter().collect(),
     };

@@ -36,6 +36,7 @@ fn core_main(config: &[u8]) -> c_int {
     let known = Known {
         version: Some(config.version.clone()),
         ipython: config.ipython_version.clone(),
+        debugger: config.debugger,
         python: config.python.clone(),
         before_python: true,
     };
@@ -86,6 +87,7 @@ fn start(py: Python<'_>, argv: Vec<String>) -> PyResult<()> {
             let known = Known {
                 version,
                 ipython: None,
+                debugger: false,
                 python: executable(py),
                 before_python: false,
             };

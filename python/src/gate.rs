@@ -10,13 +10,16 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::boot;
+use crate::{boot, debugger};
 
 /// Run `work` inside Python, if the gate is open and the interpreter alive. Waits for the GIL: only for threads
 /// for which nobody waits without a deadline. The thread is unregistered on every way out, a panic included.
 pub fn enter<T>(name: &'static str, purpose: &'static str, work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     let _pass = boot::handle()?.gate.enter(name, purpose)?;
-    Python::try_attach(work)
+    Python::try_attach(|py| {
+        debugger::leave_alone(py);
+        work(py)
+    })
 }
 
 thread_local! {

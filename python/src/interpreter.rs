@@ -7,13 +7,14 @@ use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use drupe::interpreter::Interpreter;
 use drupe::lifecycle::Turn;
 use drupe::os::descriptor;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::{inspect, interrupt, ladder};
+use crate::{debugger, inspect, interrupt, ladder};
 
 /// The interpreter as the io thread sees it: signals and helper threads, never the GIL.
 pub struct Cpython {
@@ -56,6 +57,10 @@ impl Interpreter for Cpython {
         if STACKS_READY.load(Ordering::Acquire) {
             interrupt::request_stacks();
         }
+    }
+
+    fn debug(&self, question: u64, text: Bytes) {
+        debugger::ask(question, text);
     }
 
     fn ask(&self, question: &[u8]) -> Option<Vec<u8>> {

@@ -11,6 +11,7 @@
 mod boot;
 mod buffer;
 mod capture;
+mod debugger;
 mod doors;
 mod fork;
 mod gate;
@@ -45,6 +46,7 @@ fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
     gate::register(module)?;
     fork::register(module)?;
     inspect::register(module)?;
+    debugger::register(module)?;
     doors::register(module)?;
     ready::register(module)
 }

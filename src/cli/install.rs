@@ -105,24 +105,27 @@ impl Install {
             std::fs::write(draft.join(name), bytes)?;
         }
         record.write(&draft.join(RECORD))?;
-        let text = serde_json::to_string_pretty(&self.kernel_json(folder)?)?;
+        let text = serde_json::to_string_pretty(&self.kernel_json(folder, record)?)?;
         std::fs::write(draft.join("kernel.json"), text + "\n")?;
         Ok(())
     }
 
-    fn kernel_json(&self, folder: &Path) -> Result<BTreeMap<String, Value>> {
+    fn kernel_json(&self, folder: &Path, record: &Record) -> Result<BTreeMap<String, Value>> {
         let mut spec: BTreeMap<String, Value> = serde_json::from_str(KERNEL_JSON)?;
         let binary = package::binary()?;
-        let record = folder.join(RECORD);
+        let record_file = folder.join(RECORD);
         let argv = json!([
             utf8(&binary)?,
             "run",
             "--environment",
-            utf8(&record)?,
+            utf8(&record_file)?,
             "-f",
             "{connection_file}"
         ]);
         spec.insert("argv".to_owned(), argv);
+        if let Some(metadata) = spec.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("debugger".to_owned(), json!(record.environment.has_debugger()));
+        }
         if let Some(name) = &self.display_name {
             spec.insert("display_name".to_owned(), json!(name));
         }

@@ -21,7 +21,7 @@ use super::turns::Share;
 use super::{beside, language, refusals, usage};
 use crate::lifecycle::{Action, Asker, Event, Place, Refusal, RequestKind};
 use crate::wire::json;
-use crate::wire::message::{EMPTY, to_json};
+use crate::wire::message::to_json;
 use crate::wire::messages::comm::CommInfoRequest;
 use crate::wire::messages::control::ShutdownRequest;
 use crate::wire::messages::info::ConnectReply;
@@ -173,6 +173,9 @@ impl Io {
 
     /// Answer a request at once.
     fn answer(&mut self, request: &Request) {
+        if request.msg_type == "debug_request" {
+            return self.debug(request);
+        }
         self.channels.status(&request.parent, ExecutionState::Busy);
         if request.msg_type == usage::REQUEST {
             // Reading the memory maps of a large process takes a while; its reply comes in `measured`.
@@ -203,8 +206,6 @@ impl Io {
                 }
                 to_json(&StatusReply::OK)
             }
-            // There is no debugger yet. Kernels without one say so with an empty content, which no debug adapter sends.
-            "debug_request" => EMPTY,
             other => to_json(&ErrorReply::new(
                 "UnknownRequest",
                 format!("{other} is not known here"),
@@ -249,13 +250,16 @@ impl Io {
 
     /// `idle` after a request. A front-end shows the last status, whosever it is, so while a cell runs beside the request
     /// it is told so again.
-    fn idle(&self, parent: &Parent) {
+    pub(super) fn idle(&self, parent: &Parent) {
         self.channels.status(parent, ExecutionState::Idle);
         self.remind();
     }
 
     fn remind(&self) {
-        if let Some(cell) = self.in_flight.busy_cell() {
+        // One that waits at a breakpoint does nothing, and front-ends show that as idle.
+        if let Some(cell) = self.in_flight.busy_cell()
+            && !self.debugging.is_stopped()
+        {
             self.channels.status(cell, ExecutionState::Busy);
         }
     }
@@ -326,7 +330,9 @@ impl Io {
                 }
             }
             Out::Finished { id } => {
-                self.in_flight.ended(id);
+                if self.in_flight.ended(id) {
+                    self.debugged_cell_ended();
+                }
                 // The cell may have set SIGTERM to be ignored; it is how the kernel is told to end.
                 self.handle.reclaim_sigterm();
                 self.feed(Event::Finished { id });

@@ -116,6 +116,7 @@ impl Io {
             }
         }
         self.turns.end_abort();
+        self.end_debugging();
         self.handle.begin_end();
     }
 
@@ -272,7 +273,7 @@ impl Io {
         let began = self.ladder.began.unwrap_or_else(Instant::now);
         let recorder = self.ladder.recorder.take();
         if let Some(recorder) = &recorder {
-            recorder.remove(std::mem::take(&mut self.own_files));
+            recorder.remove(std::mem::take(&mut self.own_files), self.debugging.folder());
             if let Some(mut record) = self.ladder.record.take() {
                 record.abandoned = std::mem::take(&mut self.ladder.abandoned);
                 record.status = Some(status);

@@ -2,11 +2,13 @@
 //!
 //! The core calls these with or without the GIL. The io thread holds the other end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::comms::CommTable;
@@ -41,6 +43,12 @@ pub enum Note {
     GateEmpty,
     /// The content of a reply that another thread has worked out.
     Measured { id: u64, content: Bytes },
+    /// A helper has answered a question of the debugger's; `None` where Python could not be entered.
+    Debugged { question: u64, answer: Option<Vec<u8>> },
+    /// The thread of the cells' files has done a job, or says why not.
+    Filed { key: u64, answer: Result<Value, String> },
+    /// A signal has met the main thread where it waits at a breakpoint: it is to be told to go on first.
+    InterruptStopped,
     /// The launcher has not taken the kernel's ports; why.
     Unregistered(String),
 }
@@ -63,6 +71,10 @@ pub struct Handle {
     pub(super) info: Mutex<KernelInfo>,
     /// When the exit ladder began.
     pub(super) end_began: OnceLock<Instant>,
+    /// A debug session is attached.
+    pub(super) debugging: AtomicBool,
+    /// Where the files of cells are, or would be.
+    pub(super) cells: PathBuf,
     /// The last request on control, which Python mostly never sees.
     pub(super) control_parent: Mutex<Option<Parent>>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
@@ -188,6 +200,26 @@ impl Handle {
     /// The content of the reply to `usage_request` number `id`, from the thread that has measured it. The io thread sends it.
     pub(super) fn measured(&self, id: u64, content: Bytes) {
         self.note(Note::Measured { id, content });
+    }
+
+    /// Whether a debug session is attached.
+    pub fn is_debugging(&self) -> bool {
+        self.debugging.load(Ordering::Relaxed)
+    }
+
+    /// Where the files of cells are, or would be.
+    pub fn cells(&self) -> &Path {
+        &self.cells
+    }
+
+    /// A helper has answered question `question` of the debugger's; `None` where Python could not be entered.
+    pub fn debugged(&self, question: u64, answer: Option<Vec<u8>>) {
+        self.note(Note::Debugged { question, answer });
+    }
+
+    /// SIGINT has met the main thread where it waits at a breakpoint.
+    pub fn interrupt_stopped(&self) {
+        self.note(Note::InterruptStopped);
     }
 
     /// A turn has ended.

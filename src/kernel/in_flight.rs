@@ -60,11 +60,9 @@ impl InFlight {
         self.running = Some((id, parent));
     }
 
-    /// A request has ended; where it is the cell that runs, none does now.
-    pub(super) fn ended(&mut self, id: u64) {
-        if self.running.as_ref().is_some_and(|(running, _)| *running == id) {
-            self.running = None;
-        }
+    /// A request has ended; where it is the cell that runs, none does now. Whether it was.
+    pub(super) fn ended(&mut self, id: u64) -> bool {
+        self.running.take_if(|(running, _)| *running == id).is_some()
     }
 
     /// The number of the cell that runs.

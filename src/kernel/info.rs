@@ -9,6 +9,7 @@ use crate::wire::messages::info::{HelpLink, KernelInfoReply, LanguageInfo, Promp
 pub struct KernelInfo {
     language_version: String,
     banner: String,
+    debugger: bool,
 }
 
 /// The pages that a front-end's Help menu offers.
@@ -25,8 +26,9 @@ const HELP_LINKS: [(&str, &str); 6] = [
 ];
 
 impl KernelInfo {
-    /// From the versions that the launcher knows: of Python, such as `3.12.1`, and of IPython.
-    pub fn new(language_version: Option<String>, ipython_version: Option<&str>) -> Self {
+    /// From the versions that the launcher knows: of Python, such as `3.12.1`, and of IPython; and whether the environment has
+    /// debugpy.
+    pub fn new(language_version: Option<String>, ipython_version: Option<&str>, debugger: bool) -> Self {
         let language_version = language_version.unwrap_or_else(|| "3".to_owned());
         let shell = ipython_version
             .map(|version| format!(", IPython {version}"))
@@ -38,16 +40,20 @@ impl KernelInfo {
         KernelInfo {
             language_version,
             banner,
+            debugger,
         }
     }
 
-    /// Take over what Python says of itself: an object with any of `language_version` and `banner`.
+    /// Take over what Python says of itself: an object with any of `language_version`, `banner` and `debugger`.
     pub fn update(&mut self, said: &Value) {
         if let Some(version) = said.get("language_version").and_then(Value::as_str) {
             self.language_version = version.to_owned();
         }
         if let Some(banner) = said.get("banner").and_then(Value::as_str) {
             self.banner = banner.to_owned();
+        }
+        if let Some(debugger) = said.get("debugger").and_then(Value::as_bool) {
+            self.debugger = debugger;
         }
     }
 
@@ -60,6 +66,10 @@ impl KernelInfo {
         });
         let mut reply = KernelInfoReply::new("drupe", env!("CARGO_PKG_VERSION"), language);
         reply.banner.clone_from(&self.banner);
+        reply.debugger = self.debugger;
+        if self.debugger {
+            reply.supported_features.push("debugger".to_owned());
+        }
         reply.help_links = HELP_LINKS
             .iter()
             .map(|(text, url)| HelpLink {

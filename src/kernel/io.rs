@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::bind::{Bound, StartError};
 use super::channels::Channels;
+use super::debugging::Debugging;
 use super::ending::Ladder;
 use super::handle::{Handle, Note};
 use super::in_flight::InFlight;
@@ -46,6 +47,7 @@ pub(super) struct Io {
     pub(super) refusals: Refusals,
     pub(super) question: Question,
     pub(super) servers: LanguageServers,
+    pub(super) debugging: Debugging,
     pub(super) ladder: Ladder,
     /// The number of the last request.
     pub(super) next_id: u64,
@@ -104,6 +106,7 @@ async fn serve(
 impl Io {
     fn new(bound: Bound, handle: Arc<Handle>, interpreter: Arc<dyn Interpreter>) -> std::io::Result<Self> {
         Ok(Io {
+            debugging: Debugging::new(&handle),
             handle,
             interpreter,
             channels: Channels::new(bound.listeners, bound.session)?,
@@ -152,6 +155,7 @@ impl Io {
             self.due(due).await;
             more = true;
         }
+        more |= self.hear_debugger(now);
         more |= self.hear_subscriptions();
         more |= self.hear_stdin();
         more |= self.hear_shell().await;
@@ -170,9 +174,10 @@ impl Io {
         // A client that is full holds up nobody as long as there is nothing to say.
         let due = handle.outbox.due();
         let waits = due != flush::Due::Never || !self.refusals.is_empty();
+        let timers = self.timers.next().into_iter().chain(self.debugging.next());
         let next = match due {
-            flush::Due::At(at) if writable => self.timers.next().into_iter().chain([at.into()]).min(),
-            _ => self.timers.next(),
+            flush::Due::At(at) if writable => timers.chain([at.into()]).min(),
+            _ => timers.min(),
         };
         let channels = &self.channels;
         let has_room = handle.mailbox.has_room();
@@ -182,6 +187,7 @@ impl Io {
             () = channels.control.readable() => {}
             Some(trigger) = triggers.recv() => self.feed(Event::Stop(trigger)),
             Some(note) = notes.recv() => self.noted(note),
+            () = self.debugging.readable() => {}
             () = sleep_until(next) => {}
             () = channels.iopub.readable() => {}
             () = channels.iopub.writable(), if !writable && waits => {}
@@ -295,7 +301,7 @@ impl Io {
     }
 
     /// Interrupt what runs, so that it notices.
-    pub(super) fn interrupt(&mut self) {
+    pub(super) fn strike(&mut self) {
         self.interpreter.interrupt();
         let now = Instant::now();
         for after in WAKE_AGAIN {
@@ -309,6 +315,7 @@ impl Io {
             Note::Ready => {
                 self.channels.started();
                 self.feed(Event::Ready);
+                self.debugger_may_start();
             }
             Note::Stop(trigger) => self.feed(Event::Stop(trigger)),
             Note::Done(turn) => self.feed(Event::Done(turn)),
@@ -316,6 +323,9 @@ impl Io {
             Note::GateEmpty => self.gate_empty(),
             Note::Abandoned(abandoned) => self.ladder.abandoned.push(abandoned),
             Note::Measured { id, content } => self.measured(id, content),
+            Note::Debugged { question, answer } => self.debugged(question, answer),
+            Note::Filed { key, answer } => self.filed(key, answer),
+            Note::InterruptStopped => self.interrupt_stopped(),
             Note::Unregistered(reason) => {
                 tracing::error!("{reason}");
                 self.feed(Event::Stop(Trigger::StartFailed { status: 2 }));
@@ -349,6 +359,7 @@ impl Io {
                 }
             }
             Due::WakeMain => self.interpreter.wake_main(),
+            Due::InterruptMain => self.interpreter.interrupt_main(),
             Due::Drain(round) => self.look_at_sockets(round),
         }
     }

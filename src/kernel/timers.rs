@@ -15,6 +15,8 @@ pub(super) enum Due {
     Ask,
     /// Wake the main thread, should an interrupt have come just before it began to wait.
     WakeMain,
+    /// Interrupt the main thread, which was about to leave a breakpoint.
+    InterruptMain,
     /// See whether the sockets have taken everything, for this round.
     Drain(u32),
 }

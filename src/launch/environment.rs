@@ -145,6 +145,20 @@ impl Environment {
         Ok(environment)
     }
 
+    /// Whether there is debugpy. It is looked for beside IPython, too: it may have come since the interpreter was asked.
+    #[must_use]
+    pub fn has_debugger(&self) -> bool {
+        let beside = || {
+            let ipython = self.modules.get("IPython")?.origin.as_ref()?;
+            Some(ipython.parent()?.parent()?.join("debugpy/__init__.py"))
+        };
+        let known = self
+            .modules
+            .get("debugpy")
+            .and_then(|module| module.origin.clone());
+        known.or_else(beside).is_some_and(|file| file.is_file())
+    }
+
     /// The version of a module, when both are known.
     #[must_use]
     pub fn module_version(&self, module: &str) -> Option<&str> {

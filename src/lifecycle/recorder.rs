@@ -10,7 +10,10 @@ use super::ExitRecord;
 
 enum Job {
     Write(Box<ExitRecord>),
-    Remove(Vec<PathBuf>),
+    Remove {
+        files: Vec<PathBuf>,
+        folder: Option<PathBuf>,
+    },
 }
 
 /// The io loop's end of it.
@@ -34,10 +37,13 @@ impl Recorder {
                 match (job, &runtime) {
                     (Job::Write(record), Some(runtime)) => record.write(runtime),
                     (Job::Write(_), None) => {}
-                    (Job::Remove(files), _) => {
+                    (Job::Remove { files, folder }, _) => {
                         for file in files {
                             // Gone already, or not to be had: nothing is to be done about either any more.
                             let _ = std::fs::remove_file(file);
+                        }
+                        if let Some(folder) = folder {
+                            let _ = std::fs::remove_dir_all(folder);
                         }
                     }
                 }
@@ -55,9 +61,9 @@ impl Recorder {
         let _ = self.jobs.send(Job::Write(Box::new(record.clone())));
     }
 
-    /// Has files removed: what a client would connect to. Does not wait.
-    pub fn remove(&self, files: Vec<PathBuf>) {
-        let _ = self.jobs.send(Job::Remove(files));
+    /// Has files removed, what a client would connect to, and a folder with all that is in it. Does not wait.
+    pub fn remove(&self, files: Vec<PathBuf>, folder: Option<PathBuf>) {
+        let _ = self.jobs.send(Job::Remove { files, folder });
     }
 
     /// Waits until everything is done, at most this long. Returns whether it is.

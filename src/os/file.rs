@@ -22,6 +22,12 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether files can be made in this folder.
+pub fn is_writable_folder(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    path.is_dir() && access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -17,6 +17,11 @@ pub fn parent() -> i32 {
     Pid::as_raw(rustix::process::getppid())
 }
 
+/// The number of the user that this process runs as.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// Whether there is a process of that number, of whomever.
 pub fn exists(pid: i32) -> bool {
     let Some(pid) = Pid::from_raw(pid) else {

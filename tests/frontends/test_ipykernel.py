@@ -50,7 +50,6 @@ def results(suite, environment, tmp_path_factory) -> dict[str, dict[str, str]]:
         environment = {
             "PYTHONPATH": str(Path(__file__).parent),
             "DRUPE_UNSKIP": " ".join(names(lists()["run_all_the_same"], file)),
-            "DRUPE_HIDE": " ".join(names(lists()["hidden"], file)),
         }
         running[file] = suites.Run(suite, f"tests/{file}", folder, options, environment)
     results = {file: run.results() for file, run in running.items()}

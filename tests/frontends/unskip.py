@@ -1,11 +1,6 @@
-"""A pytest plugin: runs tests that their own suite skips, named in the environment variable DRUPE_UNSKIP, and hides
-the modules named in DRUPE_HIDE from the suite."""
+"""A pytest plugin: runs tests that their own suite skips, named in the environment variable DRUPE_UNSKIP."""
 
 import os
-import sys
-
-for name in os.environ.get("DRUPE_HIDE", "").split():
-    sys.modules[name] = None
 
 
 def pytest_collection_modifyitems(items):

@@ -2,7 +2,8 @@
 
 import os
 
-from drupe.compiler import SEED, XCachingCompiler, file_name, folder, murmur2  # noqa: F401
+from drupe._drupe import cell_folder, murmur2
+from drupe.compiler import SEED, XCachingCompiler, file_name  # noqa: F401
 
 
 def murmur2_x86(data: str, seed: int) -> int:
@@ -12,7 +13,7 @@ def murmur2_x86(data: str, seed: int) -> int:
 
 def get_tmp_directory() -> str:
     """The folder of the names."""
-    return folder()
+    return cell_folder()
 
 
 def get_tmp_hash_seed() -> int:

@@ -1,0 +1,471 @@
+"""What the debug adapter, which is in the core, asks of Python: to start debugpy, and what the namespace holds.
+
+`answer` is called on threads of the core's own, with questions in JSON. debugpy is imported at the first `initialize` and never
+before: nothing of this module is imported at the start. What it does to the process beyond debugging is taken back here: the
+hook of `breakpoint()`, an atexit function, variables of the environment; and a forked child is no part of the session.
+"""
+
+import contextlib
+import inspect
+import json
+import os
+import reprlib
+import sys
+import threading
+
+from . import _drupe
+from .jsonutil import encode, encode_images
+from .log import log
+
+# What `pydevd.settrace` must take. debugpy 1.6 is the oldest that ipykernel works with, too.
+_ARGUMENTS = (
+    "access_token",
+    "client_access_token",
+    "notify_stdin",
+    "protocol",
+    "block_until_connected",
+)
+_NEEDED = "debugpy>=1.6.5"
+
+# Variables of the environment that debugpy reads when it is imported: no check of frozen modules, and no warning about them.
+_ENVIRONMENT = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# What it sets itself, for children that shall not have it.
+_SET_BY_DEBUGPY = ("PYDEVD_USE_FRAME_EVAL",)
+
+# What stands between the process's main function and a cell, beside drupe: files and folders of the standard library, and modules.
+_STANDARD = ("asyncio", "concurrent", "selectors.py", "contextlib.py", "codeop.py", "runpy.py")
+_MODULES = ("IPython", "traitlets", "comm", "tornado", "jedi", "parso", "matplotlib_inline", "trio")
+
+# Children of one value that are told.
+_MOST = 1000
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the text is for the user."""
+
+
+def answer(question: bytes) -> bytes:
+    """Answer a question, `{"command", "arguments"}`, with `{"ok"}` or `{"error"}`."""
+    with untraced():
+        try:
+            asked = json.loads(question)
+            result = {"ok": _COMMANDS[asked["command"]](asked)}
+        except Refused as error:
+            result = {"error": str(error)}
+        except BaseException as error:
+            # Also what code of the user's raises that makes a text of a value.
+            log.debug("a question of the debugger's failed", exc_info=True)
+            result = {"error": f"{type(error).__name__}: {_text(error)}"}
+        return encode(result)
+
+
+# Threads.
+
+
+def mark() -> None:
+    """Neither stop nor trace the calling thread, which the debugger itself may need."""
+    _mark(threading.current_thread())
+
+
+@contextlib.contextmanager
+def untraced():
+    """The calling thread is one of the core's."""
+    mark()
+    try:
+        yield
+    finally:
+        if isinstance(threading.current_thread(), threading._DummyThread):
+            # The thread ends soon, and nobody would take it off the list.
+            threading._active.pop(threading.get_ident(), None)
+
+
+def _mark(thread) -> None:
+    thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
+
+
+# The start.
+
+
+def _shell():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    return InteractiveShell.instance()
+
+
+def _start(asked: dict) -> dict:
+    hook = sys.breakpointhook
+    # Main is the thread number 1.
+    try:
+        pydevd = _import()
+    finally:
+        sys.breakpointhook = hook
+    import debugpy
+
+    _check(pydevd, debugpy)
+    for thread in threading.enumerate():
+        if type(thread).__module__.partition(".")[0] in ("IPython", "drupe", "zmq", "tornado"):
+            _mark(thread)
+    here = os.path.dirname(os.path.abspath(__file__))
+    try:
+        pydevd.settrace(
+            host="127.0.0.1",
+            port=asked["port"],
+            suspend=False,
+            block_until_connected=True,
+            wait_for_ready_to_run=False,
+            patch_multiprocessing=False,
+            notify_stdin=False,
+            dont_trace_start_patterns=(here, os.path.dirname(debugpy.__file__)),
+            access_token=asked["token"],
+            client_access_token=asked["client_token"],
+            protocol="dap",
+        )
+    finally:
+        _clean_up(pydevd)
+    _prepare(pydevd)
+    return {"version": debugpy.__version__, "attach": _attach_arguments()}
+
+
+def _import():
+    before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, *_SET_BY_DEBUGPY)}
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import debugpy.server  # noqa: F401
+        import pydevd
+    except ImportError as error:
+        if error.name == "debugpy":
+            raise Refused(f"debugpy is missing. {_mend()}") from error
+        raise Refused(f"debugpy cannot be imported: {error}. {_mend()}") from error
+    except Exception as error:
+        what = f"{type(error).__name__}: {_text(error)}"
+        raise Refused(f"debugpy cannot be imported: {what}. {_mend()}") from error
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+    return pydevd
+
+
+def _mend() -> str:
+    return f"Mend it with: {sys.executable} -m pip install --upgrade '{_NEEDED}', and restart the kernel"
+
+
+def _check(pydevd, debugpy) -> None:
+    settrace = getattr(pydevd, "settrace", None)
+    known = inspect.signature(settrace).parameters if callable(settrace) else ()
+    lacks = [name for name in _ARGUMENTS if name not in known]
+    if lacks:
+        version = getattr(debugpy, "__version__", "of an unknown version")
+        raise Refused(f"debugpy {version} does not fit, it lacks {', '.join(lacks)}. {_mend()}")
+
+
+def _debugger():
+    from _pydevd_bundle.pydevd_constants import get_global_debugger
+
+    return get_global_debugger()
+
+
+def _clean_up(pydevd) -> None:
+    """Whatever has become of the start."""
+    import atexit
+
+    # It would wait half a second for threads, at an end that has none to spare.
+    atexit.unregister(pydevd.stoptrace)
+
+
+def _prepare(pydevd) -> None:
+    import socket
+
+    with contextlib.suppress(OSError, AttributeError):
+        # Without it each answer would wait 40 ms for the other side's acknowledgement.
+        _debugger().writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    os.register_at_fork(after_in_child=_leave_in_child)
+    shell = _shell()
+    _keep_blank_lines(shell)
+    shell.before_cell = _choose_breakpoint_hook(pydevd)
+
+
+def _leave_in_child() -> None:
+    """A forked child that came to a breakpoint would wait for ever: it has none of the debugger's threads."""
+    with contextlib.suppress(Exception):
+        monitoring = getattr(sys, "monitoring", None)
+        if monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) == "pydevd":
+            monitoring.set_events(monitoring.DEBUGGER_ID, 0)
+            for event in vars(monitoring.events).values():
+                if event and not event & event - 1:
+                    with contextlib.suppress(ValueError):
+                        monitoring.register_callback(monitoring.DEBUGGER_ID, event, None)
+            monitoring.free_tool_id(monitoring.DEBUGGER_ID)
+    sys.settrace(None)
+    threading.settrace(None)
+    with contextlib.suppress(Exception):
+        from _pydevd_bundle.pydevd_constants import GlobalDebuggerHolder
+
+        debugger, GlobalDebuggerHolder.global_dbg = GlobalDebuggerHolder.global_dbg, None
+        if debugger is not None:
+            os.close(debugger.writer.sock.detach())
+
+
+def _keep_blank_lines(shell) -> None:
+    """While there is a session, a cell's lines are counted from the first, as front-ends do, also where that is blank."""
+    from IPython.core.inputtransformer2 import leading_empty_lines
+
+    def leading_empty_lines_unless_debugged(lines):
+        return lines if _drupe.debugging() else leading_empty_lines(lines)
+
+    transforms = shell.input_transformer_manager.cleanup_transforms
+    for index, transform in enumerate(transforms):
+        if transform is leading_empty_lines:
+            transforms[index] = leading_empty_lines_unless_debugged
+
+
+def _choose_breakpoint_hook(pydevd):
+    """A function for the beginning of a cell: within a session `breakpoint()` is the debugger's, and outside as before."""
+    others = None
+
+    def stop(*args, **kwargs):
+        frame = sys._getframe(1)
+        if not _drupe.debugging():
+            from IPython.core.debugger import set_trace
+
+            return set_trace(frame)
+        pydevd.settrace(
+            suspend=True,
+            trace_only_current_thread=True,
+            patch_multiprocessing=False,
+            stop_at_frame=frame,
+        )
+
+    def choose() -> None:
+        nonlocal others
+        if _drupe.debugging():
+            if sys.breakpointhook is not stop:
+                others, sys.breakpointhook = sys.breakpointhook, stop
+        elif sys.breakpointhook is stop:
+            sys.breakpointhook = others
+
+    return choose
+
+
+def _attach_arguments() -> dict:
+    kernel = _shell().kernel
+    arguments = {"justMyCode": bool(kernel.debug_just_my_code)}
+    if not kernel.debug_just_my_code:
+        arguments["debugOptions"] = ["DebugStdLib"]
+    if kernel.filter_internal_frames:
+        arguments["rules"] = [{"path": path, "include": False} for path in _internal()]
+    return arguments
+
+
+def _internal() -> list:
+    """Files and folders of what calls a cell."""
+    standard = os.path.dirname(os.__file__)
+    paths = [os.path.join(standard, name) for name in _STANDARD]
+    paths.append(os.path.dirname(os.path.abspath(__file__)))
+    for name in _MODULES:
+        module = sys.modules.get(name)
+        if getattr(module, "__file__", None):
+            paths.append(os.path.dirname(os.path.abspath(module.__file__)))
+    return paths
+
+
+def _free(asked: dict) -> None:
+    """The core's connection is lost: whatever is stopped goes on."""
+    from _pydevd_bundle.pydevd_api import PyDevdAPI
+
+    debugger = _debugger()
+    if debugger is not None:
+        PyDevdAPI().request_disconnect(debugger, resume_threads=True)
+
+
+# Variables, while nothing is stopped.
+
+
+class _Repr(reprlib.Repr):
+    def __init__(self):
+        super().__init__()
+        self.maxlevel = 4
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = (
+            self.maxdeque
+        ) = 50
+        self.maxstring = self.maxother = self.maxlong = 2000
+
+
+_repr = _Repr()
+# The names that lead to a value, by the number that was told for it, counted from here; pydevd counts its own from one.
+_FIRST = 1 << 30
+_paths: list = []
+
+
+def _text(value) -> str:
+    try:
+        return _repr.repr(value)
+    except BaseException as error:
+        return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
+
+
+def _children(value, start=0, count=None):
+    """Pairs: the name of a child, and the child. Runs no code of the user's."""
+    if isinstance(value, dict):
+        pairs = ((_text(key), child) for key, child in list(dict.items(value)))
+    elif isinstance(value, (list, tuple)):
+        pairs = ((str(index), child) for index, child in enumerate(value))
+    elif isinstance(value, (set, frozenset)):
+        pairs = ((str(index), child) for index, child in enumerate(list(value)))
+    else:
+        pairs = sorted((str(name), child) for name, child in _attributes(value))
+    count = _MOST if count is None else min(count, _MOST)
+    for index, pair in enumerate(pairs):
+        if index >= start + count:
+            return
+        if index >= start:
+            yield pair
+
+
+def _attributes(value) -> list:
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return []
+    # By their names, so that values need no order.
+    return [(name, attributes[name]) for name in sorted(map(str, attributes)) if name in attributes]
+
+
+def _is_expandable(value) -> bool:
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        return len(value) > 0
+    return bool(_attributes(value)) and not isinstance(value, type) and not callable(value)
+
+
+def _variable(name: str, value, path: tuple, evaluate: str) -> dict:
+    reference = 0
+    if _is_expandable(value):
+        _paths.append((path, evaluate))
+        reference = _FIRST + len(_paths)
+    return {
+        "name": name,
+        "value": _text(value),
+        "type": type(value).__name__,
+        "evaluateName": evaluate,
+        "variablesReference": reference,
+    }
+
+
+def _inspect_variables(asked: dict) -> dict:
+    _paths.clear()
+    namespace = _shell().user_ns
+    variables = []
+    for name, value in list(namespace.items()):
+        if isinstance(name, str) and _is_users(name):
+            variables.append(_variable(name, value, (name,), name))
+    return {"variables": variables}
+
+
+def _is_users(name: str) -> bool:
+    """Whether a name is neither Python's nor IPython's."""
+    return not (
+        name in _NOT_USERS or name.startswith("_i") or name[:1] == "_" and name[1:2].isdigit()
+    )
+
+
+_NOT_USERS = frozenset(
+    "__name__ __doc__ __package__ __loader__ __spec__ __annotations__ __builtins__ __builtin__ __display__ get_ipython "
+    "debugpy exit quit open In Out _oh _dh _ __ ___ __warningregistry__".split()
+)
+
+
+def _variables(asked: dict) -> dict:
+    arguments = asked["arguments"]
+    reference = arguments.get("variablesReference")
+    reference = reference - _FIRST if isinstance(reference, int) else 0
+    if not 0 < reference <= len(_paths):
+        raise Refused("these variables are not known any more: inspect again")
+    path, evaluate = _paths[reference - 1]
+    value = _shell().user_ns.get(path[0])
+    for name in path[1:]:
+        found = [child for other, child in _children(value) if other == name]
+        if not found:
+            raise Refused("these variables are not there any more: inspect again")
+        value = found[0]
+    start, count = arguments.get("start") or 0, arguments.get("count") or None
+    dotted = not isinstance(value, (dict, list, tuple, set, frozenset))
+    return {
+        "variables": [
+            _variable(
+                name,
+                child,
+                (*path, name),
+                f"{evaluate}.{name}" if dotted else f"{evaluate}[{name}]",
+            )
+            for name, child in _children(value, start, count)
+        ]
+    }
+
+
+def _rich_inspect(asked: dict) -> dict:
+    name = asked["arguments"].get("variableName", "")
+    shell = _shell()
+    if name not in shell.user_ns:
+        raise Refused(f"there is no variable {name}")
+    return _formatted(shell.user_ns[name])
+
+
+def _formatted(value) -> dict:
+    data, metadata = _shell().display_formatter.format(value)
+    metadata = {key: value for key, value in metadata.items() if key in data}
+    return {"data": encode_images(data), "metadata": metadata}
+
+
+def shown(value) -> str:
+    """How a value is shown, for a stopped frame's `richInspectVariables`: JSON in hexadecimal digits, which come through each
+    way of quoting."""
+    return encode(_formatted(value)).hex()
+
+
+def _modules(asked: dict) -> dict:
+    arguments = asked["arguments"]
+    modules = list(sys.modules.copy().values())
+    start = arguments.get("startModule") or 0
+    stop = start + (arguments.get("moduleCount") or len(modules))
+    found = []
+    for index, module in list(enumerate(modules))[start:stop]:
+        origin = getattr(getattr(module, "__spec__", None), "origin", None)
+        if isinstance(origin, str) and origin.endswith(".py"):
+            found.append({"id": index, "name": module.__name__, "path": origin})
+    return {"modules": found, "totalModules": len(modules)}
+
+
+def _system_info(asked: dict) -> dict:
+    import importlib.metadata
+    import platform
+
+    try:
+        version = importlib.metadata.version("debugpy")
+    except importlib.metadata.PackageNotFoundError:
+        version = None
+    implementation = platform.python_implementation()
+    return {
+        "debugpy": {"version": version},
+        "python": {
+            "version": platform.python_version(),
+            "implementation": {"name": implementation, "version": platform.python_version()},
+        },
+        "platform": {"name": sys.platform},
+        "process": {
+            "pid": os.getpid(),
+            "executable": sys.executable,
+            "bitness": 64 if sys.maxsize > 2**32 else 32,
+        },
+    }
+
+
+_COMMANDS = {
+    "start": _start,
+    "free": _free,
+    "inspectVariables": _inspect_variables,
+    "variables": _variables,
+    "richInspectVariables": _rich_inspect,
+    "modules": _modules,
+    "debugpySystemInfo": _system_info,
+}
