@@ -83,6 +83,11 @@ $(addprefix $(VENV)/.,demo test bench lab browser hazards suites): $(VENV)/.%: r
 	$(call fill,.cache/parity,$<)
 	@touch $@
 
+.cache/toolkits/.filled: requirements/toolkits.txt | $(TOOLS)/.tools $(VENV)/bin/python
+	$(VENV)/bin/python -m venv --clear .cache/toolkits
+	$(call fill,.cache/toolkits,$<)
+	@touch $@
+
 test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for each Python of this machine
 	@python3 tests/pythons.py | while read -r name python; do \
 	  venv=.venvs/$$name; \
@@ -118,7 +123,7 @@ test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --release --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
-test-python: kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
+test-python: .cache/toolkits/.filled kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
 	for suite in tests/*/; do \
 	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
 	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
@@ -183,7 +188,7 @@ lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c parity.txt notebooks.in -o notebooks.txt
-	cd requirements && for lock in runtime demo lab bench browser hazards suites; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
+	cd requirements && for lock in runtime demo lab bench browser hazards suites toolkits; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made
 	rm -rf target $(VENV) .venvs .cache $(CORE)

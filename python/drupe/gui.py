@@ -26,13 +26,27 @@ def _tk():
     return pump
 
 
-def _qt():
-    from IPython.external.qt_for_kernel import QtCore, QtGui
+def _qt(*bindings: str):
+    """Qt by the first of these bindings that is there; without any by the one that IPython prefers."""
 
-    widgets = sys.modules.get(QtCore.__name__.replace("QtCore", "QtWidgets"))
-    kind = getattr(widgets, "QApplication", None) or QtGui.QGuiApplication
-    application = QtCore.QCoreApplication.instance() or kind([" "])
-    return application.processEvents
+    def make():
+        from IPython.external.qt_loaders import load_qt, loaded_api
+
+        loaded = loaded_api()
+        if loaded and bindings and loaded not in bindings:
+            raise ValueError(
+                f"this session has loaded {loaded}, and no process can have two of Qt: restart the kernel to change it"
+            )
+        if bindings and not loaded:
+            QtCore, QtGui, *_ = load_qt([*bindings])
+        else:
+            from IPython.external.qt_for_kernel import QtCore, QtGui
+        widgets = sys.modules.get(QtCore.__name__.replace("QtCore", "QtWidgets"))
+        kind = getattr(widgets, "QApplication", None) or QtGui.QGuiApplication
+        application = QtCore.QCoreApplication.instance() or kind([" "])
+        return application.processEvents
+
+    return make
 
 
 def _gtk(version: str):
@@ -73,9 +87,9 @@ def _wx():
 _NONE = (None, "inline", "nbagg", "notebook", "webagg", "ipympl", "widget", "asyncio", "agg")
 _TOOLKITS = {
     "tk": _tk,
-    "qt": _qt,
-    "qt5": _qt,
-    "qt6": _qt,
+    "qt": _qt(),
+    "qt5": _qt("pyqt5", "pyside2"),
+    "qt6": _qt("pyqt6", "pyside6"),
     "gtk3": _gtk("3.0"),
     "gtk": _gtk("3.0"),
     "gtk4": _gtk("4.0"),

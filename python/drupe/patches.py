@@ -58,6 +58,14 @@ def _pdb(module) -> None:
     module.set_trace = set_trace
 
 
+def _excepthook(module) -> None:
+    def show_uncaught(kind, error, trace) -> None:
+        """An error that nobody has caught, such as one in a function that a toolkit calls: on stderr of the cell that ran last."""
+        sys.__excepthook__(kind, error, trace)
+
+    module.excepthook = show_uncaught
+
+
 _COMMS = "comms speak through this kernel, whatever other kernel's package is imported"
 
 TABLE = (
@@ -93,6 +101,12 @@ TABLE = (
         "an interrupt that Python has swallowed comes again; in place while a cell runs",
         None,
         "interrupt.Interrupts",
+    ),
+    Patch(
+        "sys",
+        "excepthook",
+        "PyQt ends the process where a slot fails and the hook is Python's own",
+        _excepthook,
     ),
     Patch("sys", "stdout stderr", "output goes to the clients", None, "streams.install"),
     Patch(

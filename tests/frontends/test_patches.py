@@ -47,6 +47,11 @@ ROWS = {
         "(True, 'default_int_handler')",
     ),
     ("sys", "unraisablehook"): ("import sys; sys.unraisablehook.__name__", "'notice_unraisable'"),
+    ("sys", "excepthook"): (
+        "import sys\ntry: 1/0\nexcept ZeroDivisionError: sys.excepthook(*sys.exc_info())\n"
+        "sys.excepthook is not sys.__excepthook__",
+        "True",
+    ),
     ("sys", "stdout stderr"): (
         "import sys; type(sys.stdout).__name__, type(sys.stderr).__name__",
         "('OutStream', 'OutStream')",
