@@ -178,18 +178,19 @@ def test_conditions_and_hit_counts(debugged):
         assert debugged.body("debugInfo")["breakpoints"][0]["breakpoints"] == [{"line": 2, **more}]
 
 
+def is_logged(message) -> bool:
+    body = message["content"].get("body") if message["msg_type"] == "debug_event" else None
+    return "at 3" in (body or {}).get("output", "")
+
+
 def test_log_points(debugged):
     code = "for i in range(10):\n    x = i\n"
     debugged.break_at(code, 2, logMessage="at {i}")
     cell = debugged.run(code)
-    # The debugger has a thread of its own for what it says.
-    debugged.hear(
-        lambda m: (
-            m["msg_type"] == "debug_event"
-            and "at 3" in (m["content"].get("body") or {}).get("output", "")
-        )
-    )
     debugged.done(cell)
+    # The debugger has a thread of its own for what it says.
+    said = [m for m in debugged.iopub if is_logged(m)] or [debugged.hear(is_logged)]
+    assert said[0]["content"]["body"]["category"] == "stdout"
 
 
 def test_blank_lines_at_the_beginning_count(debugged):

@@ -109,7 +109,7 @@ def _importable(python: str) -> frozenset[str]:
     names = [
         *("ipykernel", "xpython_launcher", "trio", "psutil", "numpy", "matplotlib", "tqdm"),
         *("distributed", "ipyparallel", "joblib", "multiprocess", "pebble"),
-        *("aiohttp", "apscheduler", "uvicorn", "watchdog"),
+        *("aiohttp", "apscheduler", "uvicorn", "watchdog", "debugpy"),
     ]
     code = "import importlib.util, json, sys; " + (
         f"print(json.dumps([n for n in {names!r} if importlib.util.find_spec(n)]))"

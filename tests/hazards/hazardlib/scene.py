@@ -197,6 +197,42 @@ class Scene:
         elif kind != "sent":
             raise SceneError(f"unknown condition {until!r}")
 
+    # A debug session ------------------------------------------------------------------------------
+
+    def attach(self, code: str, lines: tuple[int, ...]) -> None:
+        """Begin a debug session, with breakpoints in a cell that is to be run."""
+        self.debug("initialize", {"adapterID": "", "clientID": "hazard"})
+        self.debug("attach", {})
+        path = self.debug("dumpCell", {"code": code})["sourcePath"]
+        points = [{"line": line} for line in lines]
+        self.debug("setBreakpoints", {"source": {"path": path}, "breakpoints": points})
+
+    def debug(self, command: str, arguments: dict, *, silent: bool = False) -> dict:
+        """Send a debug request; the body of its reply, which must be a success."""
+        if arguments.get("frameId") == 0:
+            frames = self.debug("stackTrace", {"threadId": 1})["stackFrames"]
+            arguments = arguments | {"frameId": frames[0]["id"]}
+        content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
+        ask = self.client.send("control", "debug_request", content)
+        if silent:
+            return {}
+        replies: list[dict] = []
+
+        def replied() -> bool:
+            replies.extend(m.content for m in self.client.children(ask) if m.channel == "control")
+            return bool(replies)
+
+        self._await(f"the reply to {command}", replied)
+        if not replies[0].get("success"):
+            raise SceneError(f"{command} was refused: {replies[0]}")
+        return replies[0]["body"]
+
+    def await_event(self, name: str) -> None:
+        self._await(
+            f"the event {name}",
+            lambda: self._saw(lambda m: m.type == "debug_event" and m.content["event"] == name),
+        )
+
     def await_output(self, text: str) -> None:
         self._await(f"the output {text!r}", lambda: text in self.client.text("stdout"))
 
@@ -216,6 +252,12 @@ class Scene:
             self.process.note_children()
             self._known_ports = listening(self.process.pid)
             self.triggered_at = time.monotonic()
+        if isinstance(act, dict) and "debug" in act:
+            arguments = act.get("arguments", {})
+            self.debug(act["debug"], arguments, silent=act.get("silent", False))
+            if "until" in act:
+                self.await_event(act["until"])
+            return
         if isinstance(act, dict):
             self._send(act)
             return
@@ -393,8 +435,12 @@ def play(hazard: Hazard, kernel: Kernel, *, patience: float = 8.0) -> Ending:
         scene.wait_started(hazard.start)
         for code in hazard.setup:
             scene.run(code)
+        if hazard.debug:
+            scene.attach(hazard.cell, hazard.debug)
         if hazard.cell:
-            scene.begin(hazard.cell, hazard.until)
+            scene.begin(hazard.cell, "sent" if hazard.debug else hazard.until)
+        if hazard.debug:
+            scene.await_event("stopped")
         scene.watch_listeners = hazard.expect.silent_lsp
         for act in hazard.script:
             scene.perform(act)

@@ -19,6 +19,9 @@ to end, from its first trigger. Its items:
         a request; with `refused` it must be answered as in a kernel that is shutting down, with
         `answered` it must get its reply all the same; `padding` makes a cell that many bytes longer
     {execute = CODE, …}, {comm_open = TARGET, data = {…}, …}    short forms of it
+    {debug = COMMAND, arguments = {…}, until = EVENT, silent = true}
+        a debug request, whose reply is waited for unless it is `silent`, and an event behind it; a
+        `frameId` of 0 is the first stopped frame
     {half_lsp = true}, {lsp_initialize = true}
         connect to the language server announced last, and send half a message / initialize
 """
@@ -96,6 +99,8 @@ class Hazard:
     """Cells that are run to their end first."""
     cell: str = ""
     """The cell that is running at the trigger."""
+    debug: tuple[int, ...] = ()
+    """Lines of `cell` with breakpoints: a debug session is attached before it runs, and it is waited for until it is stopped."""
     until: str = "output ready"
     """What is waited for after `cell` was sent: "output TEXT", "reply", "input" (it asks for a
     line), "file NAME" or "sent" (nothing)."""
