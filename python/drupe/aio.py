@@ -92,6 +92,12 @@ def _watch(descriptor: int) -> None:
         _watching = loop
 
 
+def loop_is_new() -> None:
+    """A cell has closed the kernel's loop, and another has taken its place: called by `serve.py`."""
+    if _watching is not None:
+        _watch(_drupe.post_address()[1])
+
+
 def _call_posted() -> None:
     for number in _drupe.take_posted(_IN_A_TURN):
         callback = _callbacks.get(number)

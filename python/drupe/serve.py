@@ -206,8 +206,12 @@ class Server:
         if stand_in is not None:
             stand_in.end()
         if self._loop is not None and self._loop.is_closed():
-            # A cell has closed it, between two turns.
+            # A cell has closed it, between two turns. Its task can do nothing more, and nobody is to be told so.
+            if self._task is not None:
+                self._task._log_destroy_pending = False
             self._loop = self._task = None
+            if (aio := sys.modules.get("drupe.aio")) is not None:
+                aio.loop_is_new()
         self.loop.remove_reader(_drupe.wake_fd())
         self.loop.add_reader(_drupe.wake_fd(), self._woken)
         if self._task is None or self._task.done():

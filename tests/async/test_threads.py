@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 
 import pytest
 
@@ -56,6 +57,18 @@ def test_posting_from_every_kind_of_thread(session):
         "bad = Caller(lambda: 1/0); bad(); good = Caller(lambda: note('good')); good()\nawait asyncio.sleep(0.05)"
     )
     assert session.run("where[-1]") == "('good', True)"
+
+
+def test_a_caller_outlives_the_loop(session):
+    """Where a cell closes that by force, the next cell has a new one."""
+    session.run("from drupe.aio import Caller\nhits = []\ncaller = Caller(lambda: hits.append(1))")
+    session.run(
+        "loop = asyncio.get_running_loop()\ndef close():\n    loop._thread_id = None\n    loop.close()\n"
+        "later = loop.call_later(0.05, close)"
+    )
+    time.sleep(0.3)
+    assert session.run("await asyncio.sleep(0.1)\nloop is asyncio.get_running_loop()") == "False"
+    assert session.run("caller()\nawait asyncio.sleep(0.05)\nhits") == "[1]"
 
 
 def test_a_flood_of_posts_is_bounded(session):
