@@ -26,7 +26,7 @@ CDYLIB := target/release/lib_drupe.so
 endif
 
 .PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards notebooks \
-  crowd soak races fuzz install uninstall lock clean
+  origins crowd soak races fuzz install uninstall lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -150,6 +150,10 @@ crowd: build $(VENV)/.test ## A minute among strangers on all sockets, random, s
 
 hazards: build $(VENV)/.bench $(VENV)/.hazards ## Play the shutdown hazards on each kernel and print the table
 	$(VENV)/bin/python tests/hazards/run.py $(ARGS)
+
+origins: build $(VENV)/.test test-venvs ## Play the failures that drupe began with N times each, on every Python, under load (N=200)
+	$(VENV)/bin/python tests/hazards/run.py --kernel drupe --origins --times $(N) --jobs 4 --load 2 \
+	  $$(printf -- '--python %s ' .venvs/3*/bin/python) $(ARGS)
 
 N ?= 200
 # Pairs of states: all of them on three Pythons, or SCENES scenes, spread over these.

@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from hazardlib import kernels, ports, scene, table, verdict
+from hazardlib import kernels, load, ports, scene, table, verdict
 from hazardlib.process import become_reaper
 
 LIMIT = 2.5
@@ -136,6 +136,20 @@ def markdown(rows: list[table.Hazard], results: list[Result], command: str) -> s
     return intro + "\n" + "\n".join(lines) + "\n"
 
 
+def often(rows: list[table.Hazard], results: list[Result]) -> str:
+    """A line for each row that was played many times, all kernels together."""
+    lines = []
+    for row in rows:
+        played = [r for r in results if r.hazard == row.name and not r.absent]
+        times = sorted(r.seconds for r in played if r.seconds is not None) or [float("nan")]
+        failed = sum(bool(r.failures) for r in played)
+        lines.append(
+            f"{row.name:28} {len(played):5} played, {failed:3} failed, median {times[len(times) // 2]:.2f} s, "
+            f"longest {times[-1]:.2f} s"
+        )
+    return "\n".join(lines)
+
+
 def _version(python: str) -> str:
     return Path(python).parent.parent.name
 
@@ -150,6 +164,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--slack", type=float, default=1.0, help="factor on every time allowed")
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     parser.add_argument("--representative", action="store_true", help="only the small set")
+    parser.add_argument(
+        "--origins", action="store_true", help="only the failures that drupe began with"
+    )
+    parser.add_argument("--times", type=int, default=1, help="play each row so often")
+    parser.add_argument("--load", type=int, default=0, help="pinned busy loops beside them")
     parser.add_argument("--list", action="store_true", help="print the rows and stop")
     parser.add_argument("--verbose", action="store_true", help="every failure of every kernel")
     args = parser.parse_args(argv)
@@ -157,6 +176,8 @@ def main(argv: list[str]) -> int:
     rows = select(table.load(), args.only)
     if args.representative:
         rows = [row for row in rows if row.representative]
+    if args.origins:
+        rows = [row for row in rows if row.origin]
     if args.list:
         for row in rows:
             print(f"{row.group:8} {row.name:28} {row.about}")
@@ -173,7 +194,14 @@ def main(argv: list[str]) -> int:
             print(f"left out: {error}", file=sys.stderr)
             if args.kernel:
                 return 2
-    results = run(rows, chosen, args)
+    loops = load.begin(args.load)
+    try:
+        results = run(rows, chosen, args)
+    finally:
+        load.end(loops)
+    if args.times > 1:
+        print(often(rows, results))
+        return 1 if any(r.kernel == "drupe" and r.failures for r in results) else 0
     command = "make hazards"
     text = markdown(rows, results, command)
     if args.markdown:
@@ -196,6 +224,7 @@ def run(rows: list[table.Hazard], chosen: list[kernels.Kernel], args) -> list[Re
             workers.submit(
                 play, row, kernel, args.patience, args.slack if kernel.name == "drupe" else 1.0
             ): row
+            for _ in range(args.times)
             for kernel in chosen
             for row in rows
         }

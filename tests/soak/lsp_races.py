@@ -25,10 +25,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hazards"))
 
-from hazardlib import kernels, ports, scene, table, verdict
+from hazardlib import kernels, load, ports, scene, table, verdict
 from report import quantiles
 from run import pool
-from soak import begin_load
 
 WHEN = ("before", "at", "after")
 
@@ -218,7 +217,7 @@ def main(argv: list[str]) -> int:
     conditions = f"seed {whole}, {args.jobs} kernels at once, {args.load} busy loops"
     print(f"{len(seeds)} runs, {conditions}")
     begun = time.monotonic()
-    loops = begin_load(args.load)
+    loops = load.begin(args.load)
     outcomes = []
     try:
         with pool(args.jobs) as workers:
@@ -229,9 +228,7 @@ def main(argv: list[str]) -> int:
                 for failure in outcome.failures:
                     print(f"FAILED {outcome.draw} ({outcome.python}): {failure}", file=sys.stderr)
     finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+        load.end(loops)
         shutil.rmtree(ports.scratch(), ignore_errors=True)
     print(summary(outcomes, conditions, time.monotonic() - begun))
     return 1 if any(o.failures for o in outcomes) else 0

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import random
 import shutil
-import subprocess
 import sys
 import time
 from concurrent.futures import as_completed
@@ -27,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hazards"))
 
 import report
-from hazardlib import kernels, ports, scene, table, verdict
+from hazardlib import kernels, load, ports, scene, table, verdict
 from hazardlib.ending import Ending
 from run import pool
 
@@ -186,18 +184,6 @@ def judge(drawn: Draw, ending: Ending) -> list[verdict.Failure]:
     return failures
 
 
-def begin_load(processes: int) -> list[subprocess.Popen]:
-    """Busy loops, one pinned to each processor in turn; none outlives this process."""
-    available = sorted(os.sched_getaffinity(0))
-    code = f"import os\nwhile os.getppid() == {os.getpid()}: pass"
-    loops = []
-    for index in range(processes):
-        loop = subprocess.Popen([sys.executable, "-c", code])
-        os.sched_setaffinity(loop.pid, {available[index % len(available)]})
-        loops.append(loop)
-    return loops
-
-
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("runs", type=int, nargs="?", default=200)
@@ -239,13 +225,11 @@ def choose(name: str, pythons: list[str]) -> list[kernels.Kernel]:
 def run(work: list[tuple[Draw, kernels.Kernel]], args, conditions: str) -> int:
     """Play it all and print the summary; the exit status. `args` has `jobs`, `load` and `markdown`."""
     begun = time.monotonic()
-    loops = begin_load(args.load)
+    loops = load.begin(args.load)
     try:
         outcomes = soak(work, args.jobs)
     finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
+        load.end(loops)
         shutil.rmtree(ports.scratch(), ignore_errors=True)
     text = report.summary(outcomes, conditions, time.monotonic() - begun)
     print(text)

@@ -116,6 +116,8 @@ class Hazard:
     """Whether there is one more client, which subscribes to iopub and never reads."""
     representative: bool = False
     """Whether the row belongs to the small set that is run on every Python."""
+    origin: str = ""
+    """Which of the five failures it plays that the project began with; see docs/shutdown.md."""
     soak: bool = True
     """Whether the soak may draw this row: its state is reached and kept without its script."""
     expect: Expect = field(default_factory=Expect)
