@@ -136,11 +136,12 @@ test-soak:
 	@$(MAKE) --no-print-directory soak N=200 SCENES=60
 	@$(MAKE) --no-print-directory races N=20
 
-check: $(TOOLS)/.tools ## Formatting and lints, warnings as errors
+check: $(TOOLS)/.tools $(VENV)/.test ## Formatting, lints and types, warnings as errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(TOOLS)/bin/ruff check $(PY_SOURCES)
 	$(TOOLS)/bin/ruff format --check $(PY_SOURCES)
+	$(TOOLS)/bin/mypy
 
 notebooks: build $(VENV)/.test .cache/parity/.notebooks ## Run notebooks that others wrote on ipykernel and on drupe, and compare
 	DRUPE=$(CURDIR)/$(BIN) $(VENV)/bin/python tests/notebooks/run.py $(ARGS)

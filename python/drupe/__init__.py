@@ -4,6 +4,12 @@ Importing this package starts nothing and loads nothing; `drupe.app.main` is the
 `process_comms`, `post`, `embed` and the modules `aio`, `threads` and `trio`.
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def process_comms() -> int:
     """Handle the comm messages that wait, in the middle of a cell; returns how many there were.
@@ -19,7 +25,7 @@ def process_comms() -> int:
     return process_waiting()
 
 
-def post(callback, *args) -> None:
+def post(callback: Callable[..., object], *args: object) -> None:
     """Have `callback(*args)` called on the main thread, by the kernel's loop. For threads of other runtimes: never waits, never
     raises, and does nothing once the kernel is ending; see `drupe.aio`.
     """
@@ -28,7 +34,9 @@ def post(callback, *args) -> None:
     _post(callback, *args)
 
 
-def embed(module=None, local_ns=None, argv=()) -> None:
+def embed(
+    module: object = None, local_ns: dict | None = None, argv: list[str] | tuple[str, ...] = ()
+) -> None:
     """Run a kernel in this program, in the caller's namespace; it does not return, and its end is the program's.
 
     `module` and `local_ns` are what the kernel's cells see, by default what the caller does. `argv` are the kernel's
@@ -38,7 +46,7 @@ def embed(module=None, local_ns=None, argv=()) -> None:
 
     caller = sys._getframe(1)
     if module is None:
-        module = sys.modules.get(caller.f_globals.get("__name__"))
+        module = sys.modules.get(caller.f_globals.get("__name__", ""))
     if local_ns is None:
         local_ns = caller.f_locals
     from . import app
@@ -46,7 +54,7 @@ def embed(module=None, local_ns=None, argv=()) -> None:
     app.embed(list(argv), module, dict(local_ns))
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> str:
     if name == "__version__":
         from ._drupe import __version__
 

@@ -44,6 +44,7 @@ def _register_package() -> None:
     spec = importlib.util.spec_from_file_location(
         "drupe", os.path.join(_HERE, "__init__.py"), submodule_search_locations=[_HERE]
     )
+    assert spec is not None and spec.loader is not None, "it is a file's"
     package = importlib.util.module_from_spec(spec)
     sys.modules["drupe"] = package
     spec.loader.exec_module(package)

@@ -3,9 +3,12 @@
 The class is ipykernel's by name, since users' configuration files and libraries know it by that. Made by `app.py`, once.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.shellapp import InteractiveShellApp
@@ -19,18 +22,27 @@ from .log import log
 from .session import lacking
 from .shell import ZMQInteractiveShell
 
+if TYPE_CHECKING:
+    import logging
+    import typing
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import NoReturn
+
 _ONE = "a kernel runs in this process already; start another one in a process of its own"
 
 
 class _Given(DeferredConfigString):
     """What the command line gives a trait: each of the values where that is a list or the like, else the last one."""
 
-    def __new__(cls, values):
+    values: list[str]
+
+    def __new__(cls, values: list[str]) -> _Given:
         given = super().__new__(cls, values[-1])
         given.values = values
         return given
 
-    def get_value(self, trait):
+    def get_value(self, trait: typing.Any) -> typing.Any:
         if hasattr(trait, "from_string_list"):
             return DeferredConfigList(self.values).get_value(trait)
         return super().get_value(trait)
@@ -50,13 +62,15 @@ class _Given(DeferredConfigString):
 class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     """The kernel's configuration, and the start of its shell."""
 
+    shell: ZMQInteractiveShell
+
     name = Unicode("ipython-kernel")
     connection_file = Unicode("").tag(config=True)
     quiet = Bool(True, help="Whether the terminal that started the kernel sees no output.").tag(
         config=True
     )
     kernel = Any()
-    crash_handler = None
+    crash_handler: typing.Any = None
     subapp = heartbeat = poller = context = None
     curve_publickey = curve_secretkey = None
     no_stdout = no_stderr = trio_loop = False
@@ -66,7 +80,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     _temporary = None
 
     @classmethod
-    def launch_instance(cls, argv=None, **kwargs):
+    def launch_instance(cls, argv: typing.Any = None, **kwargs: typing.Any) -> NoReturn:
         raise NotImplementedError(f"IPKernelApp.launch_instance is not there: {_ONE}")
 
     launch_new_instance = launch_instance
@@ -79,7 +93,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     def abs_connection_file(self) -> str:
         return os.path.abspath(self.connection_file)
 
-    def get_connection_info(self, session=False) -> dict:
+    def get_connection_info(self, session: bool = False) -> dict:
         """What the connection file says; with the session in the place of its key where that is asked for."""
         with open(self.connection_file, encoding="utf-8") as file:
             info = json.load(file)
@@ -87,7 +101,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         info.pop("signature_scheme", None) if session else None
         return {**info, "session": self.session} if session else {**info, "key": key.encode()}
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> typing.Any:
         # The address and the ports are what the connection file says.
         if name in ("ip", "transport", "kernel_name") or name.endswith("_port"):
             return self.get_connection_info().get(name)
@@ -109,7 +123,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
             if name.endswith("_port")
         }
 
-    def _log_default(self):
+    def _log_default(self) -> logging.Logger:
         return log
 
     def configure(self, traits: dict, words: list) -> None:
@@ -177,7 +191,9 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
             self._temporary = mkdtemp(prefix="drupe-profile-")
             self.profile_dir = ProfileDir.create_profile_dir(self._temporary)
 
-    def make_shell(self, module=None, namespace=None) -> ZMQInteractiveShell:
+    def make_shell(
+        self, module: ModuleType | None = None, namespace: dict[str, typing.Any] | None = None
+    ) -> ZMQInteractiveShell:
         """Make the shell that `get_ipython()` returns; with a program's module and namespace, where it is embedded in one."""
         self.shell = ZMQInteractiveShell.instance(
             parent=self,
@@ -188,22 +204,23 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         )
         if namespace is not None:
             # IPython has put its own module in the place of the program's `__main__`.
-            shell = self.shell
+            shell: typing.Any = self.shell
             sys.modules[shell._orig_sys_modules_main_name] = shell._orig_sys_modules_main_mod
             shell.set_completer_frame()
-        self.shell.configurables.append(self)
+        # IPython says that all of them are shells, and puts others there itself.
+        self.shell.configurables.append(self)  # type: ignore[arg-type]
         if self._temporary is not None:
             self.shell.tempdirs.append(self._temporary)
         return self.shell
 
-    def run_startup_code(self, matplotlib) -> None:
+    def run_startup_code(self, matplotlib: str | None) -> None:
         """Extensions, start-up files and lines; and the working folder's place in `sys.path`, behind the standard library.
         What fails in them is told on the terminal, since no cell is there to show it, and the kernel goes on."""
         if matplotlib and matplotlib != "inline":
             self.matplotlib = matplotlib
         if not getattr(sys.flags, "safe_path", False):
             self.init_path()
-        self.shell._showtraceback = _tell
+        self.shell.__dict__["_showtraceback"] = _tell
         try:
             for part in (self.init_extensions, self.init_gui_pylab, self.init_code):
                 _without_leaving(part)
@@ -212,11 +229,11 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
         self.shell.begin_cell()
         _drupe.log("debug", "the start-up code has run")
 
-    def _exec_file(self, fname, shell_futures=False):
+    def _exec_file(self, fname: str, shell_futures: bool = False) -> None:
         _without_leaving(super()._exec_file, fname, shell_futures)
 
 
-def _tell(_etype, error, _lines) -> None:
+def _tell(_etype: type[BaseException], error: BaseException, _lines: list[str]) -> None:
     """In the place of the shell's own, which would send it to clients that have not asked for anything yet."""
     import traceback
 
@@ -224,7 +241,7 @@ def _tell(_etype, error, _lines) -> None:
     log.error("the start-up code failed:\n%s", "".join(lines).rstrip())
 
 
-def _without_leaving(part, *args) -> None:
+def _without_leaving(part: Callable[..., typing.Any], *args: typing.Any) -> None:
     """Run a part of the start-up code. One that calls `sys.exit` ends itself and not the kernel."""
     try:
         part(*args)

@@ -19,8 +19,8 @@ _KILLED = 0.05
 # Of the time of those that atexit functions have started, how much is kept to end them, in seconds.
 _TO_END = 0.05
 # Given up at the end: a session that has used up its descriptors could not look at any process.
-_reserve = os.open(os.devnull, os.O_RDONLY)
-_reserve_is = os.fstat(_reserve).st_rdev
+_reserve: "int | None" = os.open(os.devnull, os.O_RDONLY)
+_reserve_is = os.stat(os.devnull).st_rdev
 
 
 def any_left() -> bool:

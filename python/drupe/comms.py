@@ -18,8 +18,8 @@ _manager = None
 
 def publish_msg(comm, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:
     """Send a message of a comm's on iopub. ValueError where the data has no likeness in JSON."""
-    content = {"data": {} if data is None else data, "comm_id": comm.comm_id, **keys}
-    content, metadata = encode_strictly(content), encode_strictly(metadata or {})
+    said = {"data": {} if data is None else data, "comm_id": comm.comm_id, **keys}
+    content, metadata = encode_strictly(said), encode_strictly(metadata or {})
     if msg_type == "comm_close":
         _drupe.comm_closed(comm.comm_id)
     elif msg_type == "comm_open":

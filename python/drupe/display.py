@@ -1,7 +1,10 @@
 """What a cell shows: its last value (`execute_result`) and what it displays (`display_data`)."""
 
+from __future__ import annotations
+
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -11,24 +14,29 @@ from . import _drupe, parents
 from .facade import named
 from .jsonutil import clean, encode_images, encode_strictly
 
+if TYPE_CHECKING:
+    import typing
+    from collections.abc import Callable
+    from contextvars import Token
+
 try:
     from IPython.core.history import HistoryOutput
 except ImportError:  # IPython 8
-    HistoryOutput = None
+    HistoryOutput = None  # type: ignore[assignment, misc]  # asked for before it is used
 
 
 class Hooks:
     """Functions that see a message before it goes out, per thread: each returns it, changed or not, or None to
     keep it back."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._local = threading.local()
 
     @property
     def functions(self) -> list:
         return self._local.__dict__.setdefault("functions", [])
 
-    def pass_on(self, message: dict):
+    def pass_on(self, message: dict) -> dict[str, typing.Any] | None:
         """The message as the functions leave it; None where one keeps it."""
         for function in list(self.functions):
             message = function(message)
@@ -36,7 +44,7 @@ class Hooks:
                 return None
         return message
 
-    def publish(self, msg_type: str, content: dict, topic=None) -> None:
+    def publish(self, msg_type: str, content: dict, topic: bytes | None = None) -> None:
         """Send a message, unless a hook keeps it."""
         if not self._local.__dict__.get("functions"):
             _drupe.publish(msg_type, encode_strictly(content), topic=topic)
@@ -52,15 +60,21 @@ class Hooks:
 class Hooked:
     """What publishers of messages have in common: hooks, and a parent that can be set."""
 
+    hooks: Hooks
+
     @property
     def _hooks(self) -> list:
         return self.hooks.functions
 
-    def register_hook(self, hook) -> None:
+    def register_hook(
+        self, hook: Callable[[dict[str, typing.Any]], dict[str, typing.Any] | None]
+    ) -> None:
         """Let `hook` see the messages of the calling thread."""
         self.hooks.functions.append(hook)
 
-    def unregister_hook(self, hook) -> bool:
+    def unregister_hook(
+        self, hook: Callable[[dict[str, typing.Any]], dict[str, typing.Any] | None]
+    ) -> bool:
         """Take it away; False when it was not there."""
         try:
             self.hooks.functions.remove(hook)
@@ -73,16 +87,18 @@ class Hooked:
         return parents.message(_drupe.get_parent()).get("header", {})
 
     @parent_header.setter
-    def parent_header(self, value) -> None:
+    def parent_header(self, value: typing.Any) -> None:
         parents.set_parent(value)
 
-    def set_parent(self, parent) -> None:
+    def set_parent(self, parent: _drupe.Parent | dict[str, typing.Any] | None) -> None:
         parents.set_parent(parent)
 
-    def set_thread_parent(self, parent):
+    def set_thread_parent(
+        self, parent: _drupe.Parent | dict[str, typing.Any] | None
+    ) -> Token[_drupe.Parent | None]:
         return parents.set_thread_parent(parent)
 
-    def reset_thread_parent(self, token) -> None:
+    def reset_thread_parent(self, token: Token[_drupe.Parent | None]) -> None:
         parents.reset_thread_parent(token)
 
 
@@ -94,11 +110,11 @@ class ZMQShellDisplayHook(Hooked, DisplayHook):
     session = Any(allow_none=True)
     pub_socket = Any(allow_none=True)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
         super().__init__(*args, **kwargs)
         self.hooks = Hooks()
         # What is being put together, while a value is displayed.
-        self.msg = None
+        self.msg: typing.Any = None
 
     def start_displayhook(self) -> None:
         super().start_displayhook()
@@ -107,7 +123,9 @@ class ZMQShellDisplayHook(Hooked, DisplayHook):
     def write_output_prompt(self) -> None:
         self.msg["execution_count"] = self.prompt_count
 
-    def write_format_data(self, format_dict, md_dict=None) -> None:
+    def write_format_data(
+        self, format_dict: dict[str, typing.Any], md_dict: dict[str, typing.Any] | None = None
+    ) -> None:
         self.msg["data"] = encode_images(format_dict)
         self.msg["metadata"] = md_dict or {}
 
@@ -129,11 +147,20 @@ class ZMQDisplayPublisher(Hooked, DisplayPublisher):
         False, help="Whether what is displayed is kept in the history manager's outputs."
     ).tag(config=True)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
         super().__init__(*args, **kwargs)
         self.hooks = Hooks()
 
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_ignored) -> None:
+    # As ipykernel's, without IPython's `source`, which has no meaning any more.
+    def publish(  # type: ignore[override]
+        self,
+        data: dict[str, typing.Any],
+        metadata: dict[str, typing.Any] | None = None,
+        *,
+        transient: dict[str, typing.Any] | None = None,
+        update: bool = False,
+        **_ignored: object,
+    ) -> None:
         """Send a mime bundle. `transient` may hold the `display_id`; `update` replaces what has that id."""
         self._validate_data(data, metadata)
         if self.store_display_history:
@@ -145,7 +172,7 @@ class ZMQDisplayPublisher(Hooked, DisplayPublisher):
         }
         self.hooks.publish("update_display_data" if update else "display_data", content)
 
-    def _remember(self, data) -> None:
+    def _remember(self, data: dict[str, typing.Any]) -> None:
         outputs = getattr(getattr(self.shell, "history_manager", None), "outputs", None)
         if outputs is None or HistoryOutput is None:
             return
@@ -153,7 +180,7 @@ class ZMQDisplayPublisher(Hooked, DisplayPublisher):
         output = HistoryOutput(output_type="display_data", bundle=data)
         outputs.setdefault(count, []).append(output)
 
-    def clear_output(self, wait=False) -> None:
+    def clear_output(self, wait: bool = False) -> None:
         """Clear the cell's output, at once or when the next output comes."""
         sys.stdout.flush()
         sys.stderr.flush()

@@ -4,13 +4,22 @@ The shell hands every error of the user's code to its `Presenter`, on any thread
 the user's own class, so its text, its name and its traceback can raise as well: nothing here passes that on.
 """
 
+from __future__ import annotations
+
 import builtins
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from . import _drupe
 from .interrupt import CutOff, interrupts
 from .jsonutil import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from .shell import ZMQInteractiveShell
 
 
 def error_reply(error: BaseException) -> bytes:
@@ -60,23 +69,25 @@ would know of an error |
     Where an interrupt cuts that short, the error is shown plainly, and without the text that it has not said yet.
     """
 
-    def __init__(self, shell):
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
         self.forget()
 
     def forget(self) -> None:
         """A cell begins."""
         # The lines of the last traceback that was shown; None while none was.
-        self.lines = None
+        self.lines: list[str] | None = None
         # Its error's name and text.
         self.error = ("", "")
         # The value of the cell could not be displayed: that makes the cell a failed one.
         self.while_displaying = False
 
-    def show(self, by_ipython, exc_tuple, *args, **kwargs) -> None:
+    def show(
+        self, by_ipython: Callable[..., Any], exc_tuple: Any, *args: Any, **kwargs: Any
+    ) -> None:
         """Show the error of an `exc_tuple` as `sys.exc_info` has it, or the one that is handled. `by_ipython` is IPython's own
         function for it, and is given the rest."""
-        error = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+        error: Any = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
         interrupt = as_interrupt(error)
         if interrupt is not error:
             error, exc_tuple = interrupt, (KeyboardInterrupt, interrupt, interrupt.__traceback__)
@@ -89,7 +100,9 @@ would know of an error |
         if isinstance(error, KeyboardInterrupt):
             interrupts.interrupt_shown()
 
-    def _show_cut_short(self, error, by_ipython, *args, **kwargs) -> None:
+    def _show_cut_short(
+        self, error: BaseException, by_ipython: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> None:
         before = self.lines
         try:
             with interrupts.presenting():
@@ -98,7 +111,7 @@ would know of an error |
             if self.lines is before:
                 self._show_cut(error)
 
-    def _show_cut(self, error) -> None:
+    def _show_cut(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt):
             self.show_plainly(error)
             return
@@ -108,8 +121,8 @@ would know of an error |
                 "Traceback (most recent call last):\n",
                 *traceback.format_tb(error.__traceback__),
             ]
-            lines = "".join([*lines, f"{type(error).__name__}: {_CUT}"])
-            self.publish(type(error), _CUT, lines)
+            text = "".join([*lines, f"{type(error).__name__}: {_CUT}"])
+            self.publish(type(error), error, text)
 
     def show_plainly(self, error: BaseException) -> None:
         """Show an error in no time, and without being interrupted."""
@@ -119,11 +132,11 @@ would know of an error |
     def _show_by_python(self, error: BaseException) -> None:
         # Where `%debug` and others look for the newest error.
         sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-        sys.last_exc = error
+        setattr(sys, "last_exc", error)  # before Python 3.12 it is not known
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         self._shell._showtraceback(type(error), error, "".join(lines).rstrip())
 
-    def publish(self, kind: type, error, traceback) -> None:
+    def publish(self, kind: type, error: BaseException, traceback: str | list[str]) -> None:
         """Tell the clients of an error, with the traceback as text or as lines."""
         lines = traceback.split("\n") if isinstance(traceback, str) else list(traceback)
         if self._shell.displayhook.msg is not None:
@@ -136,7 +149,7 @@ would know of an error |
             self.lines, self.error = lines, (name, text)
             _drupe.publish("error", content)
 
-    def stored(self):
+    def stored(self) -> dict[str, Any] | None:
         """The last traceback as IPython's history keeps one; None where none was shown."""
         if self.lines is None:
             return None
@@ -153,14 +166,14 @@ def as_interrupt(error: BaseException) -> BaseException:
     return interrupt
 
 
-def _is_cancellation(error) -> bool:
+def _is_cancellation(error: BaseException) -> bool:
     from asyncio import CancelledError
 
     guests = sys.modules.get("drupe.trio")
     return isinstance(error, CancelledError) or guests is not None and guests.is_cancellation(error)
 
 
-def _is_beyond_ipython(error) -> bool:
+def _is_beyond_ipython(error: BaseException) -> bool:
     # Before Python 3.11 it is a package's.
     home = (
         builtins if hasattr(builtins, "BaseExceptionGroup") else sys.modules.get("exceptiongroup")
@@ -171,7 +184,7 @@ def _is_beyond_ipython(error) -> bool:
     return is_ring or any(isinstance(one, group) for one in chain)
 
 
-def _chain(error):
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error and those that were handled when it came. User code can close the chain to a ring."""
     seen = set()
     while error is not None and id(error) not in seen:

@@ -4,8 +4,15 @@ CPython's own list can only be run as a whole: a function that never returns wou
 it. What was registered before this module took over stays in CPython's list and is run last.
 """
 
+from __future__ import annotations
+
 import atexit
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _lock = threading.Lock()
 _registered: list = []
@@ -22,7 +29,7 @@ def install() -> None:
     atexit._ncallbacks = count
 
 
-def register(func, /, *args, **kwargs):
+def register(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
     """As `atexit.register`."""
     if not callable(func):
         raise TypeError("the first argument must be callable")
@@ -31,7 +38,7 @@ def register(func, /, *args, **kwargs):
     return func
 
 
-def unregister(func, /) -> None:
+def unregister(func: Callable[..., Any], /) -> None:
     """As `atexit.unregister`."""
     with _lock:
         entries = list(_registered)
@@ -52,7 +59,7 @@ def count() -> int:
     return len(_registered) + _own["_ncallbacks"]()
 
 
-def take():
+def take() -> tuple[Callable[[], object], str, int] | None:
     """The function whose turn it is, which is then registered no more: a callable, its name, and how many are
     left. None when all have had their turn."""
     with _lock:

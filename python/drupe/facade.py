@@ -11,10 +11,21 @@ Nothing outside of this process sees it: no environment variable, no `sys.path` 
 finds the installed package or none. `DRUPE_IPYKERNEL=0` turns it off.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from .hooks import find_elsewhere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 # A program that embeds a kernel may have imported the real one, which stays.
 ON = os.environ.get("DRUPE_IPYKERNEL") != "0" and "ipykernel" not in sys.modules
@@ -25,10 +36,10 @@ _FOLDER = os.path.join(_HERE, "ipykernel")
 LAUNCHER = os.path.join(_HERE, "ipykernel_launcher.py")
 
 
-def named(module: str):
+def named(module: str) -> Callable[[type[T]], type[T]]:
     """A decorator: the class is the one that `ipykernel.MODULE` is known for, and says so."""
 
-    def rename(cls):
+    def rename(cls: type[T]) -> type[T]:
         if ON:
             cls.__module__ = f"ipykernel.{module}"
         return cls
@@ -54,7 +65,9 @@ class _Finder:
     """Finds the package and its modules; asked before all others."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name == "ipykernel":
             return _spec(name, _FOLDER)
         if name.startswith("ipykernel."):
@@ -63,7 +76,7 @@ class _Finder:
         return None
 
 
-def _spec(name: str, place: str):
+def _spec(name: str, place: str) -> ModuleSpec | None:
     from importlib.util import spec_from_file_location
 
     file = os.path.join(place, "__init__.py")
@@ -73,7 +86,7 @@ def _spec(name: str, place: str):
     return spec_from_file_location(name, file) if os.path.exists(file) else None
 
 
-def _installed(name: str):
+def _installed(name: str) -> ModuleSpec | None:
     """Where the installed package has a module; None where there is no such module or no such package."""
     package = find_elsewhere(_Finder, "ipykernel", None)
     spec, known = package, "ipykernel"

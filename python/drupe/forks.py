@@ -4,6 +4,8 @@ It ends where the cell ends, with the status that a script would have ended with
 as atexit functions, is run in it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
@@ -13,7 +15,7 @@ import traceback
 from . import _drupe
 
 
-def leave_if_forked(error) -> None:
+def leave_if_forked(error: BaseException | None) -> None:
     """End this process if it is such a child. `error` is what the cell has ended with, None where it came to its end."""
     if _drupe.forked():
         try:
@@ -28,7 +30,7 @@ def leave_if_forked(error) -> None:
             os._exit(1)
 
 
-def _status(error) -> int:
+def _status(error: BaseException | None) -> int:
     if error is None:
         return 0
     if isinstance(error, SystemExit):

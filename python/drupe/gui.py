@@ -3,33 +3,43 @@
 Programs may bring a toolkit of their own, with the functions that ipykernel has for it in `ipykernel.eventloops`.
 """
 
+from __future__ import annotations
+
 import functools
 import sys
+from typing import TYPE_CHECKING
 
 from .interrupt import interrupts
 from .log import log
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .kernel import IPythonKernel, Kernel
+    from .session import Channel
+
 # Seconds between two looks at the toolkit's events: what a dragged window needs to look smooth.
 _PERIOD = 0.02
 
-_running = None
+_running: _Pump | None = None
 
 
-def _tk():
+def _tk() -> Callable[[], object]:
     import tkinter
 
     def pump() -> None:
-        root = tkinter._default_root
+        root = getattr(tkinter, "_default_root", None)
         if root is not None:
             root.update()
 
     return pump
 
 
-def _qt(*bindings: str):
+def _qt(*bindings: str) -> Callable[[], Callable[[], object]]:
     """Qt by the first of these bindings that is there; without any by the one that IPython prefers."""
 
-    def make():
+    def make() -> Callable[[], object]:
         from IPython.external.qt_loaders import load_qt, loaded_api
 
         loaded = loaded_api()
@@ -49,8 +59,8 @@ def _qt(*bindings: str):
     return make
 
 
-def _gtk(version: str):
-    def make():
+def _gtk(version: str) -> Callable[[], Callable[[], object]]:
+    def make() -> Callable[[], object]:
         import gi
 
         gi.require_version("Gtk", version)
@@ -67,7 +77,7 @@ def _gtk(version: str):
     return make
 
 
-def _wx():
+def _wx() -> Callable[[], object]:
     import wx
 
     application = wx.App.Get() or wx.App(redirect=False)
@@ -101,14 +111,14 @@ _TOOLKITS = {
 loop_map = dict.fromkeys((*_NONE, *_TOOLKITS))
 
 
-def register_integration(*names):
+def register_integration(*names: str | None) -> Callable[[Any], Any]:
     """A decorator: `function(kernel)` serves the toolkits of these names from now on. Its `exit` decorates what ends it."""
 
-    def decorate(function):
+    def decorate(function: Any) -> Any:
         loop_map.update(dict.fromkeys(names, function))
         function.exit_hook = None
 
-        def exit_decorator(hook):
+        def exit_decorator(hook: Callable[..., Any]) -> Callable[..., Any]:
             function.exit_hook = hook
             return hook
 
@@ -118,12 +128,12 @@ def register_integration(*names):
     return decorate
 
 
-def get_shell_stream(kernel):
+def get_shell_stream(kernel: Kernel) -> Channel:
     """Where the function of a toolkit sees that a request waits: `get_shell_stream(kernel).flush(limit=1)`."""
     return kernel.shell_stream
 
 
-def enable(gui, kernel=None) -> None:
+def enable(gui: str | None, kernel: IPythonKernel | None = None) -> None:
     """Serve this toolkit from now on, and no other; None ends it. ValueError where there is no such toolkit."""
     global _running
     if gui not in loop_map:
@@ -149,7 +159,7 @@ enable_gui = enable
 class _Pump:
     """Calls a toolkit again and again while the kernel's loop is free."""
 
-    def __init__(self, pump, kernel):
+    def __init__(self, pump: Callable[[], object], kernel: IPythonKernel) -> None:
         self._pump = pump
         self._loop = kernel.server.loop
         self._next = self._loop.call_soon(self._turn)

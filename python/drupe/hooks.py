@@ -5,12 +5,21 @@ the module that imports nothing (completion, `importlib.util.find_spec`) must le
 is kept until the module has really been executed.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
-_waiting: "dict[str, list]" = {}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+_waiting: dict[str, list[Callable[[ModuleType], object]]] = {}
 
 
-def when_imported(name: str, callback) -> None:
+def when_imported(name: str, callback: Callable[[ModuleType], object]) -> None:
     """Call `callback(module)` once the module has been executed; at once where it has been."""
     module = sys.modules.get(name)
     if module is not None:
@@ -21,7 +30,9 @@ def when_imported(name: str, callback) -> None:
         sys.meta_path.insert(0, _Finder)
 
 
-def find_elsewhere(asking, name: str, path, target=None):
+def find_elsewhere(
+    asking: object, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+) -> ModuleSpec | None:
     """The spec that the finders other than `asking` have for a module; None where they have none."""
     for finder in list(sys.meta_path):
         find_spec = getattr(finder, "find_spec", None)
@@ -37,7 +48,9 @@ class _Finder:
     """Finds nothing itself: it lets the others find, and is told when the module is executed."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name not in _waiting:
             return None
         spec = find_elsewhere(_Finder, name, path, target)
@@ -46,13 +59,13 @@ class _Finder:
         return spec
 
 
-def _listen(spec) -> None:
+def _listen(spec: ModuleSpec) -> None:
     """Have the callbacks called behind the loader's `exec_module`. A loader of this module's alone is the real one still, and
     only its method is covered; one that others share is wrapped."""
-    loader = spec.loader
+    loader: Any = spec.loader
     execute = loader.exec_module
 
-    def exec_module(module) -> None:
+    def exec_module(module: ModuleType) -> None:
         if spec.loader is loader:
             loader.__dict__.pop("exec_module", None)
         else:
@@ -64,24 +77,25 @@ def _listen(spec) -> None:
     if getattr(loader, "name", None) == spec.name and isinstance(own, dict):
         own["exec_module"] = exec_module
     else:
-        spec.loader = _Wrapped(loader, exec_module)
+        wrapped: Any = _Wrapped(loader, exec_module)
+        spec.loader = wrapped
 
 
 class _Wrapped:
     """A loader that is told of the execution. Everything else is the real one's."""
 
-    def __init__(self, loader, exec_module):
+    def __init__(self, loader: Any, exec_module: Callable[[ModuleType], None]) -> None:
         self._loader = loader
         self.exec_module = exec_module
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
 
-def _call_back(module) -> None:
+def _call_back(module: ModuleType) -> None:
     for callback in _waiting.pop(module.__name__, ()):
         try:
             callback(module)

@@ -1,12 +1,19 @@
 """Python objects as JSON bytes. No reply is lost to its content: what JSON cannot say is replaced. What a user sends, such
 as the data of a comm, is another matter: there an object that has no likeness in JSON is an error, which its sender sees."""
 
+from __future__ import annotations
+
 import json
 import math
 import numbers
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 # Nesting below which an object is written out; a structure that contains itself never gets past it.
 _DEPTH = 200
@@ -17,17 +24,17 @@ _encoder = json.JSONEncoder(
 )
 
 
-def encode(content) -> bytes:
+def encode(content: Any) -> bytes:
     """JSON for `content`. What JSON cannot say is replaced: see `clean`."""
     return _bytes(content, _named)
 
 
-def encode_strictly(content) -> bytes:
+def encode_strictly(content: Any) -> bytes:
     """The same for what a user sends on purpose: ValueError where there is something that has no likeness in JSON."""
     return _bytes(content, _refused)
 
 
-def _bytes(content, last) -> bytes:
+def _bytes(content: Any, last: Callable[..., Any]) -> bytes:
     try:
         text = _encoder.encode(content)
     except (TypeError, ValueError, RecursionError):
@@ -40,7 +47,7 @@ def _bytes(content, last) -> bytes:
         return whole.encode("utf-8")
 
 
-def clean(value, last=None, depth: int = _DEPTH):
+def clean(value: Any, last: Callable[..., Any] | None = None, depth: int = _DEPTH) -> Any:
     """A copy that JSON can say: bytes become base64, dates ISO 8601, NaN and infinity their names, numbers of other types
     plain ones, mappings objects, other iterables lists, and what is left what `last` makes of it, by default its `repr`.
     """
@@ -71,7 +78,7 @@ def clean(value, last=None, depth: int = _DEPTH):
     return last(value)
 
 
-def _integer(value):
+def _integer(value: Any) -> int | str:
     number = int(value)
     try:
         str(number)
@@ -81,7 +88,7 @@ def _integer(value):
     return number
 
 
-def _key(key) -> str:
+def _key(key: object) -> str:
     if isinstance(key, bytes):
         return key.decode("utf-8", "backslashreplace")
     if key is None or isinstance(key, bool):
@@ -89,7 +96,7 @@ def _key(key) -> str:
     return str(key)
 
 
-def _named(value) -> str:
+def _named(value: Any) -> str:
     if value is _TOO_DEEP:
         return "..."
     try:
@@ -98,7 +105,7 @@ def _named(value) -> str:
         return f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
 
 
-def _refused(value):
+def _refused(value: Any) -> NoReturn:
     if value is _TOO_DEEP:
         raise ValueError("it is nested too deeply for JSON, or contains itself")
     # The error and its words are those that jupyter_client's session has for it.

@@ -4,11 +4,14 @@ The server hands it every request that Python answers; its `do_…` methods do t
 `shell_handlers`, has the say. What has no counterpart here raises NotImplementedError with a sentence on what to use instead.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import uuid
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from traitlets import Any, Bool, Float, List, default
 from traitlets.config import SingletonConfigurable
@@ -16,6 +19,15 @@ from traitlets.config import SingletonConfigurable
 from . import _drupe, comms, parents, questions, requests, stdin
 from .facade import named
 from .session import Channel, IOPubThread, Session, lacking, make_message, publish
+
+if TYPE_CHECKING:
+    import asyncio
+    import typing
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
+    from typing import NoReturn
+
+    from .application import IPKernelApp
 
 _CORE = "the core answers these requests before Python sees them; ask with a client"
 _RUNS = "the kernel of this process runs already, and its core takes the messages"
@@ -46,6 +58,7 @@ _REFERENCES = (
 class Kernel(SingletonConfigurable):
     """What every kernel has."""
 
+    parent: IPKernelApp
     implementation = "drupe"
     language = "python"
     msg_types = [
@@ -67,7 +80,7 @@ class Kernel(SingletonConfigurable):
     _poll_interval = Float(0.01).tag(config=True)
     debug_just_my_code = Bool(False).tag(config=True)
     filter_internal_frames = Bool(True).tag(config=True)
-    help_links = List()
+    help_links: List[typing.Any] = List()
     eventloop = Any(None, allow_none=True)
 
     int_id = -1
@@ -81,7 +94,7 @@ class Kernel(SingletonConfigurable):
     _supports_kernel_subshells = False
     _main_asyncio_lock = nullcontext()
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: typing.Any) -> None:
         if type(self) is not IPythonKernel:
             raise NotImplementedError(f"{type(self).__name__} cannot be made here: {_ONE}")
         super().__init__(**kwargs)
@@ -99,10 +112,10 @@ class Kernel(SingletonConfigurable):
         # By channel: the last request's parent. By message: the requests that are being answered.
         self._last_parents: dict = {}
         self._open: dict = {}
-        self.server = None
+        self.server: typing.Any = None
 
     @classmethod
-    def launch_instance(cls, *args, **kwargs):
+    def launch_instance(cls, *args: typing.Any, **kwargs: typing.Any) -> NoReturn:
         raise NotImplementedError(_ONE)
 
     @property
@@ -118,48 +131,50 @@ class Kernel(SingletonConfigurable):
         return [self.shell_stream]
 
     @property
-    def io_loop(self):
+    def io_loop(self) -> typing.Any:
         """The loop that everything runs in: tornado's, where that is imported."""
         from .loop import io_loop
 
         return io_loop(self.server)
 
     @property
-    def task(self):
+    def task(self) -> asyncio.Task[None] | None:
         """The task that serves requests."""
         return self.server.task
 
     # The request that is being answered.
 
-    def begin(self, request) -> None:
+    def begin(self, request: _drupe.Request) -> None:
         """The server takes it up."""
         self._last_parents[request.channel] = request.parent
         self._open[request.parent.msg_id] = request
 
-    def end(self, request) -> None:
+    def end(self, request: _drupe.Request) -> None:
         """It is answered."""
         self._open.pop(request.parent.msg_id, None)
 
-    def handler_of(self, msg_type: str):
+    def handler_of(self, msg_type: str) -> Callable[..., typing.Any] | None:
         """The handler that somebody has put in the place of the kernel's own, or None."""
         handler = self.shell_handlers.get(msg_type)
         return None if handler is self._own_handlers.get(msg_type) else handler
 
-    def request_of(self, parent):
+    def request_of(
+        self, parent: _drupe.Parent | dict[str, typing.Any] | None
+    ) -> _drupe.Request | None:
         """The request that a message stands for, while it is being answered."""
         handle = parents.handle_of(parent)
         return self._open.get(handle.msg_id) if handle is not None else None
 
     @staticmethod
-    def message_of(request) -> dict:
+    def message_of(request: _drupe.Request) -> dict:
         """A request as handlers are given it."""
         buffers = [memoryview(buffer) for buffer in request.buffers]
         return parents.message(request.parent, buffers=buffers)
 
-    def stream_of(self, request) -> Channel:
+    def stream_of(self, request: _drupe.Request) -> Channel:
         return self.control_stream if request.channel == "control" else self.shell_stream
 
-    def _asked(self, parent):
+    def _asked(self, parent: _drupe.Parent | dict[str, typing.Any] | None) -> _drupe.Request:
         request = self.request_of(parent)
         if request is None:
             raise NotImplementedError(
@@ -167,19 +182,24 @@ class Kernel(SingletonConfigurable):
             )
         return request
 
-    def get_parent(self, channel=None) -> dict:
+    def get_parent(self, channel: str | None = None) -> dict:
         """The request whose code this is, or the last one of a channel."""
         if channel is None:
             return parents.message(_drupe.get_parent())
         return parents.message(self._last(channel))
 
-    def _last(self, channel):
+    def _last(self, channel: str | None) -> _drupe.Parent | None:
         """The handle of the last request of a channel. Most of those on control never come to Python."""
         if channel == "control":
             return _drupe.control_parent()
         return self._last_parents.get(channel)
 
-    def set_parent(self, ident, parent, channel="shell") -> None:
+    def set_parent(
+        self,
+        ident: typing.Any,
+        parent: _drupe.Parent | dict[str, typing.Any] | None,
+        channel: str | None = "shell",
+    ) -> None:
         parents.set_parent(parent)
 
     @property
@@ -204,15 +224,15 @@ class Kernel(SingletonConfigurable):
 
     def send_response(
         self,
-        stream,
-        msg_or_type,
-        content=None,
-        ident=None,
-        buffers=None,
-        track=False,
-        header=None,
-        metadata=None,
-        channel=None,
+        stream: typing.Any,
+        msg_or_type: str | dict[str, typing.Any],
+        content: dict[str, typing.Any] | None = None,
+        ident: typing.Any = None,
+        buffers: Iterable[typing.Any] | None = None,
+        track: bool = False,
+        header: dict[str, typing.Any] | None = None,
+        metadata: dict[str, typing.Any] | None = None,
+        channel: str | None = None,
     ) -> dict:
         """Send a message that belongs to the running cell."""
         parent = self.get_parent(channel)
@@ -220,23 +240,38 @@ class Kernel(SingletonConfigurable):
             stream, msg_or_type, content, parent, ident, buffers, track, header, metadata
         )
 
-    def _publish_status(self, status, channel, parent=None) -> None:
+    def _publish_status(
+        self,
+        status: str,
+        channel: str | None,
+        parent: _drupe.Parent | dict[str, typing.Any] | None = None,
+    ) -> None:
         """The core publishes each request's own; this is one more."""
         publish(
             make_message("status", {"execution_state": status}), parent or self.get_parent(channel)
         )
 
-    def _publish_status_and_flush(self, status, channel, stream, parent=None) -> None:
+    def _publish_status_and_flush(
+        self,
+        status: str,
+        channel: str | None,
+        stream: typing.Any,
+        parent: _drupe.Parent | dict[str, typing.Any] | None = None,
+    ) -> None:
         self._publish_status(status, channel, parent)
 
-    def _publish_execute_input(self, code, parent, execution_count) -> None:
+    def _publish_execute_input(
+        self, code: str, parent: _drupe.Parent | dict[str, typing.Any] | None, execution_count: int
+    ) -> None:
         content = {"code": code, "execution_count": execution_count}
         publish(make_message("execute_input", content), parent)
 
-    def _publish_debug_event(self, event) -> None:
+    def _publish_debug_event(self, event: dict[str, typing.Any]) -> None:
         publish(make_message("debug_event", event), self.get_parent())
 
-    def _send_abort_reply(self, stream, msg, idents) -> None:
+    def _send_abort_reply(
+        self, stream: typing.Any, msg: dict[str, typing.Any], idents: typing.Any
+    ) -> None:
         reply = msg["header"]["msg_type"].rpartition("_")[0] + "_reply"
         self.session.send(stream, reply, {"status": "aborted"}, msg, idents)
 
@@ -250,7 +285,13 @@ class Kernel(SingletonConfigurable):
         parent = _drupe.get_parent()
         return parent is not None and parent.allow_stdin
 
-    def _input_request(self, prompt, ident, parent, password=False) -> str:
+    def _input_request(
+        self,
+        prompt: object,
+        ident: typing.Any,
+        parent: _drupe.Parent | dict[str, typing.Any] | None,
+        password: bool = False,
+    ) -> str:
         """Ask the client that sent the message `parent`, whatever it said of questions."""
         return _drupe.input_request(str(prompt), password, parents.handle_of(parent))
 
@@ -261,33 +302,41 @@ class Kernel(SingletonConfigurable):
             "raw_input was called, but this frontend does not support stdin."
         )
 
-    def raw_input(self, prompt="") -> str:
+    def raw_input(self, prompt: object = "") -> str:
         return stdin.raw_input(prompt)
 
-    def getpass(self, prompt="", stream=None, *, echo_char=None) -> str:
+    def getpass(
+        self, prompt: object = "", stream: object = None, *, echo_char: str | None = None
+    ) -> str:
         return stdin.getpass(prompt, stream, echo_char=echo_char)
 
     # Requests, as others call or replace them.
 
-    async def execute_request(self, stream, ident, parent) -> None:
+    async def execute_request(
+        self, stream: typing.Any, ident: typing.Any, parent: dict[str, typing.Any]
+    ) -> None:
         """Run the cell that a request has, and answer it."""
         await requests.execute(self, self._asked(parent), parent["content"], parent["metadata"])
 
-    async def _question(self, stream, ident, parent) -> None:
+    async def _question(
+        self, stream: typing.Any, ident: typing.Any, parent: dict[str, typing.Any]
+    ) -> None:
         await requests.answer(self, self._asked(parent), parent["content"])
 
     complete_request = inspect_request = history_request = is_complete_request = _question
 
-    def comm_open(self, stream, ident, msg) -> None:
+    def comm_open(self, stream: typing.Any, ident: typing.Any, msg: dict[str, typing.Any]) -> None:
         comms.manager().comm_open(stream, ident, msg)
 
-    def comm_msg(self, stream, ident, msg) -> None:
+    def comm_msg(self, stream: typing.Any, ident: typing.Any, msg: dict[str, typing.Any]) -> None:
         comms.manager().comm_msg(stream, ident, msg)
 
-    def comm_close(self, stream, ident, msg) -> None:
+    def comm_close(self, stream: typing.Any, ident: typing.Any, msg: dict[str, typing.Any]) -> None:
         comms.manager().comm_close(stream, ident, msg)
 
-    def should_handle(self, stream, msg, idents) -> bool:
+    def should_handle(
+        self, stream: typing.Any, msg: dict[str, typing.Any], idents: typing.Any
+    ) -> bool:
         return True
 
     def pre_handler_hook(self) -> None:
@@ -296,7 +345,7 @@ class Kernel(SingletonConfigurable):
     def post_handler_hook(self) -> None:
         """There is nothing to put back."""
 
-    def init_metadata(self, parent) -> dict:
+    def init_metadata(self, parent: _drupe.Parent | dict[str, typing.Any] | None) -> dict:
         from datetime import datetime, timezone
 
         return {
@@ -305,7 +354,12 @@ class Kernel(SingletonConfigurable):
             "engine": self.ident,
         }
 
-    def finish_metadata(self, parent, metadata, reply_content) -> dict:
+    def finish_metadata(
+        self,
+        parent: _drupe.Parent | dict[str, typing.Any] | None,
+        metadata: dict[str, typing.Any],
+        reply_content: dict[str, typing.Any],
+    ) -> dict:
         metadata["status"] = reply_content["status"]
         return metadata
 
@@ -314,7 +368,7 @@ class Kernel(SingletonConfigurable):
         comms.process_waiting()
         return _Done()
 
-    async def process_one(self, wait=True) -> None:
+    async def process_one(self, wait: bool = True) -> None:
         """The same, in the words of ipykernel 6."""
         comms.process_waiting()
 
@@ -327,7 +381,7 @@ class Kernel(SingletonConfigurable):
 class _Done:
     """Has nothing left to wait for."""
 
-    def __await__(self):
+    def __await__(self) -> Iterator[typing.Any]:
         return iter(())
 
 
@@ -338,7 +392,7 @@ class IPythonKernel(Kernel):
     use_experimental_completions = Bool(
         True, help="Whether completions come with their types, by jedi."
     ).tag(config=True)
-    help_links = List(
+    help_links: List[typing.Any] = List(
         help="The entries of a front-end's help menu.",
     ).tag(config=True)
 
@@ -352,7 +406,7 @@ class IPythonKernel(Kernel):
         "file_extension": ".py",
     }
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: typing.Any) -> None:
         shell = kwargs.pop("shell", None)
         super().__init__(**kwargs)
         self.shell = shell
@@ -385,15 +439,15 @@ class IPythonKernel(Kernel):
         }
 
     @property
-    def shell_class(self):
+    def shell_class(self) -> type:
         return type(self.shell)
 
     @property
-    def compiler_class(self):
+    def compiler_class(self) -> type:
         return self.shell.compiler_class
 
     @property
-    def comm_manager(self):
+    def comm_manager(self) -> typing.Any:
         return comms.manager()
 
     @property
@@ -401,16 +455,16 @@ class IPythonKernel(Kernel):
         return self.shell.user_ns
 
     @user_ns.setter
-    def user_ns(self, namespace) -> None:
+    def user_ns(self, namespace: dict[str, typing.Any]) -> None:
         self.shell.user_ns = namespace
         self.shell.init_user_ns()
 
     @property
-    def user_module(self):
+    def user_module(self) -> ModuleType:
         return self.shell.user_module
 
     @user_module.setter
-    def user_module(self, module) -> None:
+    def user_module(self, module: typing.Any) -> None:
         self.shell.user_module = module
 
     @property
@@ -418,21 +472,21 @@ class IPythonKernel(Kernel):
         return self.shell.execution_count
 
     @execution_count.setter
-    def execution_count(self, value) -> None:
+    def execution_count(self, value: typing.Any) -> None:
         """The shell counts."""
 
     # What the requests ask for.
 
     async def do_execute(
         self,
-        code,
-        silent,
-        store_history=True,
-        user_expressions=None,
-        allow_stdin=False,
+        code: str,
+        silent: bool,
+        store_history: bool = True,
+        user_expressions: dict[str, str] | None = None,
+        allow_stdin: bool = False,
         *,
-        cell_meta=None,
-        cell_id=None,
+        cell_meta: dict[str, typing.Any] | None = None,
+        cell_id: str | None = None,
     ) -> dict:
         """Run a cell; the content of its reply."""
         from .execution import Execution
@@ -443,20 +497,28 @@ class IPythonKernel(Kernel):
         )
         return await execution.run()
 
-    def do_complete(self, code, cursor_pos) -> dict:
+    def do_complete(self, code: str, cursor_pos: int | None) -> dict:
         cursor = len(code) if cursor_pos is None else cursor_pos
         return questions.complete(self.shell, code, cursor, self.use_experimental_completions)
 
-    def do_inspect(self, code, cursor_pos, detail_level=0, omit_sections=()) -> dict:
+    def do_inspect(
+        self,
+        code: str,
+        cursor_pos: int,
+        detail_level: int = 0,
+        omit_sections: Iterable[str] = (),
+    ) -> dict:
         return questions.inspect_object(self.shell, code, cursor_pos, detail_level, omit_sections)
 
-    def do_history(self, hist_access_type, output, raw, **which) -> dict:
+    def do_history(
+        self, hist_access_type: str | None, output: bool, raw: bool, **which: typing.Any
+    ) -> dict:
         return questions.history(self.shell, hist_access_type, output, raw, **which)
 
-    def do_is_complete(self, code) -> dict:
+    def do_is_complete(self, code: str) -> dict:
         return questions.is_complete(self.shell, code)
 
-    def do_shutdown(self, restart) -> dict:
+    def do_shutdown(self, restart: bool) -> dict:
         """End the kernel after this cell. Who started it starts it again, where that is its way."""
         self.shell.exit_now = True
         return {"status": "ok", "restart": restart}

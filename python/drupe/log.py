@@ -1,12 +1,14 @@
 """The kernel's logger for Python code: its records go to drupe's own log, never to a notebook."""
 
+from __future__ import annotations
+
 import logging
 
 from . import _drupe
 
 
 class _Handler(logging.Handler):
-    def emit(self, record) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
         try:
             _drupe.log(record.levelname.lower(), self.format(record))
         except Exception:

@@ -4,13 +4,23 @@ A program that has imported tornado gets a real `IOLoop` around the kernel's asy
 for the usual calls.
 """
 
+from __future__ import annotations
+
 import functools
 import sys
+from typing import TYPE_CHECKING
 
 from .interrupt import interrupts
 
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
-def io_loop(server):
+    from .serve import Server
+
+
+def io_loop(server: Server) -> Any:
     """The loop that libraries are given."""
     if "tornado.ioloop" in sys.modules:
         try:
@@ -22,7 +32,7 @@ def io_loop(server):
     return server.words
 
 
-def _tornado(loop):
+def _tornado(loop: asyncio.AbstractEventLoop) -> Any:
     from tornado.ioloop import IOLoop
     from tornado.platform.asyncio import AsyncIOMainLoop
 
@@ -46,14 +56,14 @@ class Words:
     NONE, READ, WRITE, ERROR = 0, 1, 4, 24
     closing = False
 
-    def __init__(self, server):
+    def __init__(self, server: Server) -> None:
         self._server = server
 
     @property
-    def asyncio_loop(self):
+    def asyncio_loop(self) -> asyncio.AbstractEventLoop:
         return self._server.loop
 
-    def _run(self, callback) -> None:
+    def _run(self, callback: Callable[..., Any]) -> None:
         """Call it; where it returns something to be awaited, that is done in a task."""
         import asyncio
         import inspect
@@ -63,42 +73,50 @@ class Words:
         if inspect.isawaitable(result):
             asyncio.ensure_future(result, loop=self.asyncio_loop)
 
-    def add_callback(self, callback, *args, **kwargs) -> None:
+    def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Call it in a turn of the loop, from any thread."""
         call = functools.partial(callback, *args, **kwargs)
         self.asyncio_loop.call_soon_threadsafe(functools.partial(self._run, call))
 
     add_callback_from_signal = spawn_callback = add_callback
 
-    def call_later(self, delay, callback, *args, **kwargs):
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> asyncio.TimerHandle:
         """Call it in `delay` seconds; what is returned goes to `remove_timeout`."""
         call = functools.partial(callback, *args, **kwargs)
         return self.asyncio_loop.call_later(max(0, delay), functools.partial(self._run, call))
 
-    def call_at(self, when, callback, *args, **kwargs):
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> asyncio.TimerHandle:
         """Call it at a time as `time` tells it."""
         return self.call_later(when - self.time(), callback, *args, **kwargs)
 
-    def add_timeout(self, deadline, callback, *args, **kwargs):
+    def add_timeout(
+        self, deadline: Any, callback: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> asyncio.TimerHandle:
         """Call it at a time, or after a `timedelta`."""
         seconds = getattr(deadline, "total_seconds", None)
         delay = seconds() if seconds is not None else deadline - self.time()
         return self.call_later(delay, callback, *args, **kwargs)
 
-    def remove_timeout(self, timeout) -> None:
+    def remove_timeout(self, timeout: Any) -> None:
         timeout.cancel()
 
-    def add_future(self, future, callback) -> None:
+    def add_future(self, future: Any, callback: Callable[..., Any]) -> None:
         """Call it with the future once that is done."""
         future.add_done_callback(lambda done: self.add_callback(callback, done))
 
-    def run_in_executor(self, executor, func, *args):
+    def run_in_executor(
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         return self.asyncio_loop.run_in_executor(executor, func, *args)
 
-    def set_default_executor(self, executor) -> None:
+    def set_default_executor(self, executor: Any) -> None:
         self.asyncio_loop.set_default_executor(executor)
 
-    def add_handler(self, fd, handler, events) -> None:
+    def add_handler(self, fd: Any, handler: Any, events: int) -> None:
         """Call `handler(fd, events)` while the descriptor is readable or writable."""
         number = fd if isinstance(fd, int) else fd.fileno()
         if events & self.READ:
@@ -106,10 +124,10 @@ class Words:
         if events & self.WRITE:
             self.asyncio_loop.add_writer(number, handler, fd, self.WRITE)
 
-    def update_handler(self, fd, events) -> None:
+    def update_handler(self, fd: Any, events: int) -> None:
         raise NotImplementedError("remove the handler and add it again, or import tornado first")
 
-    def remove_handler(self, fd) -> None:
+    def remove_handler(self, fd: Any) -> None:
         number = fd if isinstance(fd, int) else fd.fileno()
         self.asyncio_loop.remove_reader(number)
         self.asyncio_loop.remove_writer(number)
@@ -123,8 +141,8 @@ class Words:
     def stop(self) -> None:
         """The kernel's loop goes on: what ends it is the end of the kernel."""
 
-    def close(self, all_fds=False) -> None:
+    def close(self, all_fds: bool = False) -> None:
         raise RuntimeError("the kernel's loop ends with the kernel")
 
-    def run_sync(self, func, timeout=None):
+    def run_sync(self, func: Callable[..., Any], timeout: Any = None) -> NoReturn:
         raise RuntimeError("This event loop is already running")

@@ -1,18 +1,26 @@
 """The magics that a front-end expects of a kernel, beside IPython's own."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 from IPython.core import page
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
+
+if TYPE_CHECKING:
+    from .shell import ZMQInteractiveShell
 
 
 @magics_class
 class KernelMagics(Magics):
     """Magics that speak to the front-end, or of the kernel."""
 
+    shell: ZMQInteractiveShell
+
     @line_magic
-    def edit(self, parameter_s="", last_call=("", "")):
+    def edit(self, parameter_s: str = "", last_call: tuple[str, str] = ("", "")) -> None:
         """Have the front-end open an editor: on a file, an object's definition, or lines of the history.
 
         `%edit [-n LINE] [-p] [-r] [target]`. The file is not run when the editor is closed: the kernel does not
@@ -38,12 +46,12 @@ class KernelMagics(Magics):
         self.shell.payload_manager.write_payload(payload)
 
     @line_magic
-    def clear(self, arg_s):
+    def clear(self, arg_s: str) -> None:
         """Clear the terminal."""
         self.shell.system("clear")
 
     @line_magic
-    def less(self, arg_s):
+    def less(self, arg_s: str) -> None:
         """Show a file in the pager; Python files are coloured. Also `%more`."""
         if not arg_s:
             raise UsageError("Missing filename.")
@@ -56,15 +64,16 @@ class KernelMagics(Magics):
                 text = file.read()
         page.page(text)
 
-    more = line_magic("more")(less)
+    # IPython says of the decorator with a name that it may return itself.
+    more = line_magic("more")(less)  # type: ignore[arg-type, var-annotated]
 
     @line_magic
-    def man(self, arg_s):
+    def man(self, arg_s: str) -> None:
         """Show a manual page in the pager."""
         page.page(self.shell.getoutput(f"man {arg_s} | col -b", split=False))
 
     @line_magic
-    def connect_info(self, arg_s):
+    def connect_info(self, arg_s: str) -> None:
         """Print how another client can connect to this kernel."""
         file = self.shell.kernel.connection_file
         try:
@@ -83,7 +92,7 @@ class KernelMagics(Magics):
         )
 
     @line_magic
-    def qtconsole(self, arg_s):
+    def qtconsole(self, arg_s: str) -> None:
         """Open a Qt console on this kernel."""
         import sys
         from subprocess import DEVNULL, Popen
@@ -93,7 +102,7 @@ class KernelMagics(Magics):
         Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
 
     @line_magic
-    def autosave(self, arg_s):
+    def autosave(self, arg_s: str) -> None:
         """Set the interval at which the notebook is saved, in seconds; 0 turns it off."""
         from IPython.display import Javascript, display
 
@@ -106,12 +115,12 @@ class KernelMagics(Magics):
         print(f"Autosaving every {interval} seconds" if interval else "Autosave disabled")
 
     @line_magic
-    def subshell(self, arg_s):
+    def subshell(self, arg_s: str) -> None:
         """Print the subshells; this kernel has none."""
         print("Kernel does not support subshells")
 
     @line_magic
-    def threads(self, arg_s):
+    def threads(self, arg_s: str) -> None:
         """Print the threads of the kernel: who, what for, since when, and where they stand."""
         from .threads import table
 

@@ -46,7 +46,8 @@ def _ipythons_debugger(module) -> None:
     import pdb
 
     if hasattr(module, "InterruptiblePdb"):
-        module.Pdb = pdb.Pdb = module.InterruptiblePdb
+        module.Pdb = module.InterruptiblePdb
+        setattr(pdb, "Pdb", module.Pdb)
 
 
 def _pdb(module) -> None:

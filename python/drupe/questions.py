@@ -4,10 +4,20 @@ Each function answers the kernel's method of the same name: it returns the conte
 makes no sense. They run on the main thread between cells.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .shell import ZMQInteractiveShell
+
+
 _EXPERIMENTAL_TYPES = "_jupyter_types_experimental"
 
 
-def complete(shell, code: str, cursor: int, typed: bool = True) -> dict:
+def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = True) -> dict:
     """Completions by IPython and jedi, with their types; by IPython alone where `typed` is off."""
     if not typed:
         return _complete_line(shell, code, cursor)
@@ -42,7 +52,7 @@ def complete(shell, code: str, cursor: int, typed: bool = True) -> dict:
     }
 
 
-def _complete_line(shell, code: str, cursor: int) -> dict:
+def _complete_line(shell: ZMQInteractiveShell, code: str, cursor: int) -> dict:
     from IPython.utils.tokenutil import line_at_cursor
 
     line, offset = line_at_cursor(code, cursor)
@@ -56,7 +66,13 @@ def _complete_line(shell, code: str, cursor: int) -> dict:
     }
 
 
-def inspect_object(shell, code: str, cursor: int, detail_level=0, omit_sections=()) -> dict:
+def inspect_object(
+    shell: ZMQInteractiveShell,
+    code: str,
+    cursor: int,
+    detail_level: int = 0,
+    omit_sections: Iterable[str] = (),
+) -> dict:
     """The documentation of the name at the cursor, or its source."""
     from IPython.utils.tokenutil import token_at_cursor
 
@@ -74,7 +90,7 @@ def inspect_object(shell, code: str, cursor: int, detail_level=0, omit_sections=
     return reply
 
 
-def is_complete(shell, code: str) -> dict:
+def is_complete(shell: ZMQInteractiveShell, code: str) -> dict:
     """Whether the code can be run as it stands."""
     status, spaces = shell.input_transformer_manager.check_complete(code)
     reply = {"status": status}
@@ -84,26 +100,27 @@ def is_complete(shell, code: str) -> dict:
 
 
 def history(
-    shell,
-    hist_access_type,
-    output=False,
-    raw=True,
-    session=0,
-    start=0,
-    stop=None,
-    n=None,
-    pattern=None,
-    unique=False,
+    shell: ZMQInteractiveShell,
+    hist_access_type: str | None,
+    output: bool = False,
+    raw: bool = True,
+    session: int = 0,
+    start: int = 0,
+    stop: int | None = None,
+    n: int | None = None,
+    pattern: str | None = None,
+    unique: bool = False,
 ) -> dict:
     """Lines of this session and of earlier ones."""
     manager = shell.history_manager
+    found: Iterable[tuple]
     if hist_access_type == "tail":
         found = manager.get_tail(n, raw=raw, output=output, include_latest=True)
     elif hist_access_type == "range":
         session = session or 0
-        found = manager.get_range(session, start or 0, stop, raw=raw, output=output)
+        lines = manager.get_range(session, start or 0, stop, raw=raw, output=output)
         # IPython numbers the running session 0; one that was asked for by its number keeps it.
-        found = [(number or max(session, 0), *rest) for number, *rest in found]
+        found = [(number or max(session, 0), *rest) for number, *rest in lines]
     elif hist_access_type == "search":
         found = manager.search(pattern or "*", raw=raw, output=output, n=n, unique=unique)
     else:

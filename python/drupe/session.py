@@ -4,25 +4,36 @@ Libraries send messages with `kernel.session.send(kernel.iopub_socket, ...)`. Th
 the final header; here are objects that stand for each of them, and what can be done with one.
 """
 
+from __future__ import annotations
+
 import uuid
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from . import _drupe, parents
 from .jsonutil import decode, encode_strictly
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn, TypeVar
 
-def lacking(absent: dict):
+    from .kernel import Kernel
+
+    T = TypeVar("T")
+
+
+def lacking(absent: dict) -> Callable[[type[T]], type[T]]:
     """A decorator: these names are methods that say what to use instead. `{sentence: "name name …"}`"""
 
-    def method(name: str, sentence: str):
-        def refuse(self, *_args, **_kwargs):
+    def method(name: str, sentence: str) -> Callable[..., Any]:
+        def refuse(self: object, *_args: object, **_kwargs: object) -> NoReturn:
             raise NotImplementedError(f"{type(self).__name__}.{name} is not there: {sentence}")
 
         refuse.__name__ = refuse.__qualname__ = name
         refuse.__doc__ = f"Not there: {sentence}"
         return refuse
 
-    def add(cls):
+    def add(cls: type[T]) -> type[T]:
         for sentence, names in absent.items():
             for name in names.split():
                 setattr(cls, name, method(name, sentence))
@@ -31,7 +42,13 @@ def lacking(absent: dict):
     return add
 
 
-def make_message(msg_type: str, content: dict, parent=None, metadata=None, header=None) -> dict:
+def make_message(
+    msg_type: str,
+    content: dict,
+    parent: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+    header: dict[str, Any] | None = None,
+) -> dict:
     """A message as jupyter_client's session makes it. The core gives it its final header when it is sent."""
     asked_by = parent.get("header", parent) if parent else {}
     header = header or {
@@ -52,7 +69,12 @@ def make_message(msg_type: str, content: dict, parent=None, metadata=None, heade
     }
 
 
-def publish(message: dict, parent=None, topic=None, buffers=None) -> None:
+def publish(
+    message: dict,
+    parent: _drupe.Parent | dict[str, Any] | None = None,
+    topic: bytes | None = None,
+    buffers: Iterable[Any] | None = None,
+) -> None:
     """Send a message on iopub. Its parent is `parent`, else its own parent header's, else the running code's."""
     header = message["header"]
     _drupe.publish(
@@ -82,30 +104,32 @@ class Channel:
     sending = False
     poller = None
 
-    def __init__(self, name: str, kernel):
+    def __init__(self, name: str, kernel: Kernel) -> None:
         self.name = name
         self._kernel = kernel
 
     @property
-    def io_loop(self):
+    def io_loop(self) -> Any:
         return self._kernel.io_loop
 
     @property
-    def socket(self):
+    def socket(self) -> Channel:
         return self
 
     @property
-    def io_thread(self):
+    def io_thread(self) -> IOPubThread:
         return self._kernel.iopub_thread
 
-    def flush(self, *_flags, limit=None) -> bool:
+    def flush(self, *_flags: object, limit: int | None = None) -> bool:
         """What was sent is on its way. Whether a request waits, which event loops of toolkits stop for."""
         return self.name != "iopub" and _drupe_has_request()
 
-    def close(self, *_args) -> None:
+    def close(self, *_args: object) -> None:
         """The core closes its sockets."""
 
-    def deliver(self, message: dict, parent, ident, buffers) -> None:
+    def deliver(
+        self, message: dict, parent: Any, ident: Any, buffers: Iterable[Any] | None
+    ) -> None:
         """Send a message: on iopub to all, on shell and control as the reply to the request `parent`."""
         if self.name == "iopub":
             topic = ident[0] if isinstance(ident, list) and ident else ident
@@ -140,23 +164,23 @@ class IOPubThread:
     closed = False
     thread = None
 
-    def __init__(self, kernel):
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.background_socket = kernel.iopub_socket
 
     @property
-    def session(self):
+    def session(self) -> Session:
         return self._kernel.session
 
     @property
-    def socket(self):
+    def socket(self) -> Channel:
         return self.background_socket
 
     @property
-    def io_loop(self):
+    def io_loop(self) -> Any:
         return self._kernel.io_loop
 
-    def schedule(self, function) -> None:
+    def schedule(self, function: Callable[..., Any]) -> None:
         """Call it behind what was sent before, which is at once."""
         function()
 
@@ -175,10 +199,10 @@ class Session:
 
     metadata: dict = {}
 
-    def __init__(self, kernel):
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.session = uuid.uuid4().hex
-        self._theirs = None
+        self._theirs: Any = None
 
     @property
     def username(self) -> str:
@@ -211,7 +235,14 @@ class Session:
     def msg_header(self, msg_type: str) -> dict:
         return self.msg(msg_type)["header"]
 
-    def msg(self, msg_type, content=None, parent=None, header=None, metadata=None) -> dict:
+    def msg(
+        self,
+        msg_type: str,
+        content: dict[str, Any] | None = None,
+        parent: dict[str, Any] | None = None,
+        header: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> dict:
         message = make_message(msg_type, content or {}, parent, metadata, header)
         if header is None:
             message["header"].update(session=self.session, username=self.username)
@@ -219,15 +250,15 @@ class Session:
 
     def send(
         self,
-        stream,
-        msg_or_type,
-        content=None,
-        parent=None,
-        ident=None,
-        buffers=None,
-        track=False,
-        header=None,
-        metadata=None,
+        stream: Any,
+        msg_or_type: str | dict[str, Any],
+        content: dict[str, Any] | None = None,
+        parent: Any = None,
+        ident: Any = None,
+        buffers: Iterable[Any] | None = None,
+        track: bool = False,
+        header: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> dict:
         """Send a message; what becomes of it says `Channel.deliver`. A socket of the caller's own is jupyter_client's
         business."""
@@ -243,7 +274,7 @@ class Session:
         channel.deliver(message, parent, ident, buffers)
         return message
 
-    def _library(self):
+    def _library(self) -> Any:
         if self._theirs is None:
             try:
                 from jupyter_client.session import Session as Theirs
@@ -256,7 +287,7 @@ class Session:
             )
         return self._theirs
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._library(), name)

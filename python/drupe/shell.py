@@ -5,6 +5,7 @@ import contextlib
 import copy
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
@@ -19,12 +20,18 @@ from .facade import named
 from .interrupt import interrupts
 from .log import log
 
+if TYPE_CHECKING:
+    from IPython.core.history import HistoryManager
+    from IPython.core.payload import PayloadManager
+
 # Where IPython's own callbacks around a cell are.
 _IPYTHONS_CALLBACKS = ("IPython.core.interactiveshell", "IPython.core.displaypub")
 
 
 class ZMQExitAutocall(ExitAutocall):
     """`exit` and `quit`; called with True they end the session and leave the kernel running."""
+
+    _ip: "ZMQInteractiveShell"
 
     def __call__(self, keep_kernel=False):
         self._ip.keepkernel_on_exit = keep_kernel
@@ -34,6 +41,13 @@ class ZMQExitAutocall(ExitAutocall):
 @named("zmqshell")
 class ZMQInteractiveShell(InteractiveShell):
     """IPython whose output goes to the wire."""
+
+    if TYPE_CHECKING:
+        # What IPython only knows to be one of a kind, or none until `__init__` has made it.
+        displayhook: ZMQShellDisplayHook
+        display_pub: ZMQDisplayPublisher
+        payload_manager: PayloadManager
+        history_manager: HistoryManager
 
     displayhook_class = Type(ZMQShellDisplayHook)
     display_pub_class = Type(ZMQDisplayPublisher)
@@ -93,7 +107,7 @@ class ZMQInteractiveShell(InteractiveShell):
                     # IPython has told of it as of the callback's failure, and would run the cell all the same.
                     raise KeyboardInterrupt
 
-        events.trigger = trigger_each
+        events.trigger = trigger_each  # type: ignore[method-assign]  # the table of this shell alone
 
     def init_history(self) -> None:
         """As IPython; a database that is locked, or on a full disk, costs the history and not the kernel."""

@@ -12,12 +12,20 @@ the user's handler runs on the main thread as it would in any program. What beco
 `signal.getsignal` and `signal.signal` say what the user's code has set, and know nothing of this.
 """
 
-import _signal
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C half of `signal`, of which the stubs say nothing
 import os
 import signal
 import time
+from typing import TYPE_CHECKING
 
 from . import _drupe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
 
 # Seconds after a SIGTERM within which a loop that is stopped was stopped for its sake.
 _RECENT = 5
@@ -26,12 +34,13 @@ _set_handler = _signal.signal
 _get_handler = _signal.getsignal
 
 _process = os.getpid()
-_users = None
-_came = None
-_leave = None
+# The user's handler while `_handle` is in its place.
+_users: Any = None
+_came: float | None = None
+_leave: Any = None
 
 
-def install(leave) -> None:
+def install(leave: Callable[[], object]) -> None:
     """From now on. `leave` is called, on the main thread, when a handler of the user's has raised."""
     global _leave
     _leave = leave
@@ -46,7 +55,7 @@ def came_lately() -> bool:
     return _came is not None and time.monotonic() - _came < _RECENT
 
 
-def _signal_signal(signalnum, handler, /):
+def _signal_signal(signalnum: int, handler: Any, /) -> Any:
     global _users
     if signalnum != signal.SIGTERM:
         return _set_handler(signalnum, handler)
@@ -63,12 +72,12 @@ def _signal_signal(signalnum, handler, /):
     return before
 
 
-def _signal_getsignal(signalnum, /):
+def _signal_getsignal(signalnum: int, /) -> Any:
     handler = _get_handler(signalnum)
     return _users if handler is _handle else handler
 
 
-def _handle(signalnum, frame):
+def _handle(signalnum: int, frame: FrameType | None) -> Any:
     global _came
     if os.getpid() != _process:
         # A forked child has inherited it.

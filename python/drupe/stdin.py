@@ -1,5 +1,7 @@
 """`input()` and `getpass()`: questions to the client whose cell is running. `patches.py` puts them in the place of Python's own."""
 
+from __future__ import annotations
+
 import sys
 
 from . import _drupe
@@ -21,13 +23,15 @@ def _ask(function: str, prompt: str, password: bool) -> str:
     return _drupe.input_request(prompt, password, parent)
 
 
-def raw_input(prompt="") -> str:
+def raw_input(prompt: object = "") -> str:
     """Ask the user for a line of text."""
     __tracebackhide__ = True
     return _ask("raw_input", str(prompt), False)
 
 
-def getpass(prompt="Password: ", stream=None, *, echo_char=None) -> str:
+def getpass(
+    prompt: object = "Password: ", stream: object = None, *, echo_char: str | None = None
+) -> str:
     """Ask the user for a secret; the front-end does not show it. What is for a terminal only has no effect."""
     __tracebackhide__ = True
     return _ask("getpass", str(prompt), True)

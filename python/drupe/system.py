@@ -1,11 +1,17 @@
 """`!command`: a shell command whose output is shown as it comes."""
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from . import _drupe
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 # How long, in seconds, an interrupted command has to end before it is terminated, and then killed.
 _GRACE = 0.5
@@ -37,7 +43,7 @@ def run(command: str) -> int:
         os.close(ours)
 
 
-def _start(command: str, output):
+def _start(command: str, output: int | None) -> Popen[bytes]:
     from subprocess import DEVNULL, Popen
 
     shell = os.environ.get("SHELL", "/bin/sh")
@@ -75,7 +81,7 @@ def _plain(terminal: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
 
-def _copy(output: int, process) -> None:
+def _copy(output: int, process: Popen[bytes]) -> None:
     """Show what comes, until the command has ended and all is read. A child that it leaves behind may keep the other end
     open; nobody waits for that."""
     import codecs
@@ -106,7 +112,7 @@ def _copy(output: int, process) -> None:
     sys.stdout.write(decoder.decode(b"", True))
 
 
-def _stop(process) -> None:
+def _stop(process: Popen[bytes]) -> None:
     """The command may not have been signalled with us; it is now."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:

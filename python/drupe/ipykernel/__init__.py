@@ -1,5 +1,7 @@
 """ipykernel, as drupe answers to the name in its own process; see `drupe.facade`."""
 
+from __future__ import annotations
+
 import importlib
 
 __version__ = "7.4.0"
@@ -34,7 +36,7 @@ _MODULES = (
 )
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return importlib.import_module(f"ipykernel.{name}")
     if name in _CONNECT:
