@@ -10,27 +10,35 @@ None of them waits, raises or needs the loop to run; once the kernel is ending t
 asyncio tells of any callback's error.
 """
 
+from __future__ import annotations
+
 import contextlib
 import itertools
+from typing import TYPE_CHECKING
 
 from . import _drupe, threads
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from typing import Any
 
 # Callbacks of `Caller`s in one turn of the loop, so that cells and tasks have their turns in between.
 _IN_A_TURN = 1000
 
-_callbacks: "dict" = {}
+_callbacks: dict[int, Callable[..., Any]] = {}
 _numbers = itertools.count(1)
 # The loop that watches the descriptor of `drupe_post`.
-_watching = None
+_watching: Any = None
 
 
-def _loop():
+def _loop() -> asyncio.AbstractEventLoop:
     from IPython import get_ipython
 
     return get_ipython().kernel.server.loop
 
 
-def call_soon(callback, *args) -> None:
+def call_soon(callback: Callable[..., Any], *args: Any) -> None:
     """Have `callback(*args)` called by the kernel's loop. Safe on every thread and at any time."""
     if _drupe.shutting_down():
         return
@@ -43,7 +51,7 @@ def call_soon(callback, *args) -> None:
         loop.call_soon_threadsafe(callback, *args)
 
 
-def post(callback, *args) -> None:
+def post(callback: Callable[..., Any], *args: Any) -> None:
     """As `call_soon`, on a thread that some other runtime has made: it is registered with the kernel while it is in here, so that
     the kernel's end knows of it, and the hooks of `drupe.threads` are called."""
     if _drupe.shutting_down() or not threads.enter("post"):
@@ -61,7 +69,7 @@ class Caller:
     needs no GIL, never waits, and may be called after `close()`, which just ends its effect. To be made on the main thread.
     """
 
-    def __init__(self, callback):
+    def __init__(self, callback: Callable[..., Any]) -> None:
         self.number = next(_numbers)
         self.address, descriptor = _drupe.post_address()
         _callbacks[self.number] = callback
@@ -77,10 +85,10 @@ class Caller:
         """The callback is not called any more."""
         _callbacks.pop(self.number, None)
 
-    def __enter__(self):
+    def __enter__(self) -> Caller:
         return self
 
-    def __exit__(self, *_exc):
+    def __exit__(self, *_exc: object) -> None:
         self.close()
 
 

@@ -4,37 +4,54 @@
 this module's, whatever other kernel's package is imported later: see `patches.py`.
 """
 
+from __future__ import annotations
+
 import contextvars
+from typing import TYPE_CHECKING
 
 from . import _drupe, parents
 from .interrupt import interrupts
 from .jsonutil import decode, encode_strictly
 from .log import log
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .commtypes import BaseComm, CommManager
+    from .kernel import Kernel
+
 TYPES = ("comm_open", "comm_msg", "comm_close")
 
 _manager = None
 
 
-def publish_msg(comm, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:
+def publish_msg(
+    comm: Any,
+    msg_type: str,
+    data: Any = None,
+    metadata: dict[str, Any] | None = None,
+    buffers: Iterable[Any] | None = None,
+    **keys: Any,
+) -> None:
     """Send a message of a comm's on iopub. ValueError where the data has no likeness in JSON."""
     said = {"data": {} if data is None else data, "comm_id": comm.comm_id, **keys}
-    content, metadata = encode_strictly(said), encode_strictly(metadata or {})
+    content, more = encode_strictly(said), encode_strictly(metadata or {})
     if msg_type == "comm_close":
         _drupe.comm_closed(comm.comm_id)
     elif msg_type == "comm_open":
         _drupe.comm_opened(comm.comm_id, comm.target_name)
-    _drupe.publish(msg_type, content, metadata=metadata, buffers=buffers, topic=comm.topic)
+    _drupe.publish(msg_type, content, metadata=more, buffers=buffers, topic=comm.topic)
 
 
-def create_comm(*args, **kwargs):
+def create_comm(*args: Any, **kwargs: Any) -> BaseComm:
     """A new comm; see the `comm` package."""
     from .commtypes import BaseComm
 
     return BaseComm(*args, **kwargs)
 
 
-def manager():
+def manager() -> CommManager:
     """The manager of this kernel's comms."""
     global _manager
     if _manager is None:
@@ -45,14 +62,14 @@ def manager():
     return _manager
 
 
-def kernel():
+def kernel() -> Kernel | None:
     """The kernel, as comms of older libraries ask for it."""
     from .kernel import Kernel
 
     return Kernel.instance() if Kernel.initialized() else None
 
 
-def handle(request) -> None:
+def handle(request: _drupe.Request) -> None:
     """Hand a `comm_open`, `comm_msg` or `comm_close` to the comm or the target that it names."""
     content = decode(request.content)
     comm_id = content.get("comm_id")
@@ -64,27 +81,29 @@ def handle(request) -> None:
         metadata=decode(request.metadata),
         buffers=[memoryview(buffer) for buffer in request.buffers],
     )
-    known = manager().comms
+    # Its methods are for a socket and its names, too, which nothing looks at.
+    table: Any = manager()
+    known = table.comms
     if request.msg_type == "comm_open":
         if not isinstance(content.get("target_name"), str):
             raise ValueError("comm_open without a target_name")
         # A target that is not there, or that fails, makes the manager send comm_close.
-        manager().comm_open(None, None, message)
+        table.comm_open(None, None, message)
     elif comm_id not in known:
         log.debug("%s for a comm that does not exist: %s", request.msg_type, comm_id)
     elif request.msg_type == "comm_msg":
-        manager().comm_msg(None, None, message)
+        table.comm_msg(None, None, message)
     else:
         _drupe.comm_closed(comm_id)
-        manager().comm_close(None, None, message)
+        table.comm_close(None, None, message)
 
 
-def handle_beside(request) -> None:
+def handle_beside(request: _drupe.Request) -> None:
     """Handle a comm message while a cell runs; its output is its own request's. Raises KeyboardInterrupt alone."""
     contextvars.copy_context().run(_handle_beside, request)
 
 
-def _handle_beside(request) -> None:
+def _handle_beside(request: _drupe.Request) -> None:
     _drupe.parent_var.set(request.parent)
     try:
         handle(request)

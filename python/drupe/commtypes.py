@@ -1,7 +1,10 @@
 """The classes of comms, which need the `comm` package: imported when somebody wants a comm, by `comms.py`."""
 
+from __future__ import annotations
+
 import uuid
 import warnings
+from typing import TYPE_CHECKING
 
 import comm.base_comm
 from traitlets import Any, Bool, Bytes, Dict, Unicode, default
@@ -9,6 +12,12 @@ from traitlets.config import LoggingConfigurable
 
 from . import _drupe, comms
 from .facade import named
+
+if TYPE_CHECKING:
+    import typing
+    from collections.abc import Iterable
+
+    from .kernel import Kernel
 
 
 @named("comm.comm")
@@ -18,15 +27,22 @@ class BaseComm(comm.base_comm.BaseComm):
     _kernel = None
 
     @property
-    def kernel(self):
+    def kernel(self) -> typing.Any:
         """Libraries send only where it is not None, and tests put a stand-in there; what is sent goes through this kernel."""
         return comms.kernel() if self._kernel is None else self._kernel
 
     @kernel.setter
-    def kernel(self, kernel) -> None:
+    def kernel(self, kernel: typing.Any) -> None:
         self._kernel = kernel
 
-    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys) -> None:
+    def publish_msg(
+        self,
+        msg_type: str,
+        data: typing.Any = None,
+        metadata: dict[str, typing.Any] | None = None,
+        buffers: Iterable[typing.Any] | None = None,
+        **keys: typing.Any,
+    ) -> None:
         comms.publish_msg(self, msg_type, data, metadata, buffers, **keys)
 
 
@@ -46,12 +62,18 @@ class Comm(BaseComm, LoggingConfigurable):
         return uuid.uuid4().hex
 
     @default("kernel")
-    def _kernel_default(self):
+    def _kernel_default(self) -> typing.Any:
         return comms.kernel()
 
     def __init__(
-        self, target_name="", data=None, metadata=None, buffers=None, show_warning=True, **kwargs
-    ):
+        self,
+        target_name: str = "",
+        data: typing.Any = None,
+        metadata: dict[str, typing.Any] | None = None,
+        buffers: list[bytes] | None = None,
+        show_warning: bool = True,
+        **kwargs: typing.Any,
+    ) -> None:
         if show_warning:
             warnings.warn(
                 "The `ipykernel.comm.Comm` class has been deprecated: use `comm.create_comm`.",
@@ -72,18 +94,18 @@ class CommManager(comm.base_comm.CommManager, LoggingConfigurable):
     comms = Dict()
     targets = Dict()
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: typing.Any) -> None:
         LoggingConfigurable.__init__(self, **kwargs)
         comm.base_comm.CommManager.__init__(self)
 
     @property
-    def kernel(self):
+    def kernel(self) -> Kernel | None:
         return comms.kernel()
 
-    def register_comm(self, comm):
+    def register_comm(self, comm: typing.Any) -> str:
         _drupe.comm_opened(comm.comm_id, comm.target_name)
         return super().register_comm(comm)
 
-    def unregister_comm(self, comm):
+    def unregister_comm(self, comm: typing.Any) -> None:
         _drupe.comm_closed(comm.comm_id)
         return super().unregister_comm(comm)

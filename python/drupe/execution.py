@@ -4,13 +4,22 @@ Called by the kernel's `do_execute`, on the main thread, within the task that se
 those of the code that it runs.
 """
 
+from __future__ import annotations
+
 import inspect
 import sys
+from typing import TYPE_CHECKING
 
 from . import forks
 from .errors import as_interrupt, text_of
 from .interrupt import InPlace, interrupts
 from .log import log
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import Any
+
+    from .kernel import IPythonKernel
 
 _WORDS = ("await", "async")
 
@@ -18,7 +27,16 @@ _WORDS = ("await", "async")
 class Execution:
     """One run of some code."""
 
-    def __init__(self, kernel, code, silent, store_history, expressions, cell_meta, cell_id):
+    def __init__(
+        self,
+        kernel: IPythonKernel,
+        code: str,
+        silent: bool,
+        store_history: bool,
+        expressions: dict[str, str] | None,
+        cell_meta: dict[str, Any] | None,
+        cell_id: str | None,
+    ) -> None:
         self.kernel = kernel
         self.shell = kernel.shell
         self.code = code
@@ -62,7 +80,7 @@ class Execution:
         shell.payload_manager.clear_payload()
         return reply
 
-    async def _run_cell(self):
+    async def _run_cell(self) -> tuple[str, str] | None:
         """None, or the name and the text of the error."""
         shell, shown = self.shell, self.shell.presenter
         try:
@@ -75,19 +93,19 @@ class Execution:
             if shown.lines is None:
                 shown.show_plainly(error)
             return shown.error
-        error = result.error_before_exec or result.error_in_exec
-        forks.leave_if_forked(error)
-        if error is None:
+        failure = result.error_before_exec or result.error_in_exec
+        forks.leave_if_forked(failure)
+        if failure is None:
             return shown.error if shown.while_displaying else None
         if shown.lines is not None:
             return shown.error
-        return type(error).__name__, text_of(error)
+        return type(failure).__name__, text_of(failure)
 
-    async def _run_code(self):
+    async def _run_code(self) -> Any:
         """Run it by `shell.run_cell`, or `run_cell_async` where it awaits something: what others have put around either has
         its say."""
         shell = self.shell
-        arguments = {"store_history": self.store_history, "silent": self.silent}
+        arguments: dict[str, Any] = {"store_history": self.store_history, "silent": self.silent}
         failure = None
         with interrupts.user_code():
             try:
@@ -118,7 +136,7 @@ class Execution:
                 shell.events.trigger("post_run_cell", result)
         return result
 
-    def _awaits(self, transformed: str, failure) -> bool:
+    def _awaits(self, transformed: str, failure: Any) -> bool:
         """Whether it awaits something, by IPython's word. One that does has one of these words, so most cells need not be
         compiled to find it out."""
         if not any(word in transformed for word in _WORDS):
@@ -127,7 +145,7 @@ class Execution:
             self.code, transformed_cell=transformed, preprocessing_exc_tuple=failure
         )
 
-    def _runner(self):
+    def _runner(self) -> Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]] | None:
         """What awaits a cell's coroutine by `%autoawait`: the kernel's own loop, or trio, which is its guest. None for others."""
         from IPython.core import async_helpers, interactiveshell
 
@@ -139,7 +157,7 @@ class Execution:
             return self._in_trio
         return None
 
-    async def _in_loop(self, coroutine):
+    async def _in_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         import asyncio
 
         if asyncio.current_task() is self.kernel.server.task:
@@ -148,7 +166,7 @@ class Execution:
         return await coroutine
 
     @staticmethod
-    async def _in_trio(coroutine):
+    async def _in_trio(coroutine: Coroutine[Any, Any, Any]) -> Any:
         from . import trio
 
         try:
@@ -162,7 +180,7 @@ class Execution:
 _parameters: dict = {}
 
 
-def _accepted(function, arguments: dict) -> dict:
+def _accepted(function: Callable[..., Any], arguments: dict) -> dict:
     """Those of the arguments that the function knows: IPython's newer releases know more."""
     key = getattr(function, "__func__", function)
     known = _parameters.get(key)

@@ -293,7 +293,8 @@ class Kernel(SingletonConfigurable):
         password: bool = False,
     ) -> str:
         """Ask the client that sent the message `parent`, whatever it said of questions."""
-        return _drupe.input_request(str(prompt), password, parents.handle_of(parent))
+        asked: typing.Any = parents.handle_of(parent)
+        return _drupe.input_request(str(prompt), password, asked)
 
     def _no_raw_input(self) -> None:
         from IPython.core.error import StdinNotImplementedError

@@ -4,30 +4,39 @@ The core knows a request by an opaque handle, libraries know it as the message's
 here remembers its handle, so that it can be given back from any thread.
 """
 
+from __future__ import annotations
+
 import json
 import threading
 import weakref
+from typing import TYPE_CHECKING
 
 from . import _drupe
 from .jsonutil import encode
+
+if TYPE_CHECKING:
+    from contextvars import Token
+    from typing import Any
 
 
 class Message(dict):
     """A request as jupyter_client shows it: `header`, `msg_id`, `msg_type`, `content`, and so on."""
 
     __slots__ = ("__weakref__", "handle")
+    handle: _drupe.Parent | None
 
 
 class Header(dict):
     """The header of a request."""
 
     __slots__ = ("handle",)
+    handle: _drupe.Parent | None
 
 
-_known: "weakref.WeakValueDictionary[str, Message]" = weakref.WeakValueDictionary()
+_known: weakref.WeakValueDictionary[str, Message] = weakref.WeakValueDictionary()
 
 
-def message(handle, **parts) -> Message:
+def message(handle: _drupe.Parent | None, **parts: Any) -> Message:
     """The message of a request's handle, without its buffers but for those in `parts`; an empty one for None."""
     if handle is None:
         made = Message()
@@ -59,7 +68,7 @@ def _object(text: bytes) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _header(handle) -> Header:
+def _header(handle: _drupe.Parent) -> Header:
     """The header, its date as a `datetime`: jupyter_client has it so."""
     header = Header(_object(handle.header) or {"msg_id": handle.msg_id})
     header.handle = handle
@@ -77,7 +86,7 @@ def _header(handle) -> Header:
     return header
 
 
-def handle_of(parent):
+def handle_of(parent: _drupe.Parent | dict[str, Any] | None) -> _drupe.Parent | None:
     """The handle that a message or a header stands for; None for one that is empty."""
     if parent is None or isinstance(parent, _drupe.Parent):
         return parent
@@ -95,19 +104,19 @@ def handle_of(parent):
     return known.handle if known is not None else _drupe.Parent(encode(header), msg_id)
 
 
-def set_parent(parent) -> None:
+def set_parent(parent: _drupe.Parent | dict[str, Any] | None) -> None:
     """Output of this context, and of threads that have no parent of their own, belongs to `parent`."""
     handle = handle_of(parent)
     _drupe.parent_var.set(handle)
     _drupe.set_parent(handle)
 
 
-def set_thread_parent(parent):
+def set_thread_parent(parent: _drupe.Parent | dict[str, Any] | None) -> Token[_drupe.Parent | None]:
     """The same for this context only; returns the token for `reset_thread_parent`."""
     return _drupe.parent_var.set(handle_of(parent))
 
 
-def reset_thread_parent(token) -> None:
+def reset_thread_parent(token: Token[_drupe.Parent | None]) -> None:
     _drupe.parent_var.reset(token)
 
 
@@ -135,21 +144,21 @@ def watch_threads() -> None:
     _watching = True
     start = threading.Thread.start
 
-    def start_watched(thread):
+    def start_watched(thread: threading.Thread) -> None:
         handle = _drupe.get_parent() if _keep_to_their_cell else _drupe.parent_var.get()
         if handle is not None and (_keep_to_their_cell or _is_of_a_comm(handle)):
             run = thread.run
 
-            def run_where_it_belongs():
+            def run_where_it_belongs() -> None:
                 thread.__dict__.pop("run", None)
                 _drupe.parent_var.set(handle)
                 run()
 
-            thread.run = run_where_it_belongs
+            setattr(thread, "run", run_where_it_belongs)
         return start(thread)
 
-    threading.Thread.start = start_watched
+    setattr(threading.Thread, "start", start_watched)
 
 
-def _is_of_a_comm(handle) -> bool:
+def _is_of_a_comm(handle: _drupe.Parent) -> bool:
     return message(handle)["msg_type"] in _COMM_TYPES

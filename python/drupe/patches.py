@@ -5,29 +5,36 @@ that has happened. The others have to be in place earlier, or need what is known
 Nothing else in the package changes somebody else's module.
 """
 
+from __future__ import annotations
+
 import sys
 from collections import namedtuple
+from typing import TYPE_CHECKING
 
 from . import facade
 from .hooks import when_imported
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 # `what`: the names that are replaced, separated by spaces. `by`: who replaces them, where `apply(module)` is None.
 Patch = namedtuple("Patch", "module what why apply by", defaults=(None,))
 
 
-def _builtins(module) -> None:
+def _builtins(module: Any) -> None:
     from . import stdin
 
     module.input = stdin.raw_input
 
 
-def _getpass(module) -> None:
+def _getpass(module: Any) -> None:
     from . import stdin
 
     module.getpass = stdin.getpass
 
 
-def _comm(_module) -> None:
+def _comm(_module: ModuleType) -> None:
     import comm
 
     from . import comms
@@ -36,13 +43,13 @@ def _comm(_module) -> None:
     comm.get_comm_manager = comms.manager
 
 
-def _comms_of_ipykernel(module) -> None:
+def _comms_of_ipykernel(module: Any) -> None:
     from . import comms
 
     module.BaseComm.publish_msg = comms.publish_msg
 
 
-def _ipythons_debugger(module) -> None:
+def _ipythons_debugger(module: Any) -> None:
     import pdb
 
     if hasattr(module, "InterruptiblePdb"):
@@ -50,8 +57,8 @@ def _ipythons_debugger(module) -> None:
         setattr(pdb, "Pdb", module.Pdb)
 
 
-def _pdb(module) -> None:
-    def set_trace(*, header=None, **_options) -> None:
+def _pdb(module: Any) -> None:
+    def set_trace(*, header: str | None = None, **_options: Any) -> None:
         from IPython.core import debugger
 
         debugger.set_trace(sys._getframe(1), header)

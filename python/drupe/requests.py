@@ -4,12 +4,18 @@ Called by `serve.py`, one request after the other, and by the kernel's own `…_
 around. An exception becomes an error reply: see `serve.py`.
 """
 
+from __future__ import annotations
+
 import inspect
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from . import _drupe
 from .interrupt import interrupts
 from .jsonutil import decode, encode
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _text(content: dict, key: str) -> str:
@@ -29,7 +35,12 @@ def _cursor(content: dict, code: str) -> int:
     return max(0, min(position, len(code)))
 
 
-async def execute(kernel, request, content=None, metadata=None) -> None:
+async def execute(
+    kernel: Any,
+    request: _drupe.Request,
+    content: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Run a cell and answer it. `content` and `metadata` take the place of the request's own."""
     started = datetime.now(timezone.utc)
     with interrupts.cell():
@@ -41,7 +52,7 @@ async def execute(kernel, request, content=None, metadata=None) -> None:
         if not silent:
             input_ = {"code": code, "execution_count": kernel.shell.execution_count}
             _drupe.publish("execute_input", encode(input_), parent=request.parent)
-        reply = kernel.do_execute(
+        reply: Any = kernel.do_execute(
             code,
             silent,
             bool(content.get("store_history", not silent)),
@@ -69,18 +80,18 @@ async def execute(kernel, request, content=None, metadata=None) -> None:
 # Questions about code: what the kernel is asked, by the type of the request.
 
 
-def _complete(kernel, content: dict):
+def _complete(kernel: Any, content: dict) -> Any:
     code = _text(content, "code")
     return kernel.do_complete(code, _cursor(content, code))
 
 
-def _inspect(kernel, content: dict):
+def _inspect(kernel: Any, content: dict) -> Any:
     code = _text(content, "code")
     level, omitted = content.get("detail_level", 0), content.get("omit_sections") or ()
     return kernel.do_inspect(code, _cursor(content, code), level, tuple(omitted))
 
 
-def _is_complete(kernel, content: dict):
+def _is_complete(kernel: Any, content: dict) -> Any:
     return kernel.do_is_complete(_text(content, "code"))
 
 
@@ -97,7 +108,7 @@ _HISTORY = (
 )
 
 
-def _history(kernel, content: dict):
+def _history(kernel: Any, content: dict) -> Any:
     asked = {name: content[name] for name in _HISTORY if name in content}
     asked.setdefault("hist_access_type", None)
     return kernel.do_history(**{"output": False, "raw": True, **asked})
@@ -111,7 +122,9 @@ ANSWERS = {
 }
 
 
-async def answer(kernel, request, content=None) -> None:
+async def answer(
+    kernel: Any, request: _drupe.Request, content: dict[str, Any] | None = None
+) -> None:
     """Answer a question about code."""
     ask = ANSWERS.get(request.msg_type)
     if ask is None:
@@ -125,7 +138,7 @@ async def answer(kernel, request, content=None) -> None:
     request.reply(encode(reply))
 
 
-async def handled_elsewhere(kernel, handler, request) -> None:
+async def handled_elsewhere(kernel: Any, handler: Any, request: _drupe.Request) -> None:
     """Leave a request to a handler that somebody has put into the kernel's table. It answers, or nobody does."""
     message = kernel.message_of(request)
     with interrupts.user_code():

@@ -13,6 +13,8 @@ of IPython import it, and there the loop serves from the first request. What nee
 - whoever asks for the `loop` itself, on whatever thread.
 """
 
+from __future__ import annotations
+
 import contextvars
 import importlib
 import os
@@ -21,6 +23,7 @@ import sys
 import threading
 import time
 import types
+from typing import TYPE_CHECKING
 
 from . import _drupe, comms, requests, sigterm
 from .errors import described, error_reply
@@ -29,18 +32,26 @@ from .interrupt import HAND_OVER, interrupts
 from .log import log
 from .loop import Words
 
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Generator
+    from typing import Any
+
+    from .inspection import Inspector
+    from .shell import ZMQInteractiveShell
+
 # Seconds below which a snapshot of the namespace is taken between two cells, too.
 _CHEAP = 0.0005
 
 
 @types.coroutine
-def _hand_over():
+def _hand_over() -> Generator[object, None, None]:
     """To be awaited by a request that is answered without a loop: it goes on in the loop."""
     yield HAND_OVER
 
 
 @types.coroutine
-def _rest_of(steps):
+def _rest_of(steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """What is left of a request that has been begun: `steps` is a generator that waits where it has yielded."""
     return (yield from steps)
 
@@ -48,7 +59,7 @@ def _rest_of(steps):
 class _StandIn:
     """Says of a loop that does not run yet that it runs, and runs a task."""
 
-    def __init__(self, asyncio, loop, start):
+    def __init__(self, asyncio: Any, loop: Any, start: Callable[[], asyncio.Task[None]]) -> None:
         """`start` makes that task, and nothing else."""
         self._asyncio = asyncio
         self._loop = loop
@@ -66,7 +77,7 @@ class _StandIn:
             del loop.call_soon
         asyncio.tasks._enter_task(loop, self._task)
 
-    def _keep(self, *args, **kwargs) -> None:
+    def _keep(self, *args: Any, **kwargs: Any) -> None:
         self._steps.append((args, kwargs))
 
     def end(self) -> None:
@@ -83,35 +94,35 @@ class _StandIn:
 class Server:
     """Serves requests, without a loop or with one."""
 
-    def __init__(self, shell, event_loop: str = "asyncio"):
+    def __init__(self, shell: ZMQInteractiveShell, event_loop: str = "asyncio") -> None:
         """`event_loop`: whose it is, the name of a package with a `new_event_loop`. ImportError where that is not installed."""
         self.shell = shell
         self._whose = event_loop
         if event_loop != "asyncio":
             importlib.import_module(event_loop)
-        self._loop = None
+        self._loop: Any = None
         # Wakes the main thread out of its wait for a request, when another thread asks for the loop.
         self._asked, self._ask = os.pipe()
-        self._context = None
-        self._task = None
+        self._context: contextvars.Context | None = None
+        self._task: Any = None
         # While a request is answered without a loop: its `Steps`, and their generator.
-        self._begun = None
+        self._begun: tuple[Any, Generator[Any, Any, Any]] | None = None
         # While the loop counts as running for a request that is answered without it.
-        self._stand_in = None
+        self._stand_in: _StandIn | None = None
         # What `_serve` waits for while there is no request.
-        self._idle = None
+        self._idle: asyncio.Future[None] | None = None
         self._in_request = False
         self._done = False
         # A cell has run since the last snapshot of the namespace.
         self._cells = True
-        self._inspector = None
+        self._inspector: Inspector | None = None
         self._snapshots_are_cheap = False
         # The loop in the words of tornado's, for those who have not imported that.
         self.words = Words(self)
         when_imported("asyncio", self._imported)
 
     @property
-    def loop(self):
+    def loop(self) -> asyncio.AbstractEventLoop:
         """The event loop, which is made when it is asked for first."""
         if self._loop is None:
             import asyncio
@@ -125,7 +136,7 @@ class Server:
         return self._loop
 
     @property
-    def task(self):
+    def task(self) -> asyncio.Task[None] | None:
         """The task that serves requests; None while none has been served in the loop."""
         return self._task
 
@@ -145,7 +156,7 @@ class Server:
         if self._begun is not None:
             await _hand_over()
 
-    def _imported(self, asyncio) -> None:
+    def _imported(self, asyncio: Any) -> None:
         """asyncio came with something that a cell imports: for the rest of the request the kernel's loop counts as running, and
         the task that is going to serve in it as the current one."""
         if threading.current_thread() is threading.main_thread() and self._begun is not None:
@@ -221,7 +232,7 @@ class Server:
             # Its handler, or what that woke, has called `loop.stop`.
             _drupe.ask_exit()
 
-    def _start(self):
+    def _start(self) -> asyncio.Task[None]:
         """Make the task that serves requests; returns it."""
         if self._task is not None:
             log.warning("the task that serves requests ended and is started again")
@@ -238,11 +249,12 @@ class Server:
         self._task.add_done_callback(self._ended)
         return self._task
 
-    def _ended(self, task) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         """The serving task has ended. Unless that is the end of the kernel, `run` is to notice and start it again."""
         if not self._done:
-            if not task.cancelled() and task.exception() is not None:
-                log.error("the task that serves requests failed: %s", described(task.exception()))
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                log.error("the task that serves requests failed: %s", described(error))
             task.get_loop().stop()
 
     def _woken(self) -> None:
@@ -304,7 +316,7 @@ class Server:
             log.warning("no snapshot of the namespace could be taken", exc_info=True)
         self._snapshots_are_cheap = time.perf_counter() - begin < _CHEAP
 
-    async def _answer(self, request) -> None:
+    async def _answer(self, request: _drupe.Request) -> None:
         """Answer one request, whatever becomes of it."""
         kernel = self.shell.kernel
         is_comm = request.msg_type in comms.TYPES

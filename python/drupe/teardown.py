@@ -6,6 +6,8 @@ whose turn a rung is and how long it may take, the core says before each. A rung
 KeyboardInterrupt is the core saying that the time of a rung is over.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
@@ -16,11 +18,21 @@ import traceback
 
 # Bound here: tests and their like patch `time.sleep` and make `time.monotonic` stand still.
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from . import _drupe, children, exits
 from .interrupt import interrupts
 from .log import log
 from .threads import where
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from .serve import Server
+    from .shell import ZMQInteractiveShell
+    from .trio import Guest
 
 _shell = None
 _server = None
@@ -42,7 +54,7 @@ _SEARCH = 0.1
 _CHUNK = 20_000
 
 
-def prepare(shell, server) -> None:
+def prepare(shell: ZMQInteractiveShell, server: Server) -> None:
     """What the rungs will need to know."""
     global _shell, _server
     _shell, _server = shell, server
@@ -62,7 +74,7 @@ def run(on_main: bool) -> None:
         _drupe.park()
 
 
-def _rung(name: str, work, on_main: bool) -> None:
+def _rung(name: str, work: Callable[..., Any], on_main: bool) -> None:
     left = _drupe.begin_rung(name)
     if left is None:
         # It is over already, or another thread has taken over.
@@ -103,9 +115,9 @@ def _left(deadline: float) -> float:
     return max(0.0, deadline - monotonic())
 
 
-def _stack(identifier) -> str:
+def _stack(identifier: int | None) -> str:
     """Where a thread stands, from the outermost call to the innermost."""
-    frame = sys._current_frames().get(identifier)
+    frame = None if identifier is None else sys._current_frames().get(identifier)
     return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else ""
 
 
@@ -133,13 +145,15 @@ def _tasks(deadline: float, on_main: bool) -> None:
                 _drupe.abandoned("task", task.get_name(), repr(task.get_coro()))
 
 
-def _trios():
+def _trios() -> Guest | None:
     """The run of trio's that is the loop's guest, or None."""
     guests = sys.modules.get("drupe.trio")
     return guests.running() if guests is not None else None
 
 
-async def _drain(loop, tasks, deadline: float) -> None:
+async def _drain(
+    loop: asyncio.AbstractEventLoop, tasks: Iterable[asyncio.Future[Any]], deadline: float
+) -> None:
     import asyncio
 
     run = _trios()
@@ -193,7 +207,7 @@ def _awaited() -> list:
 
 def _join(deadline: float) -> None:
     """Let executors finish, and threads end."""
-    threading._SHUTTING_DOWN = True
+    setattr(threading, "_SHUTTING_DOWN", True)
     hooks = getattr(threading, "_threading_atexits", [])
     pending = [hooks.pop() for _ in range(len(hooks))]
     if pending:
@@ -208,15 +222,16 @@ def _join(deadline: float) -> None:
         thread.join(_left(deadline))
 
 
-def _start(thread) -> None:
+def _start(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError:
         # No thread can be started any more: call them here, and be interrupted if they take too long.
-        thread._target(*thread._args)
+        found: Any = thread
+        found._target(*found._args)
 
 
-def _call_all(functions) -> None:
+def _call_all(functions: Iterable[Callable[[], object]]) -> None:
     for function in functions:
         try:
             function()
@@ -246,7 +261,7 @@ def _atexit(deadline: float, on_main: bool) -> None:
     children.end_late(deadline)
 
 
-def _call_for(seconds: float, function) -> None:
+def _call_for(seconds: float, function: Callable[[], object]) -> None:
     """Call it, and interrupt it after a time. Nothing but the function is interrupted."""
     alarm = _Alarm(seconds)
     try:
@@ -260,7 +275,7 @@ def _call_for(seconds: float, function) -> None:
 class _Alarm:
     """Interrupts the main thread after a time, unless it is turned off before."""
 
-    def __init__(self, seconds: float):
+    def __init__(self, seconds: float) -> None:
         self._off = threading.Event()
         self._lock = threading.Lock()
         thread = threading.Thread(target=self._wait, args=(seconds,), daemon=True)
@@ -305,7 +320,7 @@ def _flush(deadline: float, on_main: bool) -> None:
     streams = [sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__]
     archives = tuple(_archive_classes())
     # An archive that is read or written as text is inside a wrapper.
-    work = [
+    work: list[tuple[Callable[[Any], None], Any]] = [
         (_close, value)
         for value in values
         if archives
@@ -320,7 +335,7 @@ def _flush(deadline: float, on_main: bool) -> None:
     _one_by_one([(_flush_one, file) for file in found], deadline, on_main)
 
 
-def _archive_classes():
+def _archive_classes() -> Any:
     for module, name in _ARCHIVES:
         found = getattr(sys.modules.get(module), name, None)
         if isinstance(found, type):
@@ -345,7 +360,7 @@ def _one_by_one(work: list, deadline: float, on_main: bool) -> None:
         alarm.off()
 
 
-def _inside(wrapper):
+def _inside(wrapper: Any) -> Any:
     """The binary file of a text file; None where it has been detached."""
     try:
         return wrapper.buffer
@@ -353,7 +368,7 @@ def _inside(wrapper):
         return None
 
 
-def _close(archive) -> None:
+def _close(archive: Any) -> None:
     archive.close()
     # A temporary file may have been told to outlive its closing, but not its program.
     cleanup = getattr(getattr(archive, "_closer", None), "cleanup", None)
@@ -361,7 +376,7 @@ def _close(archive) -> None:
         cleanup()
 
 
-def _flush_one(file) -> None:
+def _flush_one(file: Any) -> None:
     if file is not None and not file.closed and file.writable():
         file.flush()
 
@@ -370,7 +385,7 @@ def _open_files(deadline: float) -> list:
     """Every other open file that is found in the time: the youngest objects first."""
     import gc
 
-    found = []
+    found: list[Any] = []
     for generation in range(3):
         objects = gc.get_objects(generation)
         for start in range(0, len(objects), _CHUNK):

@@ -7,23 +7,33 @@ with drupe.threads.registered("camera", purpose="frames"):
 ```
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from . import _drupe
 from .log import log
 
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[[], object])
+
 # Functions of the user's, called on threads that come and go.
-_on_enter: "list" = []
-_on_exit: "list" = []
+_on_enter: builtins.list[Callable[[], object]] = []
+_on_exit: builtins.list[Callable[[], object]] = []
 # Those that have been told of.
-_failed: "list" = []
+_failed: builtins.list[Callable[[], object]] = []
 _here = threading.local()
 
 
-def on_enter(function):
+def on_enter(function: F) -> F:
     """Have a function called, without arguments, on each foreign thread when it is registered. What it raises is logged once, and is
     nobody's error. The same function counts once. Returns it, so it may be a decorator."""
     if function not in _on_enter:
@@ -31,14 +41,14 @@ def on_enter(function):
     return function
 
 
-def on_exit(function):
+def on_exit(function: F) -> F:
     """The same when the thread is unregistered, in reverse order."""
     if function not in _on_exit:
         _on_exit.append(function)
     return function
 
 
-def _call(functions) -> None:
+def _call(functions: Iterable[Callable[[], object]]) -> None:
     for function in functions:
         try:
             function()
@@ -77,7 +87,7 @@ leave = unregister
 
 
 @contextlib.contextmanager
-def registered(name: str, purpose: str = ""):
+def registered(name: str, purpose: str = "") -> Iterator[None]:
     """The calling thread works in Python within the block."""
     register(name, purpose)
     try:
@@ -86,14 +96,14 @@ def registered(name: str, purpose: str = ""):
         unregister()
 
 
-def list() -> "list[dict]":
+def list() -> builtins.list[dict[str, Any]]:
     """The registered threads: dicts with `name`, `purpose`, `seconds` since they came, and `ident`."""
     return _drupe.threads_list()
 
 
-def where(identifier) -> str:
+def where(identifier: int | None) -> str:
     """Where a thread stands, in a few words."""
-    frame = sys._current_frames().get(identifier)
+    frame = None if identifier is None else sys._current_frames().get(identifier)
     if frame is None:
         return "outside of Python"
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -17,15 +17,23 @@ first of them, or by whoever asks for the `nursery`, and ended by `teardown.py`,
 trio itself is imported when the run starts, and not before.
 """
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
 import signal
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from . import _drupe, threads
 from .interrupt import interrupts
 from .log import log
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from typing import Any
 
 # The run, once there is one; see `guest`.
 _guest = None
@@ -34,17 +42,17 @@ _guest = None
 class Guest:
     """A run of trio's on asyncio's loop. All methods are called on the main thread, outside of trio."""
 
-    def __init__(self, loop):
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         import trio
 
         self.loop = loop
-        self.token = None
-        self.nursery = None
+        self.token: trio.lowlevel.TrioToken | None = None
+        self.nursery: Any = None
         # The task of the cell that runs.
-        self.cell = None
-        self._scope = None
+        self.cell: trio.lowlevel.Task | None = None
+        self._scope: Any = None
         # What waits for the run to have begun: it needs some turns of the loop for that.
-        self._early = []
+        self._early: list[Callable[[], object]] = []
         # Tells that it has ended; its outcome is of no interest to anybody.
         self.ended = loop.create_future()
         _account_for_threads()
@@ -68,16 +76,16 @@ class Guest:
                 self._early.clear()
                 await trio.sleep_forever()
 
-    def _soon(self, sync_fn) -> None:
+    def _soon(self, sync_fn: Callable[[], object]) -> None:
         self.loop.call_soon(sync_fn)
 
-    def _soon_from_a_thread(self, sync_fn) -> None:
+    def _soon_from_a_thread(self, sync_fn: Callable[[], object]) -> None:
         """Called by trio's threads, whenever. What it raised would tear the run down on that thread."""
         with contextlib.suppress(RuntimeError):
             # The loop is closed: nobody runs anything any more.
             self.loop.call_soon_threadsafe(sync_fn)
 
-    def _done(self, outcome) -> None:
+    def _done(self, outcome: Any) -> None:
         error = getattr(outcome, "error", None)
         if error is not None:
             log.error("the run of trio has failed", exc_info=error)
@@ -88,7 +96,7 @@ class Guest:
         """Whether the run is over, or cannot go on since its loop is."""
         return self.ended.done() or self.loop.is_closed()
 
-    def in_trio(self, sync_fn) -> None:
+    def in_trio(self, sync_fn: Callable[[], object]) -> None:
         """Have a function called within the run."""
         if self.token is None:
             self._early.append(sync_fn)
@@ -97,7 +105,9 @@ class Guest:
             with contextlib.suppress(RuntimeError):
                 self.token.run_sync_soon(sync_fn)
 
-    def start_soon(self, async_fn, *args, name=None) -> None:
+    def start_soon(
+        self, async_fn: Callable[..., Awaitable[Any]], *args: Any, name: str | None = None
+    ) -> None:
         """Start a task in the nursery, in the context of the caller: what it prints is the cell's that has started it."""
         context = contextvars.copy_context()
         self.in_trio(
@@ -108,7 +118,7 @@ class Guest:
         """Cancel all of its tasks."""
         self.in_trio(lambda: self._scope.cancel())
 
-    async def run(self, coroutine):
+    async def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a cell's coroutine as a task of trio's. A cancellation, which is an interrupt, cancels that one."""
         import asyncio
 
@@ -120,7 +130,7 @@ class Guest:
         # An interrupt of the cell cancels the task that serves requests, which waits here.
         steps = interrupts.steps(coroutine, asyncio.current_task())
 
-        async def task():
+        async def task() -> None:
             nonlocal context
             result = error = None
             self.cell = trio.lowlevel.current_task()
@@ -156,7 +166,7 @@ class Guest:
         return future.result()
 
 
-async def _first_of(*futures) -> None:
+async def _first_of(*futures: asyncio.Future[Any]) -> None:
     import asyncio
 
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
@@ -174,12 +184,12 @@ def guest() -> Guest:
     return _guest
 
 
-def running():
+def running() -> Guest | None:
     """The run, or None."""
     return _guest if _guest is not None and not _guest.has_ended() else None
 
 
-def is_cancellation(error) -> bool:
+def is_cancellation(error: BaseException) -> bool:
     """Whether it is trio's Cancelled, or a group of nothing else."""
     trio = sys.modules.get("trio")
     if trio is None:
@@ -191,11 +201,11 @@ def is_cancellation(error) -> bool:
 
 
 @contextlib.contextmanager
-def _no_handler_of_trio():
+def _no_handler_of_trio() -> Iterator[None]:
     """Within it trio does not take the handling of SIGINT over: it does where it finds Python's own handler, and would keep it for as
     long as its run lives."""
     default = signal.default_int_handler
-    signal.default_int_handler = None
+    setattr(signal, "default_int_handler", None)
     try:
         yield
     finally:
@@ -206,11 +216,13 @@ class Nursery:
     """The nursery of the kernel: what is started in it goes on between the cells, until it ends or the kernel does. A task that fails
     is told of where its cell's output goes, and takes nobody with it."""
 
-    def start_soon(self, async_fn, *args, name=None) -> None:
+    def start_soon(
+        self, async_fn: Callable[..., Awaitable[Any]], *args: Any, name: str | None = None
+    ) -> None:
         """As trio's `Nursery.start_soon`; may be called in any cell."""
         label = name or getattr(async_fn, "__qualname__", repr(async_fn))
 
-        async def task():
+        async def task() -> None:
             try:
                 await async_fn(*args)
             except (Exception, KeyboardInterrupt, SystemExit):
@@ -220,7 +232,7 @@ class Nursery:
         guest().start_soon(task, name=name or label)
 
     @property
-    def child_tasks(self):
+    def child_tasks(self) -> frozenset[Any]:
         """The tasks that have not ended, without the cell that asks."""
         run = running()
         return (
@@ -240,18 +252,20 @@ def _account_for_threads() -> None:
     import trio._threads
 
     for module in (trio._core._run, trio._threads):
-        start = module.start_thread_soon
+        start = getattr(module, "start_thread_soon")
         if not hasattr(start, "_of_drupe"):
-            module.start_thread_soon = _accounting(start)
+            setattr(module, "start_thread_soon", _accounting(start))
 
 
-def _accounting(start):
-    def start_thread_soon(fn, deliver, name=None):
-        def work():
+def _accounting(start: Callable[..., Any]) -> Callable[..., Any]:
+    def start_thread_soon(
+        fn: Callable[[], Any], deliver: Callable[[Any], object], name: str | None = None
+    ) -> None:
+        def work() -> Any:
             threads.enter("trio", name or "a wait for input and output")
             return fn()
 
-        def hand_over(result):
+        def hand_over(result: Any) -> None:
             try:
                 deliver(result)
             finally:
@@ -259,5 +273,5 @@ def _accounting(start):
 
         start(work, hand_over, name)
 
-    start_thread_soon._of_drupe = True
+    setattr(start_thread_soon, "_of_drupe", True)
     return start_thread_soon
