@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 
 def process_comms() -> int:
@@ -35,7 +36,9 @@ def post(callback: Callable[..., object], *args: object) -> None:
 
 
 def embed(
-    module: object = None, local_ns: dict | None = None, argv: list[str] | tuple[str, ...] = ()
+    module: ModuleType | None = None,
+    local_ns: dict | None = None,
+    argv: list[str] | tuple[str, ...] = (),
 ) -> None:
     """Run a kernel in this program, in the caller's namespace; it does not return, and its end is the program's.
 

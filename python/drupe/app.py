@@ -3,12 +3,22 @@
 It imports as little as it can, for a cell waits for it.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from . import _drupe, exits
 from .jsonutil import decode, encode
+
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from .serve import Server
+    from .shell import ZMQInteractiveShell
 
 _NEEDED = "ipython>=8.18 comm matplotlib-inline jedi traitlets"
 
@@ -18,7 +28,7 @@ def main() -> None:
     run(sys.argv[1:])
 
 
-def embed(argv: list, module, namespace: dict) -> None:
+def embed(argv: list, module: ModuleType | None, namespace: dict) -> None:
     """Run a kernel in a program that runs already; see `drupe.embed`. Does not return."""
     import threading
 
@@ -33,7 +43,9 @@ def embed(argv: list, module, namespace: dict) -> None:
     run(argv, module, namespace)
 
 
-def run(argv: list, module=None, namespace=None) -> None:
+def run(
+    argv: list, module: ModuleType | None = None, namespace: dict[str, Any] | None = None
+) -> None:
     """Run a kernel with these arguments. The namespace is the embedding program's; None where this is a kernel and no more."""
     _drupe.start(argv)
     exits.install()
@@ -68,7 +80,7 @@ def _missing(error: ImportError) -> str:
     )
 
 
-def _misconfigured(error) -> str:
+def _misconfigured(error: BaseException) -> str:
     from .application import IPKernelApp
 
     files = IPKernelApp.instance().loaded_config_files
@@ -83,7 +95,7 @@ def _internal(error: BaseException) -> str:
     return "Python could not be started:\n" + "".join(lines).rstrip()
 
 
-def _start(module, namespace):
+def _start(module: ModuleType | None, namespace: dict[str, Any] | None) -> Server:
     from . import facade, patches, sigterm, streams, teardown
     from .application import IPKernelApp
     from .kernel import IPythonKernel
@@ -113,7 +125,7 @@ def _start(module, namespace):
     return server
 
 
-def _info(shell) -> dict:
+def _info(shell: ZMQInteractiveShell) -> dict:
     from IPython.core.release import version
 
     return {

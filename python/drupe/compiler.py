@@ -5,6 +5,8 @@ file only where a debugger has had it written, which the core does. Tracebacks s
 cell a name belongs to. The variable IPYKERNEL_CELL_NAME overrides the name.
 """
 
+from __future__ import annotations
+
 import os
 
 from IPython.core.compilerop import CachingCompiler
@@ -28,5 +30,5 @@ def file_name(code: str) -> str:
 class XCachingCompiler(CachingCompiler):
     """Gives cells their names."""
 
-    def get_code_name(self, raw_code, transformed_code, number):
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         return file_name(raw_code)

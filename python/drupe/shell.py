@@ -1,6 +1,8 @@
 """The IPython shell behind the kernel. Its name and its config section `IPKernelApp` are what libraries look
 for to find out that they run in a notebook."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import os
@@ -21,7 +23,14 @@ from .interrupt import interrupts
 from .log import log
 
 if TYPE_CHECKING:
+    import ast
+    import typing
+    from contextlib import AbstractContextManager
+    from contextvars import Token
+    from types import CodeType
+
     from IPython.core.history import HistoryManager
+    from IPython.core.interactiveshell import ExecutionResult
     from IPython.core.payload import PayloadManager
 
 # Where IPython's own callbacks around a cell are.
@@ -31,9 +40,9 @@ _IPYTHONS_CALLBACKS = ("IPython.core.interactiveshell", "IPython.core.displaypub
 class ZMQExitAutocall(ExitAutocall):
     """`exit` and `quit`; called with True they end the session and leave the kernel running."""
 
-    _ip: "ZMQInteractiveShell"
+    _ip: ZMQInteractiveShell
 
-    def __call__(self, keep_kernel=False):
+    def __call__(self, keep_kernel: bool = False) -> None:
         self._ip.keepkernel_on_exit = keep_kernel
         self._ip.ask_exit()
 
@@ -60,7 +69,7 @@ class ZMQInteractiveShell(InteractiveShell):
     exiter = Instance(ExitAutocall)
     readline_use = CBool(False)
     autoindent = CBool(False)
-    keepkernel_on_exit = None
+    keepkernel_on_exit: bool | None = None
     thread_output = Enum(
         ("latest", "cell"),
         default_value="latest",
@@ -71,29 +80,29 @@ class ZMQInteractiveShell(InteractiveShell):
     # The toolkit that `%gui` has chosen.
     active_eventloop = None
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
         # IPython may show an error of the configuration's while it is made.
         self.presenter = Presenter(self)
         super().__init__(*args, **kwargs)
         # The kernel's next cell, and what its transformers have made of it.
-        self._expected = None
+        self._expected: tuple[str, str | None] | None = None
         # The cell that `_run_cell` is going to be called with, from its transformers.
-        self._transformed = None
+        self._transformed: str | None = None
 
     @observe("thread_output")
-    def _thread_output_changed(self, change):
+    def _thread_output_changed(self, change: dict[str, typing.Any]) -> None:
         parents.keep_threads_to_their_cell(change["new"] == "cell")
 
     @default("exiter")
-    def _exiter_default(self):
+    def _exiter_default(self) -> ExitAutocall:
         return ZMQExitAutocall(self)
 
-    def init_events(self):
+    def init_events(self) -> None:
         """IPython's, each callback by itself: with the user's interrupts where it is the user's."""
         super().init_events()
         events, trigger = self.events, type(self.events).trigger
 
-        def trigger_each(event, *args, **kwargs):
+        def trigger_each(event: str, *args: typing.Any, **kwargs: typing.Any) -> None:
             for callback in list(events.callbacks[event]):
                 alone = copy.copy(events)
                 alone.callbacks = {event: [callback]}
@@ -149,14 +158,20 @@ class ZMQInteractiveShell(InteractiveShell):
 
     # Payloads: what the front-end is asked to do after the cell.
 
-    def _page(self, text, start=0, screen_lines=0, pager_cmd=None) -> None:
+    def _page(
+        self,
+        text: str | dict[str, str],
+        start: int = 0,
+        screen_lines: int = 0,
+        pager_cmd: typing.Any = None,
+    ) -> None:
         data = text if isinstance(text, dict) else {"text/plain": text}
         payload = {"source": "page", "data": data, "start": max(0, start)}
         self.payload_manager.write_payload(payload)
 
     payloadpage_page = _page
 
-    def set_next_input(self, text, replace=False) -> None:
+    def set_next_input(self, text: str, replace: bool = False) -> None:
         """Have the front-end put `text` into the next cell, or in place of this one."""
         payload = {"source": "set_next_input", "text": text, "replace": replace}
         self.payload_manager.write_payload(payload)
@@ -168,7 +183,7 @@ class ZMQInteractiveShell(InteractiveShell):
         self.payload_manager.write_payload(payload)
 
     @observe("exit_now")
-    def _exit_asked_for(self, change) -> None:
+    def _exit_asked_for(self, change: dict[str, typing.Any]) -> None:
         if change["new"] and self.kernel is not None:
             self.kernel.server.exit_soon()
 
@@ -181,19 +196,19 @@ class ZMQInteractiveShell(InteractiveShell):
         self.presenter.forget()
         self.displayhook.msg = None
 
-    def expect(self, code: str, transformed) -> None:
+    def expect(self, code: str, transformed: str | None) -> None:
         """The next cell that is run is the kernel's own. Where its transformers have seen it, `transformed` is what they made
         of it: they are to see it once."""
         self._expected = (code, transformed)
 
-    def _own_cell(self):
+    def _own_cell(self) -> AbstractContextManager[typing.Any]:
         """A context for IPython's own code around a cell. Around one that user code runs, it is a part of that."""
         expected, self._expected = self._expected, None
         if expected is None:
             return contextlib.nullcontext()
         return interrupts.own_code(strikes=False)
 
-    def run_cell(self, raw_cell, *args, **kwargs):
+    def run_cell(self, raw_cell: str, *args: typing.Any, **kwargs: typing.Any) -> ExecutionResult:
         self.begin_cell()
         expected = self._expected
         with self._own_cell():
@@ -201,11 +216,18 @@ class ZMQInteractiveShell(InteractiveShell):
                 self._transformed = expected[1]
             return super().run_cell(raw_cell, *args, **kwargs)
 
-    async def run_cell_async(self, *args, **kwargs):
+    async def run_cell_async(self, *args: typing.Any, **kwargs: typing.Any) -> ExecutionResult:
         with self._own_cell():
             return await super().run_cell_async(*args, **kwargs)
 
-    def _run_cell(self, raw_cell, store_history, silent, shell_futures, *cell):
+    def _run_cell(
+        self,
+        raw_cell: str,
+        store_history: bool,
+        silent: bool,
+        shell_futures: bool,
+        *cell: typing.Any,
+    ) -> ExecutionResult:
         """As IPython. The kernel's own cell has been through its transformers, and awaits nothing."""
         transformed, self._transformed = self._transformed, None
         if transformed is None:
@@ -225,7 +247,9 @@ class ZMQInteractiveShell(InteractiveShell):
         coroutine.close()
         raise RuntimeError("the code awaits something, and was not known to")
 
-    async def run_code(self, code_obj, result=None, *, async_=False):
+    async def run_code(
+        self, code_obj: CodeType, result: ExecutionResult | None = None, *, async_: bool = False
+    ) -> bool:
         """As IPython, with the user's interrupts. One that strikes in IPython's lines around the code is the cell's, too, and
         is shown unless they have shown an error already."""
         hook, before = sys.excepthook, self.presenter.lines
@@ -241,24 +265,30 @@ class ZMQInteractiveShell(InteractiveShell):
                 result.error_in_exec = error
             return True
 
-    def transform_ast(self, node):
+    def transform_ast(self, node: ast.AST) -> typing.Any:
         """As IPython; transformers may be anybody's."""
         with interrupts.user_code():
             return super().transform_ast(node)
 
     if hasattr(InteractiveShell, "_tee"):
 
-        def _tee(self, channel):
+        def _tee(self, channel: str) -> typing.Any:
             """IPython would keep all that is printed, for ever, by a function around each `write`."""
             return contextlib.nullcontext()
 
-    def showtraceback(self, exc_tuple=None, *args, **kwargs) -> None:
+    def showtraceback(
+        self, exc_tuple: typing.Any = None, *args: typing.Any, **kwargs: typing.Any
+    ) -> None:
         self.presenter.show(super().showtraceback, exc_tuple, *args, **kwargs)
 
-    def _showtraceback(self, etype, evalue, stb) -> None:
+    def _showtraceback(
+        self, etype: type[BaseException], evalue: BaseException, stb: str | list[str]
+    ) -> None:
         self.presenter.publish(etype, evalue, stb)
 
-    def _format_exception_for_storage(self, exception, *args, **kwargs) -> dict:
+    def _format_exception_for_storage(
+        self, exception: BaseException, *args: typing.Any, **kwargs: typing.Any
+    ) -> dict:
         """The traceback as it was shown: IPython would make it a second time for the history."""
         shown = self.presenter.stored()
         return shown or super()._format_exception_for_storage(exception, *args, **kwargs)
@@ -273,15 +303,17 @@ class ZMQInteractiveShell(InteractiveShell):
         """The request whose cell this code belongs to."""
         return parents.message(_drupe.get_parent())
 
-    def set_parent(self, parent) -> None:
+    def set_parent(self, parent: _drupe.Parent | dict[str, typing.Any] | None) -> None:
         """Output of this thread, and of threads that have no parent of their own, belongs to `parent`."""
         parents.set_parent(parent)
 
-    def set_thread_parent(self, parent):
+    def set_thread_parent(
+        self, parent: _drupe.Parent | dict[str, typing.Any] | None
+    ) -> Token[_drupe.Parent | None]:
         """The same for the calling thread only; returns what `reset_thread_parent` takes."""
         return parents.set_thread_parent(parent)
 
-    def reset_thread_parent(self, token) -> None:
+    def reset_thread_parent(self, token: Token[_drupe.Parent | None]) -> None:
         parents.reset_thread_parent(token)
 
     def atexit_operations(self) -> None:
@@ -298,7 +330,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     # The system.
 
-    def system_piped(self, cmd) -> None:
+    def system_piped(self, cmd: str) -> None:
         """Run a shell command; what it writes is shown as it comes."""
         from .system import run
 
@@ -310,7 +342,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     system = system_piped
 
-    def enable_gui(self, gui=None) -> None:
+    def enable_gui(self, gui: str | None = None) -> None:
         """Run the event loop of a toolkit beside the kernel's, for `%gui` and `%matplotlib`."""
         from IPython.core.error import UsageError
 

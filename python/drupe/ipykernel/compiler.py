@@ -1,5 +1,7 @@
 """The names of cells' code."""
 
+from __future__ import annotations
+
 import os
 
 from drupe._drupe import cell_folder, murmur2
