@@ -15,7 +15,7 @@ from . import facade
 from .hooks import when_imported
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import ModuleType, TracebackType
     from typing import Any
 
 # `what`: the names that are replaced, separated by spaces. `by`: who replaces them, where `apply(module)` is None.
@@ -66,8 +66,10 @@ def _pdb(module: Any) -> None:
     module.set_trace = set_trace
 
 
-def _excepthook(module) -> None:
-    def show_uncaught(kind, error, trace) -> None:
+def _excepthook(module: Any) -> None:
+    def show_uncaught(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
         """An error that nobody has caught, such as one in a function that a toolkit calls: on stderr of the cell that ran last."""
         sys.__excepthook__(kind, error, trace)
 
