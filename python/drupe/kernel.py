@@ -11,6 +11,7 @@ import os
 import sys
 import uuid
 from contextlib import nullcontext
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from traitlets import Any, Bool, Float, List, default
@@ -436,7 +437,8 @@ class IPythonKernel(Kernel):
             "language_info": self.language_info,
             "banner": self.banner,
             "help_links": self.help_links,
-            "supported_features": [],
+            # The core has the debugger where the environment brings debugpy, see `app.py`.
+            "supported_features": ["debugger"] if find_spec("debugpy") is not None else [],
         }
 
     @property
