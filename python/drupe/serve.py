@@ -159,7 +159,8 @@ class Server:
     def _imported(self, asyncio: Any) -> None:
         """asyncio came with something that a cell imports: for the rest of the request the kernel's loop counts as running, and
         the task that is going to serve in it as the current one."""
-        if threading.current_thread() is threading.main_thread() and self._begun is not None:
+        on_main = threading.current_thread() is threading.main_thread()
+        if on_main and self._begun is not None and self._stand_in is None and not _drupe.forked():
             self._stand_in = _StandIn(asyncio, self.loop, self._start)
 
     def run(self) -> None:

@@ -93,6 +93,23 @@ def test_words_alone_bring_no_loop(session):
     assert session.run("'asyncio' in sys.modules") == before
 
 
+CHILD = """
+import os, warnings
+warnings.simplefilter("ignore")
+pid = os.fork()
+if pid == 0:
+    import asyncio
+    os._exit(asyncio.run(asyncio.sleep(0, 42)))
+os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+"""
+
+
+def test_a_forked_child_has_no_loop_yet(session):
+    assert session.run(CHILD) == "42"
+    session.run("import asyncio\nawait asyncio.sleep(0)")
+    assert session.run(CHILD) == "42"
+
+
 def test_nest_asyncio_in_the_first_cell_and_later(session):
     code = "import nest_asyncio; nest_asyncio.apply()\nimport asyncio\nasyncio.run(asyncio.sleep(0.01, 5))"
     assert session.run(code) == "5"
