@@ -7,13 +7,22 @@ Who calls out to code of the user's says so by a mark (`with interrupts.user_cod
 was before. Nothing else in the package installs a handler for SIGINT or catches its KeyboardInterrupt to raise it again later.
 """
 
-import _signal
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C half of `signal`, of which the stubs say nothing
 import _thread
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from . import _drupe
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine, Generator
+    from types import FrameType
+    from typing import Any
 
 # While the kernel ends, the core repeats the signal every 50 ms. A cell that has been cancelled has this
 # long, in seconds, for its `finally` blocks before it is cancelled again.
@@ -38,10 +47,10 @@ class InPlace:
 
     __slots__ = ("coroutine",)
 
-    def __init__(self, coroutine):
+    def __init__(self, coroutine: Coroutine):
         self.coroutine = coroutine
 
-    def __await__(self):
+    def __await__(self) -> Generator[Any, Any, Any]:
         """The coroutine's result. To be awaited within the task of a request alone, not in one that awaits it for others."""
         return (yield self)
 
@@ -88,16 +97,16 @@ there | to the state that it was in |
     ended. What is still to come when the cell is over is `take_missed`'s, too.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.state = State.IDLE
-        self.loop = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         # A cell was cancelled by a signal: its CancelledError is presented as KeyboardInterrupt.
         self.cancelled = False
         # A signal came that nobody has acted on yet.
         self._missed = False
         # The task that waits in AWAITS.
-        self._awaiting = None
-        self._cancelled_at = None
+        self._awaiting: asyncio.Task | None = None
+        self._cancelled_at: float | None = None
         # Until when BESIDE is quiet, and since when an error is shown: times of `time.monotonic`.
         self._quiet_until = 0.0
         self._shown_since = 0.0
@@ -112,7 +121,7 @@ there | to the state that it was in |
         """The main thread is idle from now on, and the signal is the policy's, whoever has had it."""
         self.state = State.IDLE
         self._missed = False
-        signal.default_int_handler = _drupe.default_int_handler
+        signal.default_int_handler = _drupe.default_int_handler  # type: ignore[assignment]  # it may return
         _drupe.decide_interrupts(self.decide, self._pass_on)
         self._take_handler()
 
@@ -150,7 +159,7 @@ there | to the state that it was in |
         self._cut = False
         return _Within(self, State.PRESENTING)
 
-    def steps(self, coroutine, task=None) -> "Steps":
+    def steps(self, coroutine: Coroutine, task: asyncio.Task | None = None) -> Steps:
         """An awaitable: the coroutine of a request, which `task` awaits. Without one it may await nothing but HAND_OVER, and
         whoever goes on with it then sets its `task`."""
         return Steps(self, coroutine, task)
@@ -176,8 +185,8 @@ there | to the state that it was in |
 
     def cancel_cell(self) -> None:
         """Cancel the cell that awaits, from a signal handler or from the loop."""
-        task = self._awaiting
-        if task is None:
+        task, loop = self._awaiting, self.loop
+        if task is None or loop is None:
             return
         now = time.monotonic()
         recent = self._cancelled_at is not None and now - self._cancelled_at < _PATIENCE
@@ -185,16 +194,16 @@ there | to the state that it was in |
             return
         self._cancelled_at = now
         # The loop may be in its selector, and Python resumes that when a handler returns: wake it.
-        self.loop.call_soon_threadsafe(self._cancel, task)
+        loop.call_soon_threadsafe(self._cancel, task)
 
-    def _cancel(self, task) -> None:
+    def _cancel(self, task: asyncio.Task) -> None:
         if self._awaiting is task:
             self.cancelled = True
             task.cancel()
 
     # The signal.
 
-    def decide(self, frame):
+    def decide(self, frame: FrameType | None) -> BaseException | None:
         """What the signal raises where it has met the main thread: an error, or None. The handler calls it, which is the
         core's, so that the traceback ends at the user's own line."""
         state = self.state
@@ -227,7 +236,7 @@ there | to the state that it was in |
         self._missed = False
         self._watch_unraisable()
         error = KeyboardInterrupt()
-        error._of_a_signal = True
+        error._of_a_signal = True  # type: ignore[attr-defined]  # for `notice_unraisable`
         self._strikes += 1
         return error
 
@@ -250,7 +259,7 @@ there | to the state that it was in |
             self._others_hook = sys.unraisablehook
             sys.unraisablehook = _drupe.notice_unraisable
 
-    def _pass_on(self, unraisable) -> None:
+    def _pass_on(self, unraisable: sys.UnraisableHookArgs) -> None:
         """An error in a destructor that no signal has raised."""
         if not isinstance(unraisable.exc_value, CutOff):
             self._others_hook(unraisable)
@@ -266,7 +275,7 @@ class _Within:
         self._state = state
         self._strikes = strikes
 
-    def __enter__(self):
+    def __enter__(self) -> _Within:
         __tracebackhide__ = True
         policy = self._policy
         self._struck_before = policy._strikes
@@ -277,7 +286,7 @@ class _Within:
             policy.state = self._state
         return self
 
-    def __exit__(self, *_exc):
+    def __exit__(self, *_exc: object) -> None:
         __tracebackhide__ = True
         if self._before is None:
             return
@@ -298,7 +307,7 @@ class _Cell:
     def __init__(self, policy: Interrupts):
         self._policy = policy
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         policy = self._policy
         self._before = policy.state
         _drupe.forget_interrupt()
@@ -311,7 +320,7 @@ class _Cell:
         policy._missed = False
         policy.state = State.OWN
 
-    def __exit__(self, *_exc):
+    def __exit__(self, *_exc: object) -> None:
         policy = self._policy
         policy.state = self._before
         # The cell's own handler, and a signal that is still on its way, end here.
@@ -327,12 +336,12 @@ class Steps:
 
     __slots__ = ("_coroutine", "_policy", "task")
 
-    def __init__(self, policy: Interrupts, coroutine, task):
+    def __init__(self, policy: Interrupts, coroutine: Coroutine, task: asyncio.Task | None):
         self._policy = policy
         self._coroutine = coroutine
         self.task = task
 
-    def __await__(self):
+    def __await__(self) -> Generator[Any, Any, Any]:
         policy, coroutine = self._policy, self._coroutine
         # Those that wait for another in their place, the request's first.
         waiting: list = []
@@ -381,7 +390,7 @@ class Steps:
             policy._awaiting = awaited
 
 
-def _in_debugger(frame) -> bool:
+def _in_debugger(frame: FrameType | None) -> bool:
     """Whether the signal has met the debugger's own code, or what that calls of the standard library: neither must be broken
     off. Where it waits at a breakpoint the core has the thread go on, and sends the signal again; anywhere else it comes again
     in a moment. An expression that is evaluated for a client is the user's."""
@@ -401,7 +410,7 @@ def _in_debugger(frame) -> bool:
     return inside
 
 
-def _in_users_callback(frame) -> bool:
+def _in_users_callback(frame: FrameType | None) -> bool:
     """Whether the event loop is inside a callback or a task of the user's. One that asyncio's own code has been put around,
     such as by `asyncio.wait_for`, is the user's. The loop calls it without asking anybody, so only its frames can tell. A loop
     that is written in C has none, and is called by `serve.py`."""
