@@ -122,7 +122,7 @@ would know of an error |
                 *traceback.format_tb(error.__traceback__),
             ]
             text = "".join([*lines, f"{type(error).__name__}: {_CUT}"])
-            self.publish(type(error), error, text)
+            self.publish(type(error), _CUT, text)
 
     def show_plainly(self, error: BaseException) -> None:
         """Show an error in no time, and without being interrupted."""
@@ -136,8 +136,8 @@ would know of an error |
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         self._shell._showtraceback(type(error), error, "".join(lines).rstrip())
 
-    def publish(self, kind: type, error: BaseException, traceback: str | list[str]) -> None:
-        """Tell the clients of an error, with the traceback as text or as lines."""
+    def publish(self, kind: type, error: object, traceback: str | list[str]) -> None:
+        """Tell the clients of an error, with the traceback as text or as lines. `error` may be what stands for its text."""
         lines = traceback.split("\n") if isinstance(traceback, str) else list(traceback)
         if self._shell.displayhook.msg is not None:
             self.while_displaying = True
