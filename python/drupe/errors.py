@@ -38,7 +38,7 @@ def error_reply(error: BaseException) -> bytes:
     )
 
 
-def text_of(error: BaseException) -> str:
+def text_of(error: object) -> str:
     """The text of an error."""
     try:
         return str(error)
