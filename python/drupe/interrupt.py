@@ -32,6 +32,10 @@ _PATIENCE = 0.25
 # imported it stays broken.
 _UNCUT = 1
 
+# What runs beside a cell that awaits, such as a task, has this long, in seconds, to come to its own next await when the cell is
+# cancelled.
+_SPARED = 0.1
+
 # What a request yields that awaits nothing yet, and asks to be gone on with in the event loop.
 HAND_OVER = object()
 
@@ -85,8 +89,8 @@ that does not come any more it is `take_missed`'s, which makes it the cell's err
     | USER: a cell's own lines, a comm's handler, a toolkit, an expression | `user_code` | KeyboardInterrupt, there | to the state before |
     | BESIDE: IPython's callbacks, what others have put around `run_cell` | `beside_cell` | as in USER, but for a moment after an \
 interrupt was shown: one that comes at once is the same wish said twice | to the state before |
-    | AWAITS: the request's coroutine waits in the loop | `Steps` | cancels it; in a task or a callback of the user's: KeyboardInterrupt, \
-there | to the state that it was in |
+    | AWAITS: the request's coroutine waits in the loop | `Steps` | cancels it; a task or a callback of the user's that runs just then \
+is spared, and gets KeyboardInterrupt where it still runs a tenth of a second later | to the state that it was in |
     | PRESENTING | `presenting` | is nothing in the first second, and CutOff after that | to the state before |
 
     A signal that meets this module's own lines comes again a millisecond later. So a change of the state is never half done, and
@@ -107,6 +111,8 @@ there | to the state that it was in |
         # The task that waits in AWAITS.
         self._awaiting: asyncio.Task | None = None
         self._cancelled_at: float | None = None
+        # Since when what runs beside the cell is spared a signal, which comes again meanwhile.
+        self._spared_since: float | None = None
         # Until when BESIDE is quiet, and since when an error is shown: times of `time.monotonic`.
         self._quiet_until = 0.0
         self._shown_since = 0.0
@@ -214,6 +220,13 @@ there | to the state that it was in |
         if "pydevd" in sys.modules and _in_debugger(frame):
             return None
         _drupe.forget_interrupt()
+        beside = state in (State.IDLE, State.AWAITS) and _in_users_callback(frame)
+        spared, self._spared_since = self._spared_since, None
+        if state is State.AWAITS and beside:
+            return self._spare(spared)
+        if spared is not None:
+            # It has come again, and what it would have met has come to an end.
+            return None
         if state is State.USER:
             return self._strike()
         if state is State.OWN:
@@ -226,10 +239,22 @@ there | to the state that it was in |
                 return None
             self._cut = True
             return CutOff()
-        if _in_users_callback(frame):
+        if beside:
             return self._strike()
         if state is State.AWAITS:
             self.cancel_cell()
+        return None
+
+    def _spare(self, since: float | None) -> BaseException | None:
+        """A task or a callback of the user's runs beside the cell that awaits: it is the cell that was meant, and what runs lives on
+        unless it goes on without end."""
+        now = time.monotonic()
+        if since is None:
+            self.cancel_cell()
+        elif now - since > _SPARED:
+            return self._strike()
+        self._spared_since = now if since is None else since
+        _drupe.interrupt_again()
         return None
 
     def _strike(self) -> KeyboardInterrupt:
@@ -312,7 +337,7 @@ class _Cell:
         self._before = policy.state
         _drupe.forget_interrupt()
         policy.cancelled = False
-        policy._cancelled_at = None
+        policy._cancelled_at = policy._spared_since = None
         policy._quiet_until = 0.0
         if sys.unraisablehook is sys.__unraisablehook__:
             policy._watch_unraisable()

@@ -19,7 +19,8 @@ def latest():
 def work(who):
     for n in range({LINES}):
         before = latest()
-        print(f"{{who}} {{n}} {{before}}")
+        # One write, so that no other thread's comes between.
+        print(f"{{who}} {{n}} {{before}}\\n", end="")
         behind[who, n] = latest()
         time.sleep(0.02)
 async def task(who):
