@@ -21,7 +21,7 @@ from . import _drupe
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine, Generator
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Any
 
 # While the kernel ends, the core repeats the signal every 50 ms. A cell that has been cancelled has this
@@ -104,6 +104,8 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
     def __init__(self) -> None:
         self.state = State.IDLE
         self.loop: asyncio.AbstractEventLoop | None = None
+        # The code that runs the loop.
+        self.runs_loop: CodeType | None = None
         # A cell was cancelled by a signal: its CancelledError is presented as KeyboardInterrupt.
         self.cancelled = False
         # A signal came that nobody has acted on yet.
@@ -438,7 +440,7 @@ def _in_debugger(frame: FrameType | None) -> bool:
 def _in_users_callback(frame: FrameType | None) -> bool:
     """Whether the event loop is inside a callback or a task of the user's. One that asyncio's own code has been put around,
     such as by `asyncio.wait_for`, is the user's. The loop calls it without asking anybody, so only its frames can tell. A loop
-    that is written in C has none, and is called by `serve.py`."""
+    that is written in C has none: there it is the frame that runs the loop."""
     events = sys.modules.get("asyncio.events")
     if events is None:
         return False
@@ -446,10 +448,9 @@ def _in_users_callback(frame: FrameType | None) -> bool:
     outermost = "drupe"
     users = False
     while frame is not None and frame.f_code is not run:
-        module = frame.f_globals.get("__name__", "")
-        if module == "drupe.serve":
+        if frame.f_code is interrupts.runs_loop:
             break
-        name = module.partition(".")[0]
+        name = frame.f_globals.get("__name__", "").partition(".")[0]
         if name in _OF_TRIO:
             # Its own code must not be broken off, nor what that calls.
             return users

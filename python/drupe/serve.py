@@ -97,6 +97,7 @@ class Server:
     def __init__(self, shell: ZMQInteractiveShell, event_loop: str = "asyncio") -> None:
         """`event_loop`: whose it is, the name of a package with a `new_event_loop`. ImportError where that is not installed."""
         self.shell = shell
+        interrupts.runs_loop = type(self)._serve_with_loop.__code__
         self._whose = event_loop
         if event_loop != "asyncio":
             importlib.import_module(event_loop)

@@ -77,4 +77,5 @@ def test_table_is_large_enough() -> None:
         "message",
         "start",
         "engine",
+        "debugger",
     }
