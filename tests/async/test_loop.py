@@ -238,6 +238,21 @@ def test_an_interrupt_ends_what_a_cell_awaits_and_no_task_beside_it(session, wha
     assert session.run("end.set(); len(ended)") == ("3" if what == "finally" else "0")
 
 
+def test_an_interrupt_that_meets_a_task_is_the_cell_s(session):
+    """The task runs half of the time. One that never comes to its next await would keep the cell from ending, and ends with it."""
+    session.run(
+        "import asyncio, time\nasync def work():\n    while True:\n        end = time.perf_counter() + 0.01\n"
+        "        while time.perf_counter() < end: pass\n        await asyncio.sleep(0.01)\n"
+        "async def spin():\n    while True: pass\ntask = asyncio.create_task(work())"
+    )
+    for _ in range(10):
+        assert session.run_interrupted("await asyncio.sleep(100)", 0.03) == "KeyboardInterrupt"
+        assert session.run("task.done()") == "False"
+    code = "spins = asyncio.create_task(spin())\nawait asyncio.sleep(100)"
+    assert session.run_interrupted(code) == "KeyboardInterrupt"
+    assert session.run("spins.done(), task.done()") == "(True, False)"
+
+
 def test_what_ignores_its_cancellation_gets_it_again(session):
     session.run(
         "import asyncio\nignored = []\nasync def stubborn():\n    while True:\n        try: await asyncio.sleep(100)\n"
