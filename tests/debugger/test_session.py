@@ -312,7 +312,6 @@ def test_two_sessions_and_the_second_page(debugged):
     debugged.done(cell)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_forked_and_spawned_children_never_stop(debugged):
     code = (
         "import os, subprocess, sys\n"
