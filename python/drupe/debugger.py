@@ -7,6 +7,7 @@ hook of `breakpoint()`, an atexit function, variables of the environment; and a 
 
 import contextlib
 import inspect
+import itertools
 import json
 import os
 import reprlib
@@ -293,9 +294,13 @@ class _Repr(reprlib.Repr):
 
 
 _repr = _Repr()
-# The names that lead to a value, by the number that was told for it, counted from here; pydevd counts its own from one.
+# The names that lead to a value, by the number that was told for it, counted from here; pydevd counts its own from one. Several
+# threads may ask at a time.
 _FIRST = 1 << 30
-_paths: list = []
+_counter = itertools.count(_FIRST + 1)
+_paths: dict = {}
+# The same numbers by those names: who opens a value again and again gets the same one.
+_numbers: dict = {}
 
 
 def _text(value) -> str:
@@ -341,8 +346,9 @@ def _is_expandable(value) -> bool:
 def _variable(name: str, value, path: tuple, evaluate: str) -> dict:
     reference = 0
     if _is_expandable(value):
-        _paths.append((path, evaluate))
-        reference = _FIRST + len(_paths)
+        reference = _numbers.setdefault(path, next(_counter))
+        # The value may be of another kind by now, and be written in another way.
+        _paths[reference] = (path, evaluate)
     return {
         "name": name,
         "value": _text(value),
@@ -354,6 +360,7 @@ def _variable(name: str, value, path: tuple, evaluate: str) -> dict:
 
 def _inspect_variables(asked: dict) -> dict:
     _paths.clear()
+    _numbers.clear()
     namespace = _shell().user_ns
     variables = []
     for name, value in list(namespace.items()):
@@ -378,10 +385,10 @@ _NOT_USERS = frozenset(
 def _variables(asked: dict) -> dict:
     arguments = asked["arguments"]
     reference = arguments.get("variablesReference")
-    reference = reference - _FIRST if isinstance(reference, int) else 0
-    if not 0 < reference <= len(_paths):
+    known = _paths.get(reference) if isinstance(reference, int) else None
+    if known is None:
         raise Refused("these variables are not known any more: inspect again")
-    path, evaluate = _paths[reference - 1]
+    path, evaluate = known
     value = _shell().user_ns.get(path[0])
     for name in path[1:]:
         found = [child for other, child in _children(value) if other == name]
