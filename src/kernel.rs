@@ -43,7 +43,7 @@ use tokio::sync::mpsc;
 use crate::debug::cells;
 use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
-use crate::lifecycle::{Budgets, Switch, Trigger};
+use crate::lifecycle::{Budgets, Switch};
 use crate::lsp::LiveSession;
 use crate::options::Checker;
 pub use bind::StartError;
@@ -91,19 +91,15 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         Some(seconds) => Budgets::with_total(Duration::from_secs_f64(seconds)),
         None => Budgets::default(),
     };
-    let (triggers_in, triggers) = mpsc::unbounded_channel();
+    let (noticed_in, noticed) = mpsc::unbounded_channel();
     let watch = watchdog::Config {
         parent: watchdog::Config::parent_from_env(),
         total: budgets.total(),
         ..watchdog::Config::default()
     };
-    let report = move |noticed| {
-        let trigger = match noticed {
-            Noticed::Terminate => Trigger::Terminate,
-            Noticed::ParentGone => Trigger::ParentGone,
-        };
+    let report = move |what: Noticed| {
         // The io thread never drops its end before the process is gone.
-        let _ = triggers_in.send(trigger);
+        let _ = noticed_in.send(what);
     };
     let asked = Arc::clone(&interpreter);
     let handle = Arc::new(Handle {
@@ -130,7 +126,7 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         notes,
     });
     let connection_file = bound.file.clone();
-    io::spawn(bound, Arc::clone(&handle), interpreter, inbox, triggers)?;
+    io::spawn(bound, Arc::clone(&handle), interpreter, inbox, noticed)?;
     Ok(Started {
         handle,
         connection_file,

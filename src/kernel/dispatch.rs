@@ -334,7 +334,7 @@ impl Io {
                     self.debugged_cell_ended();
                 }
                 // The cell may have set SIGTERM to be ignored; it is how the kernel is told to end.
-                self.handle.reclaim_sigterm();
+                self.handle.reclaim_signals();
                 self.feed(Event::Finished { id });
                 if self.turns.is_failed(id) {
                     self.end_abort();

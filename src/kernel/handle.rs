@@ -168,8 +168,8 @@ impl Handle {
     }
 
     /// SIGTERM is the watchdog's again, whatever C code has made of it.
-    pub fn reclaim_sigterm(&self) {
-        self.watchdog.reclaim_sigterm();
+    pub fn reclaim_signals(&self) {
+        self.watchdog.reclaim_signals();
     }
 
     /// User code has set SIGTERM by Python, to a handler of its own or to none. The watchdog learns of it all the same.

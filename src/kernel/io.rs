@@ -23,12 +23,13 @@ use super::timers::{Due, Timers};
 use super::turns::{Share, Turns};
 use super::{flush, handshake};
 use crate::interpreter::Interpreter;
+use crate::lifecycle::watchdog::Noticed;
 use crate::lifecycle::{Event, Trigger};
 use crate::log;
 use crate::os;
 use crate::wire::Ports;
 
-/// When, in milliseconds after an interrupt, the main thread is woken once more: the signal may have come after it
+/// When, in milliseconds after a signal, the main thread is woken once more: the signal may have come after it
 /// looked for signals and before it began to wait. Quick at first, for a machine that has time; later for one that has not.
 const WAKE_AGAIN: [u64; 6] = [1, 5, 15, 40, 100, 250];
 
@@ -61,7 +62,7 @@ pub(super) fn spawn(
     handle: Arc<Handle>,
     interpreter: Arc<dyn Interpreter>,
     notes: mpsc::UnboundedReceiver<Note>,
-    triggers: mpsc::UnboundedReceiver<Trigger>,
+    noticed: mpsc::UnboundedReceiver<Noticed>,
 ) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -71,7 +72,7 @@ pub(super) fn spawn(
         os::signal::block_all();
         let local = tokio::task::LocalSet::new();
         let work = std::panic::AssertUnwindSafe(|| {
-            local.block_on(&runtime, serve(bound, handle, interpreter, notes, triggers));
+            local.block_on(&runtime, serve(bound, handle, interpreter, notes, noticed));
         });
         if std::panic::catch_unwind(work).is_err() {
             tracing::error!("the io thread has failed; the kernel cannot go on");
@@ -92,13 +93,13 @@ async fn serve(
     handle: Arc<Handle>,
     interpreter: Arc<dyn Interpreter>,
     notes: mpsc::UnboundedReceiver<Note>,
-    triggers: mpsc::UnboundedReceiver<Trigger>,
+    noticed: mpsc::UnboundedReceiver<Noticed>,
 ) {
     if let Some(registration) = bound.registration.clone() {
         handshake::announce(registration, bound.ports, Arc::clone(&handle));
     }
     match Io::new(bound, handle, interpreter) {
-        Ok(io) => io.run(notes, triggers).await,
+        Ok(io) => io.run(notes, noticed).await,
         Err(error) => tracing::error!("the bound sockets cannot be served: {error}"),
     }
 }
@@ -126,12 +127,12 @@ impl Io {
     async fn run(
         mut self,
         mut notes: mpsc::UnboundedReceiver<Note>,
-        mut triggers: mpsc::UnboundedReceiver<Trigger>,
+        mut noticed: mpsc::UnboundedReceiver<Noticed>,
     ) {
         loop {
             let now = Instant::now();
-            while let Ok(trigger) = triggers.try_recv() {
-                self.feed(Event::Stop(trigger));
+            while let Ok(what) = noticed.try_recv() {
+                self.noticed(what);
             }
             while let Ok(note) = notes.try_recv() {
                 self.noted(note);
@@ -141,7 +142,7 @@ impl Io {
                 self.exit(status).await;
             }
             if !more {
-                self.wait(&mut notes, &mut triggers).await;
+                self.wait(&mut notes, &mut noticed).await;
             }
             // Every connection has its turn, so what was said is written before anything else is decided.
             tokio::task::yield_now().await;
@@ -167,7 +168,7 @@ impl Io {
     async fn wait(
         &mut self,
         notes: &mut mpsc::UnboundedReceiver<Note>,
-        triggers: &mut mpsc::UnboundedReceiver<Trigger>,
+        noticed: &mut mpsc::UnboundedReceiver<Noticed>,
     ) {
         let handle = Arc::clone(&self.handle);
         let writable = self.is_writable().await;
@@ -185,7 +186,7 @@ impl Io {
         tokio::select! {
             biased;
             () = channels.control.readable() => {}
-            Some(trigger) = triggers.recv() => self.feed(Event::Stop(trigger)),
+            Some(what) = noticed.recv() => self.noticed(what),
             Some(note) = notes.recv() => self.noted(note),
             () = self.debugging.readable() => {}
             () = sleep_until(next) => {}
@@ -303,10 +304,25 @@ impl Io {
     /// Interrupt what runs, so that it notices.
     pub(super) fn strike(&mut self) {
         self.interpreter.interrupt();
+        self.wake_main_again();
+    }
+
+    /// A signal has come for the main thread.
+    fn wake_main_again(&mut self) {
         let now = Instant::now();
+        self.timers.call_off(Due::WakeMain);
         for after in WAKE_AGAIN {
             self.timers
                 .add(now + std::time::Duration::from_millis(after), Due::WakeMain);
+        }
+    }
+
+    /// What the watchdog has seen.
+    fn noticed(&mut self, what: Noticed) {
+        match what {
+            Noticed::Terminate => self.feed(Event::Stop(Trigger::Terminate)),
+            Noticed::ParentGone => self.feed(Event::Stop(Trigger::ParentGone)),
+            Noticed::NotedByPython => self.wake_main_again(),
         }
     }
 

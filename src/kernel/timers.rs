@@ -13,7 +13,7 @@ pub(super) enum Due {
     InterruptAgain(Turn),
     /// Send the question that waits for its client.
     Ask,
-    /// Wake the main thread, should an interrupt have come just before it began to wait.
+    /// Wake the main thread, should a signal have come just before it began to wait.
     WakeMain,
     /// Interrupt the main thread, which was about to leave a breakpoint.
     InterruptMain,
@@ -28,6 +28,11 @@ pub(super) struct Timers(Vec<(Instant, Due)>);
 impl Timers {
     pub(super) fn add(&mut self, at: Instant, due: Due) {
         self.0.push((at, due));
+    }
+
+    /// Forget all that are just this.
+    pub(super) fn call_off(&mut self, due: Due) {
+        self.0.retain(|(_, other)| *other != due);
     }
 
     /// When the next one is due.

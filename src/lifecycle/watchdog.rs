@@ -46,6 +46,9 @@ pub enum Noticed {
     Terminate,
     /// The parent is gone. Reported once.
     ParentGone,
+    /// A signal came that Python has noted: the main thread may not know, where it had begun to wait just then. No reason to
+    /// end. Reported each time.
+    NotedByPython,
 }
 
 /// How a watchdog is set up.
@@ -196,9 +199,10 @@ impl Watchdog {
         signal::share(users);
     }
 
-    /// Makes SIGTERM come here again if it has been set behind the kernel's back, by C code or by a library that puts back
-    /// what it found; a handler that somebody has written in C stays. The thread does this by itself twice a second.
-    pub fn reclaim_sigterm(&self) {
+    /// Makes SIGTERM, and SIGINT where it is Python's, come here again if they have been set behind the kernel's back, by C code
+    /// or by a library that puts back what it found; a handler that somebody has written in C stays. The thread does this by
+    /// itself twice a second.
+    pub fn reclaim_signals(&self) {
         signal::reclaim();
     }
 }
@@ -266,17 +270,25 @@ impl Thread {
             for byte in came.into_iter().take(count) {
                 let now = Instant::now();
                 let again = self.shared_at.is_some_and(|last| now < last + AGAIN);
+                if byte != signal::OURS {
+                    self.tell(Noticed::NotedByPython);
+                }
                 if byte == signal::SHARED && !again {
                     self.shared_at = Some(now);
-                } else {
+                } else if byte != signal::INTERRUPT {
                     self.notice(Noticed::Terminate);
                 }
             }
         }
     }
 
+    /// A reason to end: it is told, and counts from now.
     fn notice(&mut self, what: Noticed) {
         self.noticed_at.get_or_insert_with(Instant::now);
+        self.tell(what);
+    }
+
+    fn tell(&self, what: Noticed) {
         // The watchdog outlives a fault in what it calls.
         let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(what)));
     }

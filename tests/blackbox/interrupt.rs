@@ -50,6 +50,15 @@ const SOCKET: Case = Case {
     errors: INTERRUPTED,
 };
 
+/// The signal ends the first call of `usleep`, whose caller is C and calls it again at once: it has been noted, and nobody looks.
+/// So does one that arrives between Python's last look and a system call.
+const JUST_BEFORE_A_WAIT: Case = Case {
+    code: "import ctypes, threading\nc = ctypes.CDLL(None)\nsixty_seconds = ctypes.c_void_p(60_000_000)\n\
+           threading.Timer(0.05, lambda: print('ready', flush=True)).start()\n\
+           c.bsearch(sixty_seconds, ctypes.create_string_buffer(7), 7, 1, c.usleep)",
+    errors: INTERRUPTED,
+};
+
 fn by_message(kernel: &mut Kernel) -> Option<RequestId> {
     Some(kernel.send_request(Channel::Control, "interrupt_request", json!({})))
 }
@@ -149,6 +158,7 @@ every_case! {
     an_await: super::AWAIT;
     a_lock: super::LOCK;
     a_socket: super::SOCKET;
+    what_is_just_about_to_wait: super::JUST_BEFORE_A_WAIT;
 }
 
 #[test]

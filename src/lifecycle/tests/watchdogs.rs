@@ -37,7 +37,7 @@ fn play(role: &str) {
         // SAFETY: as above.
         "reset SIGTERM" => unsafe {
             libc::signal(libc::SIGTERM, libc::SIG_DFL);
-            watchdog.reclaim_sigterm();
+            watchdog.reclaim_signals();
         },
         // SAFETY: as above. The handler of SIGINT stands for Python's, which is the same for all signals.
         "share SIGTERM" => unsafe {
@@ -49,13 +49,20 @@ fn play(role: &str) {
             libc::signal(libc::SIGINT, users_handler as *const () as usize);
             watchdog.share_sigterm(false);
             libc::signal(libc::SIGTERM, users_handler as *const () as usize);
-            watchdog.reclaim_sigterm();
+            watchdog.reclaim_signals();
         },
         // SAFETY: as above.
         "give SIGTERM back" => unsafe {
             libc::signal(libc::SIGINT, users_handler as *const () as usize);
             watchdog.share_sigterm(true);
             watchdog.share_sigterm(false);
+        },
+        // SAFETY: as above.
+        "take SIGINT" => unsafe {
+            libc::signal(libc::SIGINT, users_handler as *const () as usize);
+            watchdog.share_sigterm(false);
+            libc::signal(libc::SIGINT, users_handler as *const () as usize);
+            watchdog.reclaim_signals();
         },
         // SAFETY: the child of a process with several threads only calls pause.
         "fork" => unsafe {
@@ -96,7 +103,7 @@ extern "C" fn users_handler(signal: i32) {
     let line: &[u8] = if signal == libc::SIGTERM {
         b"handled\n"
     } else {
-        b"what?\n"
+        b"interrupted\n"
     };
     // SAFETY: write is async-signal-safe.
     unsafe { libc::write(1, line.as_ptr().cast(), line.len()) };
@@ -172,6 +179,13 @@ impl Player {
                 return line;
             }
         }
+    }
+
+    /// That many lines, sorted: the handler and the thread say theirs when they can.
+    fn lines(&mut self, count: usize) -> Vec<String> {
+        let mut lines: Vec<_> = (0..count).map(|_| self.until("\n")).collect();
+        lines.sort();
+        lines
     }
 
     fn signal(&self, signal: i32) {
@@ -253,15 +267,26 @@ fn a_handler_of_the_users_is_called_and_the_second_sigterm_counts() {
         let mut player = Player::start(role, None);
         player.until("ready");
         player.signal(libc::SIGTERM);
-        player.until("handled");
+        assert_eq!(player.lines(2), ["NotedByPython\n", "handled\n"]);
         std::thread::sleep(Duration::from_millis(700));
         assert!(player.child.try_wait().expect("its status").is_none());
         let began = Instant::now();
         player.signal(libc::SIGTERM);
-        let mut said = [player.until("\n"), player.until("\n")];
-        said.sort();
-        assert_eq!(said, ["Terminate\n", "handled\n"]);
+        assert_eq!(player.lines(3), ["NotedByPython\n", "Terminate\n", "handled\n"]);
         player.ends_by_itself(began, 390, 3_000);
+    }
+}
+
+/// Also where Python has put its own handler in the place of ours, which it does at each `signal.signal`.
+#[test]
+fn it_knows_of_each_sigint_that_python_has_noted() {
+    for role in ["share SIGTERM", "take SIGINT"] {
+        let mut player = Player::start(role, None);
+        player.until("ready");
+        for _ in 0..3 {
+            player.signal(libc::SIGINT);
+            assert_eq!(player.lines(2), ["NotedByPython\n", "interrupted\n"]);
+        }
     }
 }
 

@@ -1,9 +1,13 @@
-//! SIGTERM, as a byte in a pipe. Called by the watchdog only. The handler is C through and through: it may
-//! run on any thread at any moment, so it only calls what POSIX names as safe for that.
+//! SIGTERM and SIGINT, as bytes in a pipe. Called by the watchdog only. The handlers are C through and through: they may
+//! run on any thread at any moment, so they only call what POSIX names as safe for that.
 //!
-//! The handler stays in its place for ever. Where user code has set one of its own in Python, ours tells the watchdog
+//! SIGTERM's stays in its place for ever. Where user code has set one of its own in Python, ours tells the watchdog
 //! and then calls Python's, which does no more than note the signal for the main thread: so the watchdog learns of each
 //! SIGTERM, and of whether somebody else has been told as well.
+//!
+//! SIGINT is Python's alone, and ours stands before Python's for one reason: a signal that arrives after the main thread has
+//! looked for signals and before it waits in a system call is noted, and nobody looks until the call ends. The watchdog knows
+//! that one came, and has the main thread woken.
 
 use std::io;
 use std::os::fd::IntoRawFd;
@@ -17,6 +21,8 @@ use crate::os;
 pub(super) const OURS: u8 = 1;
 /// What the handler writes: a handler of the user's has been called as well.
 pub(super) const SHARED: u8 = 2;
+/// What the handler writes: SIGINT came, and Python has noted it.
+pub(super) const INTERRUPT: u8 = 3;
 
 /// Where the handler writes. The descriptor stays open until the process ends.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
@@ -38,9 +44,8 @@ extern "C" fn on_sigterm(signal: libc::c_int) {
         let errno = os::signal::errno();
         let before = *errno;
         let shared = USERS.load(Ordering::Relaxed);
-        if libc::getpid() == OWNER.load(Ordering::Relaxed) {
-            let byte = if shared { SHARED } else { OURS };
-            libc::write(PIPE.load(Ordering::Relaxed), [byte].as_ptr().cast(), 1);
+        if is_owner() {
+            tell(if shared { SHARED } else { OURS });
         } else if !shared {
             // A forked child dies of SIGTERM as any process does: delivered when this handler returns.
             let default = action(libc::SIG_DFL, 0);
@@ -52,6 +57,25 @@ extern "C" fn on_sigterm(signal: libc::c_int) {
         }
         *errno = before;
     }
+}
+
+extern "C" fn on_sigint(signal: libc::c_int) {
+    // SAFETY: Python's handler, and getpid and write, are async-signal-safe; errno is put back as it was.
+    unsafe {
+        let errno = os::signal::errno();
+        let before = *errno;
+        call_python(signal);
+        if is_owner() {
+            tell(INTERRUPT);
+        }
+        *errno = before;
+    }
+}
+
+/// Async-signal-safe. A pipe that is full has more than enough for the watchdog to read.
+fn tell(byte: u8) {
+    // SAFETY: the byte lives on the stack, and the descriptor is the handler's own.
+    unsafe { libc::write(PIPE.load(Ordering::Relaxed), [byte].as_ptr().cast(), 1) };
 }
 
 /// # Safety
@@ -87,23 +111,34 @@ pub(super) fn share(users: bool) {
     {
         PYTHON_FLAGS.store(sigint.sa_flags, Ordering::Relaxed);
         PYTHON.store(sigint.sa_sigaction, Ordering::Relaxed);
+        front_sigint();
     }
     give(users);
 }
 
-/// Installs the handler again where Python's has been put in its place, or where the signal has been set to its default
-/// (what libraries restore that saved it) or to be ignored. A handler that somebody has written in C is left alone.
+/// Ours before Python's, where that is what SIGINT has now.
+fn front_sigint() {
+    if let Some(now) = current(libc::SIGINT).filter(is_pythons) {
+        let flags = now.sa_flags & !libc::SA_SIGINFO;
+        // It cannot fail for a signal that it worked for before; if it does, the next tick tries again.
+        let _ = set(libc::SIGINT, on_sigint, flags);
+    }
+}
+
+/// Installs the handlers again where Python's have been put in their place, and that of SIGTERM where the signal has been set
+/// to its default (what libraries restore that saved it) or to be ignored. A handler that somebody has written in C is left alone.
 /// Never waits: where somebody else is at it, the next call will do.
 pub(super) fn reclaim() {
     let Some(_change) = try_lock(&CHANGE).filter(|_| is_owner()) else {
         return;
     };
+    front_sigint();
     let Some(now) = current(libc::SIGTERM) else {
         return;
     };
     if !is_function(&now) {
         give(false);
-    } else if now.sa_sigaction == PYTHON.load(Ordering::Relaxed) {
+    } else if is_pythons(&now) {
         give(true);
     }
 }
@@ -140,6 +175,11 @@ fn is_function(action: &libc::sigaction) -> bool {
     action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN
 }
 
+/// Whether it is the one that Python installs for whatever has a handler in Python.
+fn is_pythons(action: &libc::sigaction) -> bool {
+    is_function(action) && action.sa_sigaction == PYTHON.load(Ordering::Relaxed)
+}
+
 fn set_handler() -> io::Result<()> {
     let flags = if USERS.load(Ordering::SeqCst) {
         // Python's handlers run when a system call has been cut short: a sleep ends for them.
@@ -148,9 +188,13 @@ fn set_handler() -> io::Result<()> {
         // The user's system calls are not cut short by a signal that is none of their business.
         libc::SA_RESTART
     };
-    let handler = action(on_sigterm as *const () as libc::sighandler_t, flags);
-    // SAFETY: the handler is async-signal-safe and lives as long as the process.
-    let rc = unsafe { libc::sigaction(libc::SIGTERM, &handler, std::ptr::null_mut()) };
+    set(libc::SIGTERM, on_sigterm, flags)
+}
+
+fn set(signal: libc::c_int, handler: extern "C" fn(libc::c_int), flags: libc::c_int) -> io::Result<()> {
+    let handler = action(handler as *const () as libc::sighandler_t, flags);
+    // SAFETY: both handlers are async-signal-safe and live as long as the process.
+    let rc = unsafe { libc::sigaction(signal, &handler, std::ptr::null_mut()) };
     if rc == 0 {
         Ok(())
     } else {
