@@ -4,8 +4,11 @@
 //! hold: the interpreter may be in C code that keeps the GIL for ever, and the io thread has to answer all the same.
 //! Everything else passes the border as data, through [`crate::kernel::Handle`].
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use crate::kernel::Subshell;
 use crate::lifecycle::Turn;
 
 /// See the module.
@@ -16,6 +19,13 @@ pub trait Interpreter: Send + Sync + 'static {
     /// Wake the main thread out of a wait that it may have begun after an interrupt had come and before it could know: it
     /// looks, and goes on waiting where there is nothing.
     fn wake_main(&self);
+
+    /// Start a thread of Python's that takes this subshell's requests. What becomes of it comes by
+    /// [`crate::kernel::Handle::subshell_news`].
+    fn start_subshell(&self, subshell: Arc<Subshell>);
+
+    /// Interrupt the cells of these subshells, where any still runs.
+    fn interrupt_subshells(&self, subshells: Vec<Arc<Subshell>>);
 
     /// SIGINT to the main thread alone: what it waits for is over its time.
     fn interrupt_main(&self);

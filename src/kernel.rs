@@ -28,6 +28,7 @@ pub mod parent;
 mod question;
 mod refusals;
 pub mod request;
+mod subshells;
 mod sync;
 mod timers;
 mod turns;
@@ -45,9 +46,10 @@ use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
 use crate::lifecycle::{Budgets, Switch};
 use crate::lsp::LiveSession;
-use crate::options::Checker;
+use crate::options::{Checker, CommPolicy};
 pub use bind::StartError;
 pub use handle::Handle;
+pub use subshells::{News, Subshell};
 
 /// What a kernel is started with.
 #[derive(Debug, Clone)]
@@ -68,6 +70,8 @@ pub struct KernelConfig {
     pub types: Option<Checker>,
     /// Whether the environment has debugpy.
     pub debugger: bool,
+    /// Where the comm messages of subshells go; `None`: the kernel has no subshells.
+    pub subshells: Option<CommPolicy>,
     /// IPython's version where it is known already.
     pub ipython_version: Option<String>,
 }
@@ -109,15 +113,17 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         watchdog: Watchdog::start(watch, Box::new(report))?,
         outbox: outbox::Outbox::default(),
         comms: comms::CommTable::default(),
-        input: input::InputSlot::new().map_err(StartError::System)?,
+        inputs: input::Inputs::default(),
         gate: gate::Gate::new(),
         mailbox: mailbox::Mailbox::new().map_err(StartError::System)?,
         switch: Switch::new(),
+        subshells: config.subshells,
         budgets,
         info: Mutex::new(info::KernelInfo::new(
             config.language_version,
             config.ipython_version.as_deref(),
             config.debugger,
+            config.subshells.is_some(),
         )),
         end_began: OnceLock::new(),
         debugging: AtomicBool::new(false),

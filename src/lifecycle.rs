@@ -22,7 +22,8 @@ pub mod watchdog;
 pub use budget::Budgets;
 pub use ladder::{Rung, Turn};
 pub use machine::{
-    Action, Asker, Draining, Event, Lifecycle, Phase, Place, Refusal, RequestId, RequestKind, Trigger,
+    Action, Asker, Draining, Event, Lifecycle, MAIN, Phase, Place, Refusal, RequestId, RequestKind, Shell,
+    Trigger,
 };
 pub use record::ExitRecord;
 pub use recorder::Recorder;

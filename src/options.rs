@@ -43,6 +43,10 @@ pub struct RunOptions {
     pub shutdown_timeout: Option<f64>,
     /// `--loop`: whose event loop runs on the main thread.
     pub event_loop: Option<EventLoop>,
+    /// `--no-subshells`: there are none.
+    pub no_subshells: bool,
+    /// `--comms`: where comm messages go that name a subshell.
+    pub comms: Option<CommPolicy>,
     /// `--lsp-types`: the type checker that the language server asks besides.
     pub lsp_types: Option<Checker>,
     /// Arguments that mean nothing to drupe, in order: logged, then ignored.
@@ -79,6 +83,42 @@ impl FromStr for EventLoop {
 impl EventLoop {
     /// What `--loop` takes.
     pub const NAMES: &'static str = "asyncio or uvloop";
+}
+
+/// Where comm messages go that name a subshell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommPolicy {
+    /// To the main shell, and while cells run there or wait to the subshell.
+    #[default]
+    Auto,
+    /// To the subshell.
+    Subshell,
+    /// To the main shell.
+    Main,
+}
+
+/// Another name than that of a [`CommPolicy`].
+#[derive(Debug, thiserror::Error)]
+#[error("it must be {}", CommPolicy::NAMES)]
+pub struct NoCommPolicy;
+
+impl FromStr for CommPolicy {
+    type Err = NoCommPolicy;
+
+    fn from_str(name: &str) -> Result<Self, NoCommPolicy> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "subshell" => Ok(Self::Subshell),
+            "main" => Ok(Self::Main),
+            _ => Err(NoCommPolicy),
+        }
+    }
+}
+
+impl CommPolicy {
+    /// What `--comms` takes.
+    pub const NAMES: &'static str = "auto, subshell or main";
 }
 
 /// A type checker that drupe knows how to start.

@@ -10,7 +10,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from traitlets import Any, Bool
 
-from . import _drupe, parents
+from . import _drupe, parents, shells
 from .facade import named
 from .jsonutil import clean, encode_images, encode_strictly
 
@@ -102,19 +102,63 @@ class Hooked:
         parents.reset_thread_parent(token)
 
 
+class _Displayed(threading.local):
+    exec_result = msg = None
+    is_active = False
+
+
+def _of_thread(name: str) -> typing.Any:
+    """An attribute that each thread has its own of."""
+
+    def get(hook: ZMQShellDisplayHook) -> typing.Any:
+        return getattr(hook._displayed, name)
+
+    def put(hook: ZMQShellDisplayHook, value: typing.Any) -> None:
+        setattr(hook._displayed, name, value)
+
+    return property(get, put)
+
+
+# Held while `_`, `__`, `___` and `Out` are set together; a destructor may run within, and display something.
+_underscores = threading.RLock()
+
+
 @named("displayhook")
 class ZMQShellDisplayHook(Hooked, DisplayHook):
-    """Sends the value of a cell's last expression."""
+    """Sends the value of a cell's last expression. What belongs to the value that is being displayed is the thread's own: cells
+    of several shells display theirs at a time."""
 
     topic = None
     session = Any(allow_none=True)
     pub_socket = Any(allow_none=True)
 
     def __init__(self, *args: typing.Any, **kwargs: typing.Any) -> None:
+        self._displayed = _Displayed()
         super().__init__(*args, **kwargs)
         self.hooks = Hooks()
-        # What is being put together, while a value is displayed.
-        self.msg: typing.Any = None
+
+    exec_result = _of_thread("exec_result")
+    # What is being put together, while a value is displayed.
+    msg = _of_thread("msg")
+    _is_active = _of_thread("is_active")
+
+    def quiet(self) -> bool:
+        """Whether the cell ends in `;`."""
+        if shells.several:
+            lines = self.shell.history_manager.input_hist_parsed
+            count = self.shell.execution_count - 1
+            for number in (count, count + 1):
+                # Of IPython 8 the count goes on at the end of the cell.
+                if number < len(lines) and shells.is_running(number):
+                    return self.semicolon_at_end_of_expression(lines[number])
+        return super().quiet()
+
+    def update_user_ns(self, result: typing.Any) -> None:
+        if not shells.several:
+            super().update_user_ns(result)
+            return
+        with _underscores:
+            super().update_user_ns(result)
 
     def start_displayhook(self) -> None:
         super().start_displayhook()

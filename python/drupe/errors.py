@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def described(error: BaseException) -> str:
 _CUT = "(its text was cut off by an interrupt)"
 
 
-class Presenter:
+class Presenter(threading.local):
     """Shows the errors of a shell's code, each once, and keeps what the reply to the cell tells of the last one.
 
     | the error | how it is shown |
@@ -66,7 +67,7 @@ would know of an error |
     | a ring of errors | by Python: IPython would run along it until the stack ends |
     | any other | as IPython shows it |
 
-    Where an interrupt cuts that short, the error is shown plainly, and without the text that it has not said yet.
+    Each thread has its own, so that cells of several shells are told of theirs. Where an interrupt cuts that short, the error is shown plainly, and without the text that it has not said yet.
     """
 
     def __init__(self, shell: ZMQInteractiveShell) -> None:
@@ -159,7 +160,7 @@ would know of an error |
 
 def as_interrupt(error: BaseException) -> BaseException:
     """The interrupt that a cancellation was, at the same place in the cell. Any other error is itself."""
-    if not (interrupts.cancelled and _is_cancellation(error)):
+    if not (interrupts.was_cancelled() and _is_cancellation(error)):
         return error
     interrupt = KeyboardInterrupt().with_traceback(error.__traceback__)
     interrupt.__suppress_context__ = True

@@ -79,7 +79,8 @@ class CutOff(BaseException):
 
 
 class Interrupts:
-    """The policy. Its contexts may be entered on any thread, and are of effect on the main thread alone.
+    """The policy. Its contexts may be entered on any thread, and are of effect on the main thread and on those of subshells alone;
+    each of these has a policy of its own, see `here`.
 
     | state | entered by | a signal | left |
     | --- | --- | --- | --- |
@@ -146,26 +147,28 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
 
     def cell(self) -> "_Cell":
         """From now on a signal is meant for this cell, also while its code does not run yet. Its end is the cell's."""
-        return _Cell(self)
+        return _Cell(here())
 
     def own_code(self, strikes: bool = True) -> "_Within":
         """Within it no signal strikes. Where it was entered from user code, one that came strikes at its end, unless
         somebody is going to `take_missed` it."""
-        return _Within(self, State.OWN, strikes)
+        return _Within(here(), State.OWN, strikes)
 
     def user_code(self) -> "_Within":
         """Within it a signal raises KeyboardInterrupt, and one that is remembered does so at once."""
-        return _Within(self, State.USER)
+        return _Within(here(), State.USER)
 
     def beside_cell(self) -> "_Within":
         """For what others have put around a cell, before it and behind it."""
-        return _Within(self, State.BESIDE)
+        return _Within(here(), State.BESIDE)
 
     def presenting(self) -> "_Within":
         """Within it an error is shown: CutOff, in place of KeyboardInterrupt."""
-        self._shown_since = time.monotonic()
-        self._cut = False
-        return _Within(self, State.PRESENTING)
+        policy = here()
+        if policy is not None:
+            policy._shown_since = time.monotonic()
+            policy._cut = False
+        return _Within(policy, State.PRESENTING)
 
     def steps(self, coroutine: Coroutine, task: asyncio.Task | None = None) -> Steps:
         """An awaitable: the coroutine of a request, which `task` awaits. Without one it may await nothing but HAND_OVER, and
@@ -176,16 +179,46 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
 
     def interrupt_shown(self) -> None:
         """The user has been told of an interrupt just now."""
-        self._quiet_until = time.monotonic() + _PATIENCE
+        policy = here()
+        if policy is not None:
+            policy._quiet_until = time.monotonic() + _PATIENCE
 
     def is_cut_short(self) -> bool:
         """Whether an error is shown, and a signal has cut that short: IPython 8 goes on after all."""
-        return self.state is State.PRESENTING and self._cut
+        policy = here()
+        return policy is not None and policy.state is State.PRESENTING and policy._cut
+
+    def was_cancelled(self) -> bool:
+        """Whether an interrupt has cancelled the cell that awaits."""
+        policy = here()
+        return policy is not None and policy.cancelled
 
     def take_missed(self) -> bool:
         """Whether a signal came that nobody has acted on yet; it counts as acted on now."""
+        policy = here()
+        return policy is not None and policy._take_missed()
+
+    def _take_missed(self) -> bool:
         missed, self._missed = _drupe.forget_interrupt() or self._missed, False
         return missed
+
+    def _begin_cell(self) -> None:
+        _drupe.forget_interrupt()
+        self.cancelled = False
+        self._cancelled_at = self._spared_since = None
+        self._quiet_until = 0.0
+        if sys.unraisablehook is sys.__unraisablehook__:
+            self._watch_unraisable()
+        self._take_handler()
+        self._missed = False
+
+    def _end_cell(self) -> None:
+        # The cell's own handler, and a signal that is still on its way, end here.
+        self._take_handler()
+        _drupe.forget_interrupt()
+        if sys.unraisablehook is _drupe.notice_unraisable:
+            sys.unraisablehook = self._others_hook
+        self._missed = False
 
     def cell_awaits(self) -> bool:
         """Whether a request has been begun that waits in the loop now."""
@@ -297,7 +330,8 @@ class _Within:
 
     __slots__ = ("_before", "_policy", "_state", "_strikes", "_struck_before")
 
-    def __init__(self, policy: Interrupts, state: str, strikes: bool = True):
+    def __init__(self, policy: Interrupts | None, state: str, strikes: bool = True):
+        """`policy`: the thread's; None where nothing interrupts it."""
         self._policy = policy
         self._state = state
         self._strikes = strikes
@@ -305,9 +339,9 @@ class _Within:
     def __enter__(self) -> _Within:
         __tracebackhide__ = True
         policy = self._policy
-        self._struck_before = policy._strikes
-        self._before = policy.state if _thread.get_ident() == _MAIN else None
-        if self._before is not None:
+        if policy is not None:
+            self._struck_before = policy._strikes
+            self._before = policy.state
             if self._state is State.USER and policy._missed:
                 raise policy._strike()
             policy.state = self._state
@@ -315,15 +349,16 @@ class _Within:
 
     def __exit__(self, *_exc: object) -> None:
         __tracebackhide__ = True
-        if self._before is None:
+        policy = self._policy
+        if policy is None:
             return
-        self._policy.state = self._before
-        if self._policy._missed:
-            self._policy._changed(self._strikes)
+        policy.state = self._before
+        if policy._missed:
+            policy._changed(self._strikes)
 
     def was_struck(self) -> bool:
         """Whether a signal has raised KeyboardInterrupt since it was entered."""
-        return self._policy._strikes != self._struck_before
+        return self._policy is not None and self._policy._strikes != self._struck_before
 
 
 class _Cell:
@@ -331,31 +366,21 @@ class _Cell:
 
     __slots__ = ("_before", "_policy")
 
-    def __init__(self, policy: Interrupts):
+    def __init__(self, policy: Interrupts | None):
         self._policy = policy
 
     def __enter__(self) -> None:
         policy = self._policy
-        self._before = policy.state
-        _drupe.forget_interrupt()
-        policy.cancelled = False
-        policy._cancelled_at = policy._spared_since = None
-        policy._quiet_until = 0.0
-        if sys.unraisablehook is sys.__unraisablehook__:
-            policy._watch_unraisable()
-        policy._take_handler()
-        policy._missed = False
-        policy.state = State.OWN
+        if policy is not None:
+            self._before = policy.state
+            policy._begin_cell()
+            policy.state = State.OWN
 
     def __exit__(self, *_exc: object) -> None:
         policy = self._policy
-        policy.state = self._before
-        # The cell's own handler, and a signal that is still on its way, end here.
-        policy._take_handler()
-        _drupe.forget_interrupt()
-        if sys.unraisablehook is _drupe.notice_unraisable:
-            sys.unraisablehook = policy._others_hook
-        policy._missed = False
+        if policy is not None:
+            policy.state = self._before
+            policy._end_cell()
 
 
 class Steps:
@@ -462,7 +487,23 @@ def _in_users_callback(frame: FrameType | None) -> bool:
 
 
 _MAIN = _thread.get_ident()
+# The policies of subshells' threads, by thread.
+_others: dict[int, Interrupts] = {}
 _GLOBALS = globals()
 _DECIDE = Interrupts.decide.__code__
 
 interrupts = Interrupts()
+
+
+def here() -> Interrupts | None:
+    """The policy of the calling thread: the main thread's, a subshell's, or None for any other."""
+    ident = _thread.get_ident()
+    return interrupts if ident == _MAIN else _others.get(ident)
+
+
+def set_here(policy: Interrupts | None) -> None:
+    """The calling thread is a subshell's and has this policy; None: it is no more."""
+    if policy is None:
+        _others.pop(_thread.get_ident(), None)
+    else:
+        _others[_thread.get_ident()] = policy

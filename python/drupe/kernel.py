@@ -92,7 +92,6 @@ class Kernel(SingletonConfigurable):
     debugger = debugger_class = debugpy_stream = None
     saved_sigint_handler = None
     _aborting = False
-    _supports_kernel_subshells = False
     _main_asyncio_lock = nullcontext()
 
     def __init__(self, **kwargs: typing.Any) -> None:
@@ -118,6 +117,10 @@ class Kernel(SingletonConfigurable):
     @classmethod
     def launch_instance(cls, *args: typing.Any, **kwargs: typing.Any) -> NoReturn:
         raise NotImplementedError(_ONE)
+
+    @property
+    def _supports_kernel_subshells(self) -> bool:
+        return not decode(_drupe.config()).get("no_subshells", False)
 
     @property
     def connection_file(self) -> str:

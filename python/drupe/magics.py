@@ -9,6 +9,8 @@ from IPython.core import page
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from . import shells
+
 if TYPE_CHECKING:
     from .shell import ZMQInteractiveShell
 
@@ -116,8 +118,21 @@ class KernelMagics(Magics):
 
     @line_magic
     def subshell(self, arg_s: str) -> None:
-        """Print the subshells; this kernel has none."""
-        print("Kernel does not support subshells")
+        """Print which shell this is, and which subshells there are."""
+        import sys
+        import threading
+
+        if not self.shell.kernel._supports_kernel_subshells:
+            print("Kernel does not support subshells")
+            return
+        here = shells.here()
+        subshells = sys.modules.get("drupe.subshells")
+        print(f"subshell id: {here.subshell.id if here is not None else None}")
+        print(f"thread id: {threading.get_ident()}")
+        print(f"main thread id: {threading.main_thread().ident}")
+        print(f"pid: {os.getpid()}")
+        print(f"thread count: {threading.active_count()}")
+        print(f"subshell list: {subshells.listed() if subshells is not None else []}")
 
     @line_magic
     def threads(self, arg_s: str) -> None:

@@ -11,7 +11,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from . import _drupe
+from . import _drupe, shells
 from .jsonutil import encode
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def keep_threads_to_their_cell(keep: bool) -> None:
 
 
 def watch_threads() -> None:
-    """Threads that a comm's callback starts put out where the callback does, whatever is chosen for the others."""
+    """Threads that a comm's callback or a subshell's cell starts put out where that does, whatever is chosen for the others."""
     global _watching
     if _watching:
         return
@@ -146,7 +146,8 @@ def watch_threads() -> None:
 
     def start_watched(thread: threading.Thread) -> None:
         handle = _drupe.get_parent() if _keep_to_their_cell else _drupe.parent_var.get()
-        if handle is not None and (_keep_to_their_cell or _is_of_a_comm(handle)):
+        own = _keep_to_their_cell or shells.here() is not None
+        if handle is not None and (own or _is_of_a_comm(handle)):
             run = thread.run
 
             def run_where_it_belongs() -> None:

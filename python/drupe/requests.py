@@ -10,9 +10,11 @@ import inspect
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from . import _drupe
+from . import _drupe, comms, shells
+from .errors import described, error_reply
 from .interrupt import interrupts
 from .jsonutil import decode, encode
+from .log import log
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,6 +37,27 @@ def _cursor(content: dict, code: str) -> int:
     return max(0, min(position, len(code)))
 
 
+async def carry_out(kernel: Any, request: _drupe.Request) -> None:
+    """Answer one request, whatever becomes of it."""
+    is_comm = request.msg_type in comms.TYPES
+    try:
+        handler = kernel.handler_of(request.msg_type)
+        if handler is not None:
+            await handled_elsewhere(kernel, handler, request)
+        elif request.msg_type == "execute_request":
+            await execute(kernel, request)
+        elif is_comm:
+            with interrupts.user_code():
+                comms.handle(request)
+        else:
+            await answer(kernel, request)
+    except BaseException as error:
+        log.warning("%s failed: %s", request.msg_type, described(error))
+        log.debug("%s failed", request.msg_type, exc_info=True)
+        if not is_comm:
+            request.reply(error_reply(error))
+
+
 async def execute(
     kernel: Any,
     request: _drupe.Request,
@@ -48,25 +71,27 @@ async def execute(
         metadata = decode(request.metadata) if metadata is None else metadata
         code = _text(content, "code")
         silent = bool(content.get("silent", False))
+        store_history = bool(content.get("store_history", not silent))
         request.parent.allow_stdin = bool(content.get("allow_stdin", False))
-        if not silent:
-            input_ = {"code": code, "execution_count": kernel.shell.execution_count}
-            _drupe.publish("execute_input", encode(input_), parent=request.parent)
-        reply: Any = kernel.do_execute(
-            code,
-            silent,
-            bool(content.get("store_history", not silent)),
-            content.get("user_expressions") or {},
-            request.parent.allow_stdin,
-            cell_meta=metadata,
-            cell_id=metadata.get("cellId"),
-        )
-        if inspect.isawaitable(reply):
-            reply = await reply
+        with shells.Counted(kernel.shell, store_history and not silent):
+            if not silent:
+                input_ = {"code": code, "execution_count": kernel.shell.execution_count}
+                _drupe.publish("execute_input", encode(input_), parent=request.parent)
+            reply: Any = kernel.do_execute(
+                code,
+                silent,
+                store_history,
+                content.get("user_expressions") or {},
+                request.parent.allow_stdin,
+                cell_meta=metadata,
+                cell_id=metadata.get("cellId"),
+            )
+            if inspect.isawaitable(reply):
+                reply = await reply
     status = reply["status"]
     if status == "error" and content.get("stop_on_error", True) and not silent:
         # Before the reply: what the client sends once it knows is not aborted.
-        _drupe.abort_queued()
+        shells.abort_queued()
     # What ipyparallel and ipykernel's clients read.
     metadata = {
         "started": started.isoformat(),

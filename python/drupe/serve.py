@@ -25,8 +25,8 @@ import time
 import types
 from typing import TYPE_CHECKING
 
-from . import _drupe, comms, requests, sigterm
-from .errors import described, error_reply
+from . import _drupe, comms, requests, shells, sigterm
+from .errors import described
 from .hooks import when_imported
 from .interrupt import HAND_OVER, interrupts
 from .log import log
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 # Seconds below which a snapshot of the namespace is taken between two cells, too.
 _CHEAP = 0.0005
+
+_MAIN = threading.get_ident()
 
 
 @types.coroutine
@@ -142,8 +144,8 @@ class Server:
         return self._task
 
     def exit_soon(self) -> None:
-        """The kernel is to end: now, or behind the request that is being answered."""
-        if not self._in_request:
+        """The kernel is to end: now, or behind the request that is being answered by this thread."""
+        if not self._in_request and not shells.here() is not None:
             _drupe.ask_exit()
 
     @property
@@ -153,8 +155,8 @@ class Server:
 
     async def running_loop(self) -> None:
         """To be awaited by whoever is going to await something for a request: from here on the loop runs, and the request is
-        answered by a task of it."""
-        if self._begun is not None:
+        answered by a task of it. A subshell has a loop of its own, which runs."""
+        if self._begun is not None and threading.get_ident() == _MAIN:
             await _hand_over()
 
     def _imported(self, asyncio: Any) -> None:
@@ -321,7 +323,6 @@ class Server:
     async def _answer(self, request: _drupe.Request) -> None:
         """Answer one request, whatever becomes of it."""
         kernel = self.shell.kernel
-        is_comm = request.msg_type in comms.TYPES
         runs_cell = request.msg_type == "execute_request"
         _drupe.parent_var.set(request.parent)
         if runs_cell:
@@ -336,21 +337,7 @@ class Server:
                     # Of the cell before, where this one was queued behind it.
                     self._leave_snapshot()
                 self._cells = True
-            handler = kernel.handler_of(request.msg_type)
-            if handler is not None:
-                await requests.handled_elsewhere(kernel, handler, request)
-            elif runs_cell:
-                await requests.execute(kernel, request)
-            elif is_comm:
-                with interrupts.user_code():
-                    comms.handle(request)
-            else:
-                await requests.answer(kernel, request)
-        except BaseException as error:
-            log.warning("%s failed: %s", request.msg_type, described(error))
-            log.debug("%s failed", request.msg_type, exc_info=True)
-            if not is_comm:
-                request.reply(error_reply(error))
+            await requests.carry_out(kernel, request)
         finally:
             interrupts.install()
             self._in_request = False

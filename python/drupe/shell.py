@@ -7,14 +7,16 @@ import contextlib
 import copy
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from IPython.core import page
 from IPython.core.autocall import ExitAutocall
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
+from IPython.core.payload import PayloadManager
 from traitlets import Any, CBool, Enum, Instance, Type, default, observe
 
-from . import _drupe, parents
+from . import _drupe, parents, shells
 from .compiler import XCachingCompiler
 from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
 from .errors import Presenter, text_of
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import ExecutionResult
-    from IPython.core.payload import PayloadManager
 
 # Where IPython's own callbacks around a cell are.
 _IPYTHONS_CALLBACKS = ("IPython.core.interactiveshell", "IPython.core.displaypub")
@@ -45,6 +46,36 @@ class ZMQExitAutocall(ExitAutocall):
     def __call__(self, keep_kernel: bool = False) -> None:
         self._ip.keepkernel_on_exit = keep_kernel
         self._ip.ask_exit()
+
+
+class _Next(threading.local):
+    """What a thread is going to run."""
+
+    # The kernel's next cell, and what its transformers have made of it.
+    expected: tuple[str, str | None] | None = None
+    # The cell that `_run_cell` is going to be called with, from its transformers.
+    transformed: str | None = None
+
+
+class _Written(threading.local):
+    def __init__(self) -> None:
+        self.payload: list = []
+
+
+class ShellPayloadManager(PayloadManager):
+    """What a front-end is asked to do after the cell, each shell's own."""
+
+    def __init__(self, **kwargs: typing.Any) -> None:
+        self._written = _Written()
+        super().__init__(**kwargs)
+
+    @property
+    def _payload(self) -> list:  # type: ignore[override]
+        return self._written.payload
+
+    @_payload.setter
+    def _payload(self, payload: list) -> None:
+        self._written.payload = payload
 
 
 @named("zmqshell")
@@ -61,6 +92,7 @@ class ZMQInteractiveShell(InteractiveShell):
     displayhook_class = Type(ZMQShellDisplayHook)
     display_pub_class = Type(ZMQDisplayPublisher)
     compiler_class = Type(XCachingCompiler)
+    execution_count = shells.Count(1)
     data_pub_class = Any()
     data_pub = Any(
         help="Publishes data for ipyparallel's engines, where that puts a publisher here."
@@ -84,10 +116,7 @@ class ZMQInteractiveShell(InteractiveShell):
         # IPython may show an error of the configuration's while it is made.
         self.presenter = Presenter(self)
         super().__init__(*args, **kwargs)
-        # The kernel's next cell, and what its transformers have made of it.
-        self._expected: tuple[str, str | None] | None = None
-        # The cell that `_run_cell` is going to be called with, from its transformers.
-        self._transformed: str | None = None
+        self._next = _Next()
 
     @observe("thread_output")
     def _thread_output_changed(self, change: dict[str, typing.Any]) -> None:
@@ -130,6 +159,10 @@ class ZMQInteractiveShell(InteractiveShell):
             )
             self.config.HistoryManager.hist_file = ":memory:"
             super().init_history()
+
+    def init_payload(self) -> None:
+        self.payload_manager = ShellPayloadManager(parent=self)
+        self.configurables.append(self.payload_manager)
 
     def init_environment(self) -> None:
         """Colours for those who write to us, and no pager that would wait for a key."""
@@ -199,21 +232,21 @@ class ZMQInteractiveShell(InteractiveShell):
     def expect(self, code: str, transformed: str | None) -> None:
         """The next cell that is run is the kernel's own. Where its transformers have seen it, `transformed` is what they made
         of it: they are to see it once."""
-        self._expected = (code, transformed)
+        self._next.expected = (code, transformed)
 
     def _own_cell(self) -> AbstractContextManager[typing.Any]:
         """A context for IPython's own code around a cell. Around one that user code runs, it is a part of that."""
-        expected, self._expected = self._expected, None
+        expected, self._next.expected = self._next.expected, None
         if expected is None:
             return contextlib.nullcontext()
         return interrupts.own_code(strikes=False)
 
     def run_cell(self, raw_cell: str, *args: typing.Any, **kwargs: typing.Any) -> ExecutionResult:
         self.begin_cell()
-        expected = self._expected
+        expected = self._next.expected
         with self._own_cell():
             if expected is not None and expected[0] == raw_cell:
-                self._transformed = expected[1]
+                self._next.transformed = expected[1]
             return super().run_cell(raw_cell, *args, **kwargs)
 
     async def run_cell_async(self, *args: typing.Any, **kwargs: typing.Any) -> ExecutionResult:
@@ -229,7 +262,7 @@ class ZMQInteractiveShell(InteractiveShell):
         *cell: typing.Any,
     ) -> ExecutionResult:
         """As IPython. The kernel's own cell has been through its transformers, and awaits nothing."""
-        transformed, self._transformed = self._transformed, None
+        transformed, self._next.transformed = self._next.transformed, None
         if transformed is None:
             return super()._run_cell(raw_cell, store_history, silent, shell_futures, *cell)
         coroutine = self.run_cell_async(

@@ -182,7 +182,10 @@ async def _drain(
 
 def _threads(deadline: float, on_main: bool) -> None:
     awaited = _awaited()
+    subshells = sys.modules.get("drupe.subshells")
     try:
+        if subshells is not None:
+            subshells.end(deadline)
         _join(deadline - (_FOR_CHILDREN if children.any_left() else 0))
     except KeyboardInterrupt:
         pass

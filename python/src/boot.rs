@@ -72,6 +72,7 @@ pub fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
         language_version: known.version,
         ipython_version: known.ipython,
         debugger: known.debugger,
+        subshells: (!options.no_subshells).then(|| options.comms.unwrap_or_default()),
         types: options.lsp_types,
         tools: known.python.parent().map(Path::to_owned).into_iter().collect(),
     };

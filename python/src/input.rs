@@ -1,15 +1,16 @@
 //! `input()` and `getpass()`: a question on the stdin channel, and the wait for its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use drupe::kernel::input::Answer;
+use drupe::kernel::input::{Answer, Question};
 use drupe::kernel::out::Out;
-use pyo3::exceptions::PyEOFError;
+use pyo3::exceptions::{PyEOFError, PyOSError};
 use pyo3::prelude::*;
 
 use crate::parent::PyParent;
-use crate::{boot, fork};
+use crate::{boot, fork, subshell};
 
 /// After which time the waiting thread looks at its signals though nothing woke it: a signal may come between the last look
 /// and the wait.
@@ -31,23 +32,30 @@ fn input_request(
         ));
     }
     let content = serde_json::json!({ "prompt": prompt, "password": password }).to_string();
-    handle.input.ask();
+    let question = handle
+        .inputs
+        .ask(parent.get().inner.clone())
+        .map_err(PyOSError::new_err)?;
     handle.outbox.push(Out::InputRequest {
-        parent: parent.get().inner.clone(),
+        question: Arc::clone(&question),
         content: Bytes::from(content),
     });
+    let answer = answer(py, &question);
+    handle.inputs.end(&question);
+    match answer? {
+        Answer::Value(value) => Ok(value),
+        Answer::Eof => Err(PyEOFError::new_err("the input has ended")),
+    }
+}
+
+fn answer(py: Python<'_>, question: &Question) -> PyResult<Answer> {
     loop {
-        if let Some(answer) = handle.input.take() {
-            return match answer {
-                Answer::Value(value) => Ok(value),
-                Answer::Eof => Err(PyEOFError::new_err("the input has ended")),
-            };
+        if let Some(answer) = question.take() {
+            return Ok(answer);
         }
-        py.detach(|| handle.input.wait(SIGNAL_CHECK));
-        if let Err(interrupt) = py.check_signals() {
-            handle.input.abandon();
-            return Err(interrupt);
-        }
+        py.detach(|| question.wait(SIGNAL_CHECK));
+        py.check_signals()?;
+        subshell::check_interrupt(py)?;
     }
 }
 

@@ -4,17 +4,18 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use drupe::interpreter::Interpreter;
+use drupe::kernel::Subshell;
 use drupe::lifecycle::Turn;
 use drupe::os::descriptor;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::{debugger, inspect, interrupt, ladder};
+use crate::{debugger, inspect, interrupt, ladder, subshell};
 
 /// The interpreter as the io thread sees it: signals and helper threads, never the GIL.
 pub struct Cpython {
@@ -43,6 +44,14 @@ impl Interpreter for Cpython {
 
     fn wake_main(&self) {
         interrupt::wake_main();
+    }
+
+    fn start_subshell(&self, subshell: Arc<Subshell>) {
+        subshell::start(subshell);
+    }
+
+    fn interrupt_subshells(&self, subshells: Vec<Arc<Subshell>>) {
+        subshell::interrupt(subshells);
     }
 
     fn interrupt_main(&self) {

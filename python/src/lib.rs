@@ -27,6 +27,7 @@ mod publish;
 mod ready;
 mod request;
 mod stream;
+mod subshell;
 
 pub use doors::drupe_core_main;
 
@@ -37,6 +38,7 @@ fn _drupe(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     parent::register(module)?;
     request::register(module)?;
+    subshell::register(module)?;
     stream::register(module)?;
     post::register(module)?;
     publish::register(module)?;

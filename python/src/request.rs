@@ -118,7 +118,7 @@ impl PyRequest {
     }
 }
 
-fn to_python(py: Python<'_>, request: Option<Request>) -> PyResult<Option<PyRequest>> {
+pub fn to_python(py: Python<'_>, request: Option<Request>) -> PyResult<Option<PyRequest>> {
     let Some(inner) = request else {
         return Ok(None);
     };

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::str::FromStr;
 
-use crate::options::{Checker, EventLoop, RunOptions};
+use crate::options::{Checker, CommPolicy, EventLoop, RunOptions};
 
 /// The longest `--shutdown-timeout`, in seconds: a day. Longer is taken for a slip of the pen.
 const LONGEST_SHUTDOWN: f64 = 86_400.0;
@@ -90,6 +90,8 @@ fn take_flag(
         }
         "ip" => options.ip = Some(value()?),
         "transport" => options.transport = Some(transport(flag, value()?)?),
+        "no-subshells" => options.no_subshells = true,
+        "comms" => options.comms = Some(one_of(flag, value()?, CommPolicy::NAMES)?),
         "loop" => options.event_loop = Some(one_of(flag, value()?, EventLoop::NAMES)?),
         "lsp-types" => options.lsp_types = Some(one_of(flag, value()?, Checker::NAMES)?),
         "shutdown-timeout" => options.shutdown_timeout = Some(seconds(flag, &value()?)?),

@@ -11,7 +11,7 @@ use super::parent::Parent;
 use crate::transport::{Limits, Rep, Router, SendError, Subscription, XPub};
 use crate::wire::message::to_json;
 use crate::wire::messages::iopub::{ExecutionState, IopubWelcome, Stream};
-use crate::wire::{Message, Outgoing, Session};
+use crate::wire::{Header, Message, Outgoing, Session};
 
 /// See the module.
 pub(super) struct Channels {
@@ -115,11 +115,19 @@ impl Channels {
 
     /// Send a question to the client of a cell.
     ///
+    /// Returns the number under which it was sent.
+    ///
     /// # Errors
     /// Where that client is not connected on stdin, or reads nothing.
-    pub(super) fn ask(&self, parent: &Parent, content: Bytes) -> Result<(), SendError> {
+    pub(super) fn ask(&self, parent: &Parent, content: Bytes) -> Result<Option<String>, SendError> {
         let message = outgoing(Some(parent), Body::new("input_request", content));
-        self.stdin.send(self.session.seal(parent.identities(), &message))
+        let frames = self.session.seal(parent.identities(), &message);
+        // Behind the identities, the delimiter and the signature.
+        let header = frames.get(parent.identities().len() + 2).cloned();
+        self.stdin.send(frames)?;
+        Ok(header
+            .and_then(|header| Header::parse(header).ok())
+            .map(|header| header.msg_id))
     }
 
     /// Greet who subscribes to something.

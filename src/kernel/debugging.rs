@@ -24,6 +24,7 @@ use crate::debug::cells::Files;
 use crate::debug::machine::State;
 use crate::debug::peer::{self, Door, News};
 use crate::debug::{Helper, Output, Session};
+use crate::lifecycle::MAIN;
 use crate::wire::json;
 use crate::wire::message::to_json;
 use crate::wire::messages::iopub::ExecutionState;
@@ -99,7 +100,7 @@ impl Io {
     /// A `debug_request`. It has its busy and its idle when it is answered: several may be on their way at a time, and a
     /// client takes the first idle for the end of all.
     pub(super) fn debug(&mut self, request: &Request) {
-        self.in_flight.admit(request);
+        self.in_flight.admit(request, MAIN, None);
         self.debugging.parent = Some(request.parent.clone());
         let content: Map<String, Value> = json::object_from_slice(&request.content).unwrap_or_default();
         let outputs = self.debugging.session.request(request.id, content);
@@ -139,7 +140,7 @@ impl Io {
 
     /// Interrupt what runs. A thread that waits at a breakpoint is told to go on before.
     pub(super) fn interrupt(&mut self) {
-        let runs = self.in_flight.cell().is_some();
+        let runs = self.in_flight.cell(MAIN).is_some();
         let outputs = self.debugging.session.interrupt(runs);
         self.carry_out(outputs);
     }

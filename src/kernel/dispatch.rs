@@ -16,10 +16,11 @@ use super::out::{Body, Channel, Out};
 use super::parent::Parent;
 use super::question::ASK_AGAIN;
 use super::request::Request;
+use super::subshells::{REQUESTS, Route, Subshells, comm_of};
 use super::timers::Due;
 use super::turns::Share;
 use super::{beside, language, refusals, usage};
-use crate::lifecycle::{Action, Asker, Event, Place, Refusal, RequestKind};
+use crate::lifecycle::{Action, Asker, Event, MAIN, Place, Refusal, RequestKind};
 use crate::wire::json;
 use crate::wire::message::to_json;
 use crate::wire::messages::comm::CommInfoRequest;
@@ -29,7 +30,7 @@ use crate::wire::messages::iopub::ExecutionState;
 use crate::wire::messages::{ErrorReply, StatusReply};
 
 /// What a message means to the life cycle.
-fn event_of(request: &Request, servers: &LanguageServers) -> Event {
+fn event_of(request: &Request, servers: &LanguageServers, subshells: &Subshells) -> Event {
     let id = request.id;
     if request.msg_type == "shutdown_request" {
         // Whatever else its content may be, it is a wish to end.
@@ -43,10 +44,12 @@ fn event_of(request: &Request, servers: &LanguageServers) -> Event {
         let replaces = servers.of_same_client(request);
         return Event::Activate { id, replaces };
     }
-    Event::Request {
-        id,
-        kind: RequestKind::of(&request.msg_type),
-    }
+    let (kind, shell) = match subshells.route(request) {
+        Route::To(shell) => (RequestKind::of(&request.msg_type), shell),
+        // The io thread says so.
+        Route::Nowhere => (RequestKind::Immediate, MAIN),
+    };
+    Event::Request { id, kind, shell }
 }
 
 impl Io {
@@ -72,7 +75,7 @@ impl Io {
             }
             return self.idle(&request.parent);
         }
-        self.feed_with(event_of(&request, &self.servers), Some(request));
+        self.feed_with(event_of(&request, &self.servers, &self.subshells), Some(request));
     }
 
     /// Tell the life cycle what happened, and do what it says, in order.
@@ -106,8 +109,9 @@ impl Io {
 
     fn refuse(&mut self, refused: &mut HashMap<u64, Refusal>) {
         if !refused.is_empty() {
-            self.refusals
-                .add_queued(&self.handle.mailbox, std::mem::take(refused));
+            let subshells = self.subshells.all().map(|subshell| &subshell.mailbox);
+            let mailboxes = std::iter::once(&self.handle.mailbox).chain(subshells);
+            self.refusals.add_queued(mailboxes, std::mem::take(refused));
         }
     }
 
@@ -155,13 +159,15 @@ impl Io {
 
     /// Put a request into the mailbox, or have it answered in Python's place.
     fn admit(&mut self, request: Request) {
-        self.in_flight.admit(&request);
-        if self.in_flight.cell().is_none() || !beside::answers(&request) {
+        let comm = comm_of(&request);
+        let shell = self.shell_for(&request, comm.as_deref());
+        self.in_flight.admit(&request, shell, comm);
+        if self.in_flight.cell(shell).is_none() || !beside::answers(&request) {
             let size = request.size();
-            return self.handle.mailbox.push(request, size);
+            return self.mailbox_of(shell).push(request, size);
         }
         let id = request.id;
-        if self.handle.switch.take_effect(id, Place::Engine) {
+        if self.handle.switch.take_effect(id, Place::Beside) {
             self.channels.status(&request.parent, ExecutionState::Busy);
             if let Err(error) = beside::answer(Arc::clone(&self.handle), request) {
                 tracing::warn!("no thread for the language engine: {error}");
@@ -176,10 +182,16 @@ impl Io {
         if request.msg_type == "debug_request" {
             return self.debug(request);
         }
+        if REQUESTS.contains(&request.msg_type.as_str()) {
+            return self.subshell_request(request);
+        }
+        if RequestKind::of(&request.msg_type) != RequestKind::Immediate {
+            return self.answer_from_nowhere(request);
+        }
         self.channels.status(&request.parent, ExecutionState::Busy);
         if request.msg_type == usage::REQUEST {
             // Reading the memory maps of a large process takes a while; its reply comes in `measured`.
-            self.in_flight.admit(request);
+            self.in_flight.admit(request, MAIN, None);
             usage::measure(Arc::clone(&self.handle), request.id);
             return;
         }
@@ -202,7 +214,8 @@ impl Io {
                 // The exit ladder interrupts by its own clock: what it lets finish is not a cell any more.
                 if !self.ladder.begun() {
                     self.interrupt();
-                    self.handle.input.wake();
+                    self.interrupt_subshells();
+                    self.handle.inputs.wake();
                 }
                 to_json(&StatusReply::OK)
             }
@@ -232,7 +245,7 @@ impl Io {
         if let Some(request) = arrived {
             self.channels.status(&request.parent, ExecutionState::Busy);
             self.ladder.restart |= asker.restart;
-            self.in_flight.admit(&request);
+            self.in_flight.admit(&request, MAIN, None);
         }
     }
 
@@ -314,23 +327,18 @@ impl Io {
                     tracing::info!("a late {} was dropped: its request has an answer", body.msg_type);
                 }
             }
-            Out::InputRequest { parent, content } => {
-                if self
-                    .question
-                    .ask(&self.channels, &self.handle.input, parent, content)
-                {
+            Out::InputRequest { question, content } => {
+                if self.unsent.ask(&self.channels, question, content) {
                     self.timers.add(Instant::now() + ASK_AGAIN, Due::Ask);
                 }
             }
-            Out::Abort => {}
+            Out::Abort { .. } => {}
             Out::Began { id, parent, executes } => {
                 self.channels.status(&parent, ExecutionState::Busy);
-                if executes {
-                    self.in_flight.runs(id, parent);
-                }
+                self.in_flight.begins(id, parent, executes);
             }
             Out::Finished { id } => {
-                if self.in_flight.ended(id) {
+                if self.in_flight.ended(id) == Some(MAIN) {
                     self.debugged_cell_ended();
                 }
                 // The cell may have set SIGTERM to be ignored; it is how the kernel is told to end.

@@ -118,6 +118,8 @@ impl Io {
         self.turns.end_abort();
         self.end_debugging();
         self.handle.begin_end();
+        self.interrupt_subshells();
+        self.subshells.all().for_each(|subshell| subshell.mailbox.wake());
     }
 
     fn keep_record(&mut self, record: ExitRecord) {

@@ -14,17 +14,18 @@ use tokio::sync::mpsc;
 use super::comms::CommTable;
 use super::gate::Gate;
 use super::info::KernelInfo;
-use super::input::InputSlot;
+use super::input::Inputs;
 use super::mailbox::Mailbox;
 use super::out::Out;
 use super::outbox::Outbox;
 use super::parent::Parent;
 use super::request::Request;
+use super::subshells::{News, Subshell};
 use crate::lifecycle::record::Abandoned;
 use crate::lifecycle::watchdog::Watchdog;
-use crate::lifecycle::{Budgets, Place, Switch, Trigger, Turn};
+use crate::lifecycle::{Budgets, MAIN, Place, Shell, Switch, Trigger, Turn};
 use crate::lsp::LiveSession;
-use crate::options::Checker;
+use crate::options::{Checker, CommPolicy};
 
 /// What Python's side tells the io thread, beside its output.
 #[derive(Debug)]
@@ -37,7 +38,9 @@ pub enum Note {
     Done(Turn),
     /// Something was left behind.
     Abandoned(Abandoned),
-    /// A request that was refused while the main thread was about to begin it.
+    /// The thread of this subshell says something of itself.
+    Subshell(Shell, News),
+    /// A request that was refused while its thread was about to begin it.
     Withheld(Request),
     /// Nobody is inside the closed gate.
     GateEmpty,
@@ -57,7 +60,7 @@ pub enum Note {
 pub struct Handle {
     pub outbox: Outbox,
     pub comms: CommTable,
-    pub input: InputSlot,
+    pub inputs: Inputs,
     pub gate: Gate,
     /// Folders with programs of the environment's.
     pub(super) tools: Vec<PathBuf>,
@@ -67,6 +70,8 @@ pub struct Handle {
     pub(super) watchdog: Watchdog,
     pub(super) mailbox: Mailbox<Request>,
     pub(super) switch: Switch,
+    /// Where the comm messages of subshells go; `None`: there are none.
+    pub(super) subshells: Option<CommPolicy>,
     pub(super) budgets: Budgets,
     pub(super) info: Mutex<KernelInfo>,
     /// When the exit ladder began.
@@ -89,7 +94,16 @@ impl Handle {
     /// The next request in order. It takes effect with this call: its `busy` is on its way.
     pub fn take(&self) -> Option<Request> {
         loop {
-            if let Some(request) = self.permit(self.mailbox.take()?) {
+            if let Some(request) = self.permit(self.mailbox.take()?, Place::Main) {
+                return Some(request);
+            }
+        }
+    }
+
+    /// The same for a subshell.
+    pub fn take_for(&self, subshell: &Subshell) -> Option<Request> {
+        loop {
+            if let Some(request) = self.permit(subshell.mailbox.take()?, Place::Beside) {
                 return Some(request);
             }
         }
@@ -98,15 +112,25 @@ impl Handle {
     /// The first comm message, whatever waits before it.
     pub fn take_comm(&self) -> Option<Request> {
         loop {
-            if let Some(request) = self.permit(self.mailbox.take_where(Request::is_comm)?) {
+            if let Some(request) = self.permit(self.mailbox.take_where(Request::is_comm)?, Place::Main) {
+                return Some(request);
+            }
+        }
+    }
+
+    /// The same for a subshell.
+    pub fn take_comm_for(&self, subshell: &Subshell) -> Option<Request> {
+        loop {
+            let request = subshell.mailbox.take_where(Request::is_comm)?;
+            if let Some(request) = self.permit(request, Place::Beside) {
                 return Some(request);
             }
         }
     }
 
     /// Ask the life cycle once more; a request that was refused meanwhile has its answer already.
-    fn permit(&self, request: Request) -> Option<Request> {
-        if !self.switch.take_effect(request.id, Place::Main) {
+    fn permit(&self, request: Request, place: Place) -> Option<Request> {
+        if !self.switch.take_effect(request.id, place) {
             // The io thread gives its client the answer, and needs the request for that.
             self.note(Note::Withheld(request));
             return None;
@@ -128,7 +152,19 @@ impl Handle {
     /// sent before that reply are answered `aborted`. Until then [`Handle::take`] gives nothing.
     pub fn abort_queued(&self) {
         self.mailbox.hold();
-        self.outbox.push(Out::Abort);
+        self.outbox.push(Out::Abort { shell: MAIN });
+    }
+
+    /// The same in a subshell.
+    pub fn abort_queued_for(&self, subshell: &Subshell) {
+        subshell.mailbox.hold();
+        let shell = subshell.number;
+        self.outbox.push(Out::Abort { shell });
+    }
+
+    /// A subshell's thread says something of itself.
+    pub fn subshell_news(&self, subshell: &Subshell, news: News) {
+        self.note(Note::Subshell(subshell.number, news));
     }
 
     /// Readable when there may be something to take, or when [`Handle::ending`] has become true.
@@ -152,7 +188,7 @@ impl Handle {
     /// The exit ladder begins: whoever waits for a request or an answer is to notice.
     pub(super) fn begin_end(&self) {
         let _ = self.end_began.set(Instant::now());
-        self.input.close();
+        self.inputs.close();
         self.mailbox.wake();
     }
 

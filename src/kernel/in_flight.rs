@@ -1,12 +1,14 @@
-//! The requests that were admitted and have not ended, and the cell that runs.
+//! The requests that were admitted and have not ended, and the cells that run.
 //!
-//! What the io loop remembers of a request while Python has it: enough to answer in its place.
+//! What the io loop remembers of a request while Python has it: enough to answer in its place, and to know what each shell
+//! has to do.
 
 use std::collections::HashMap;
 
 use super::out::Channel;
 use super::parent::Parent;
 use super::request::Request;
+use crate::lifecycle::{MAIN, Shell};
 
 /// What is remembered of a request.
 #[derive(Debug, Clone)]
@@ -14,6 +16,11 @@ pub(super) struct Admitted {
     pub(super) channel: Channel,
     pub(super) parent: Parent,
     pub(super) msg_type: String,
+    /// Whose queue it is in, or was.
+    pub(super) shell: Shell,
+    /// For a comm message: the comm's id.
+    comm: Option<String>,
+    begun: bool,
 }
 
 impl Admitted {
@@ -23,27 +30,70 @@ impl Admitted {
     }
 }
 
+/// Requests of one shell.
+#[derive(Debug, Default)]
+struct Load {
+    cells: usize,
+    begun: usize,
+    /// The request whose cell runs.
+    running: Option<(u64, Parent)>,
+}
+
+/// A comm's messages that are on their way, all of them to one shell.
+#[derive(Debug)]
+pub(super) struct CommLoad {
+    pub(super) shell: Shell,
+    pub(super) messages: usize,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     requests: HashMap<u64, Admitted>,
-    /// The request whose cell runs on the main thread.
-    running: Option<(u64, Parent)>,
+    shells: HashMap<Shell, Load>,
+    comms: HashMap<String, CommLoad>,
 }
 
 impl InFlight {
-    pub(super) fn admit(&mut self, request: &Request) {
+    /// It goes to this shell; `comm` is the id of the comm that it is for.
+    pub(super) fn admit(&mut self, request: &Request, shell: Shell, comm: Option<String>) {
+        if let Some(comm) = &comm {
+            let load = self
+                .comms
+                .entry(comm.clone())
+                .or_insert(CommLoad { shell, messages: 0 });
+            load.shell = shell;
+            load.messages += 1;
+        }
+        if request.is_execute() {
+            self.shells.entry(shell).or_default().cells += 1;
+        }
         let admitted = Admitted {
             channel: request.channel,
             parent: request.parent.clone(),
             msg_type: request.msg_type.clone(),
+            shell,
+            comm,
+            begun: false,
         };
         self.requests.insert(request.id, admitted);
     }
 
     /// The request has its answer, or gets it now.
     pub(super) fn remove(&mut self, id: u64) -> Option<Admitted> {
-        self.requests.remove(&id)
+        let admitted = self.requests.remove(&id)?;
+        let load = self.shells.entry(admitted.shell).or_default();
+        load.cells -= usize::from(admitted.msg_type == "execute_request");
+        load.begun -= usize::from(admitted.begun);
+        if let Some(comm) = &admitted.comm
+            && let Some(load) = self.comms.get_mut(comm)
+        {
+            load.messages -= 1;
+            if load.messages == 0 {
+                self.comms.remove(comm);
+            }
+        }
+        Some(admitted)
     }
 
     /// The requests of a type.
@@ -55,32 +105,77 @@ impl InFlight {
             .collect()
     }
 
-    /// A cell begins on the main thread.
-    pub(super) fn runs(&mut self, id: u64, parent: Parent) {
-        self.running = Some((id, parent));
+    /// It begins; `runs`: a cell runs with it.
+    pub(super) fn begins(&mut self, id: u64, parent: Parent, runs: bool) {
+        let Some(admitted) = self.requests.get_mut(&id) else {
+            return;
+        };
+        let load = self.shells.entry(admitted.shell).or_default();
+        load.begun += usize::from(!std::mem::replace(&mut admitted.begun, true));
+        if runs {
+            load.running = Some((id, parent));
+        }
     }
 
-    /// A request has ended; where it is the cell that runs, none does now. Whether it was.
-    pub(super) fn ended(&mut self, id: u64) -> bool {
-        self.running.take_if(|(running, _)| *running == id).is_some()
+    /// A request has ended; where it is the cell that runs in some shell, none does there now. Returns that shell.
+    pub(super) fn ended(&mut self, id: u64) -> Option<Shell> {
+        self.shells.iter_mut().find_map(|(shell, load)| {
+            load.running.take_if(|(running, _)| *running == id)?;
+            Some(*shell)
+        })
     }
 
-    /// The number of the cell that runs.
-    pub(super) fn cell(&self) -> Option<u64> {
-        self.running.as_ref().map(|(id, _)| *id)
+    /// The number of the cell that runs in a shell.
+    pub(super) fn cell(&self, shell: Shell) -> Option<u64> {
+        self.shells.get(&shell)?.running.as_ref().map(|(id, _)| *id)
     }
 
-    /// The cell that runs, or ran when the end began.
+    /// The cell that runs on the main thread, or ran when the end began.
     pub(super) fn cell_parent(&self) -> Option<&Parent> {
-        self.running.as_ref().map(|(_, parent)| parent)
+        self.shells.get(&MAIN)?.running.as_ref().map(|(_, parent)| parent)
     }
 
-    /// The cell that runs and has not been answered. One that never comes back is answered at the end, and counts as idle
-    /// from then on.
+    /// A cell that runs and has not been answered, the main thread's before others. One that never comes back is answered at
+    /// the end, and counts as idle from then on.
     pub(super) fn busy_cell(&self) -> Option<&Parent> {
-        self.running
-            .as_ref()
-            .filter(|(id, _)| self.requests.contains_key(id))
-            .map(|(_, parent)| parent)
+        let busy = |shell: &Shell| {
+            let running = self.shells.get(shell)?.running.as_ref()?;
+            self.requests.contains_key(&running.0).then_some(&running.1)
+        };
+        busy(&MAIN).or_else(|| self.shells.keys().find_map(busy))
+    }
+
+    /// Whether a cell runs in a shell or waits for it.
+    pub(super) fn has_cells(&self, shell: Shell) -> bool {
+        self.shells.get(&shell).is_some_and(|load| load.cells > 0)
+    }
+
+    /// Whether a shell is at work.
+    pub(super) fn is_busy(&self, shell: Shell) -> bool {
+        self.shells.get(&shell).is_some_and(|load| load.begun > 0)
+    }
+
+    /// Where a comm's messages are on their way to, and how many.
+    pub(super) fn of_comm(&self, comm: &str) -> Option<&CommLoad> {
+        self.comms.get(comm)
+    }
+
+    /// These, which wait for a shell, go to another one: all messages of one comm, or all of one shell.
+    pub(super) fn moved(&mut self, requests: &[Request], to: Shell) {
+        for request in requests {
+            if let Some(admitted) = self.requests.get_mut(&request.id) {
+                admitted.shell = to;
+                if let Some(load) = admitted.comm.as_ref().and_then(|comm| self.comms.get_mut(comm)) {
+                    load.shell = to;
+                }
+            }
+        }
+    }
+
+    /// A shell is no more.
+    pub(super) fn forget(&mut self, shell: Shell) {
+        if !self.is_busy(shell) && !self.has_cells(shell) {
+            self.shells.remove(&shell);
+        }
     }
 }

@@ -10,6 +10,7 @@ pub struct KernelInfo {
     language_version: String,
     banner: String,
     debugger: bool,
+    subshells: bool,
 }
 
 /// The pages that a front-end's Help menu offers.
@@ -27,8 +28,13 @@ const HELP_LINKS: [(&str, &str); 6] = [
 
 impl KernelInfo {
     /// From the versions that the launcher knows: of Python, such as `3.12.1`, and of IPython; and whether the environment has
-    /// debugpy.
-    pub fn new(language_version: Option<String>, ipython_version: Option<&str>, debugger: bool) -> Self {
+    /// debugpy, and whether there are subshells.
+    pub fn new(
+        language_version: Option<String>,
+        ipython_version: Option<&str>,
+        debugger: bool,
+        subshells: bool,
+    ) -> Self {
         let language_version = language_version.unwrap_or_else(|| "3".to_owned());
         let shell = ipython_version
             .map(|version| format!(", IPython {version}"))
@@ -41,6 +47,7 @@ impl KernelInfo {
             language_version,
             banner,
             debugger,
+            subshells,
         }
     }
 
@@ -69,6 +76,9 @@ impl KernelInfo {
         reply.debugger = self.debugger;
         if self.debugger {
             reply.supported_features.push("debugger".to_owned());
+        }
+        if self.subshells {
+            reply.supported_features.push("kernel subshells".to_owned());
         }
         reply.help_links = HELP_LINKS
             .iter()

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -17,14 +18,15 @@ use super::handle::{Handle, Note};
 use super::in_flight::InFlight;
 use super::language::LanguageServers;
 use super::out::{Channel, Out};
-use super::question::{self, ASK_AGAIN, Question};
+use super::question::{self, ASK_AGAIN, Unsent};
 use super::refusals::Refusals;
+use super::subshells::Subshells;
 use super::timers::{Due, Timers};
 use super::turns::{Share, Turns};
 use super::{flush, handshake};
 use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::Noticed;
-use crate::lifecycle::{Event, Trigger};
+use crate::lifecycle::{Event, Shell, Trigger};
 use crate::log;
 use crate::os;
 use crate::wire::Ports;
@@ -32,6 +34,9 @@ use crate::wire::Ports;
 /// When, in milliseconds after a signal, the main thread is woken once more: the signal may have come after it
 /// looked for signals and before it began to wait. Quick at first, for a machine that has time; later for one that has not.
 const WAKE_AGAIN: [u64; 6] = [1, 5, 15, 40, 100, 250];
+
+/// How often it is looked whether a subshell's mailbox has room again.
+const ROOM_AGAIN: Duration = Duration::from_millis(5);
 
 /// Bytes of output that one turn of the loop sends.
 const BATCH: usize = 1 << 20;
@@ -46,7 +51,8 @@ pub(super) struct Io {
     pub(super) turns: Turns,
     pub(super) in_flight: InFlight,
     pub(super) refusals: Refusals,
-    pub(super) question: Question,
+    pub(super) unsent: Unsent,
+    pub(super) subshells: Subshells,
     pub(super) servers: LanguageServers,
     pub(super) debugging: Debugging,
     pub(super) ladder: Ladder,
@@ -108,6 +114,7 @@ impl Io {
     fn new(bound: Bound, handle: Arc<Handle>, interpreter: Arc<dyn Interpreter>) -> std::io::Result<Self> {
         Ok(Io {
             debugging: Debugging::new(&handle),
+            subshells: Subshells::new(handle.subshells),
             handle,
             interpreter,
             channels: Channels::new(bound.listeners, bound.session)?,
@@ -116,7 +123,7 @@ impl Io {
             turns: Turns::default(),
             in_flight: InFlight::default(),
             refusals: Refusals::default(),
-            question: Question::default(),
+            unsent: Unsent::default(),
             servers: LanguageServers::default(),
             ladder: Ladder::default(),
             next_id: 0,
@@ -182,7 +189,11 @@ impl Io {
         };
         let channels = &self.channels;
         let has_room = handle.mailbox.has_room();
-        let hears_shell = has_room && self.turns.allowed(1) > 0 && self.refusals.is_empty();
+        if has_room && !self.has_room() {
+            // A subshell's is full.
+            self.timers.add(Instant::now() + ROOM_AGAIN, Due::LookForRoom);
+        }
+        let hears_shell = self.has_room() && self.turns.allowed(1) > 0 && self.refusals.is_empty();
         tokio::select! {
             biased;
             () = channels.control.readable() => {}
@@ -228,7 +239,7 @@ impl Io {
                 return false;
             };
             if let Some(message) = self.channels.open_stdin(frames) {
-                question::answered(&self.handle.input, &message);
+                question::answered(&self.handle.inputs, &message);
             }
         }
         true
@@ -259,7 +270,8 @@ impl Io {
 
     /// Whether another shell message may be heard.
     fn has_room(&self) -> bool {
-        self.turns.are_aborting() || self.handle.mailbox.has_room()
+        let subshells = || self.subshells.all().all(|subshell| subshell.mailbox.has_room());
+        self.turns.are_aborting() || self.handle.mailbox.has_room() && subshells()
     }
 
     /// Send what is due, as much as its share allows: the answers to what was refused, and what Python says.
@@ -278,7 +290,7 @@ impl Io {
         {
             bytes += out.size();
             match out {
-                Out::Abort => self.begin_abort().await,
+                Out::Abort { shell } => self.begin_abort(shell).await,
                 out => self.send(out),
             }
         }
@@ -312,8 +324,7 @@ impl Io {
         let now = Instant::now();
         self.timers.call_off(Due::WakeMain);
         for after in WAKE_AGAIN {
-            self.timers
-                .add(now + std::time::Duration::from_millis(after), Due::WakeMain);
+            self.timers.add(now + Duration::from_millis(after), Due::WakeMain);
         }
     }
 
@@ -332,9 +343,11 @@ impl Io {
                 self.channels.started();
                 self.feed(Event::Ready);
                 self.debugger_may_start();
+                self.subshells_may_start();
             }
             Note::Stop(trigger) => self.feed(Event::Stop(trigger)),
             Note::Done(turn) => self.feed(Event::Done(turn)),
+            Note::Subshell(shell, news) => self.subshell_news(shell, news),
             Note::Withheld(request) => self.refusals.add_handed_back(request),
             Note::GateEmpty => self.gate_empty(),
             Note::Abandoned(abandoned) => self.ladder.abandoned.push(abandoned),
@@ -351,18 +364,25 @@ impl Io {
 
     /// A cell failed, and its client is about to be told: what was sent before that is read, and nothing more until the
     /// cells among it have been aborted.
-    async fn begin_abort(&mut self) {
-        let Some(cell) = self.in_flight.cell() else {
-            return self.end_abort();
+    async fn begin_abort(&mut self, shell: Shell) {
+        // One at a time: those behind another shell's failed cell have been looked for.
+        self.end_abort();
+        let Some(cell) = self.in_flight.cell(shell) else {
+            return self.abort_executes(shell);
         };
         self.channels.shell.sweep().await;
-        self.turns.begin_abort(cell, self.channels.shell.waiting());
+        self.turns.begin_abort(cell, shell, self.channels.shell.waiting());
     }
 
     pub(super) fn end_abort(&mut self) {
-        self.turns.end_abort();
-        self.feed(Event::AbortExecutes);
-        self.handle.mailbox.release();
+        if let Some(shell) = self.turns.end_abort() {
+            self.abort_executes(shell);
+        }
+    }
+
+    fn abort_executes(&mut self, shell: Shell) {
+        self.feed(Event::AbortExecutes { shell });
+        self.mailbox_of(shell).release();
     }
 
     async fn due(&mut self, due: Due) {
@@ -370,11 +390,14 @@ impl Io {
             Due::Event(event) => self.feed(event),
             Due::InterruptAgain(turn) => self.interrupt_again(turn),
             Due::Ask => {
-                if self.question.again(&self.channels, &self.handle.input) {
+                if self.unsent.again(&self.channels) {
                     self.timers.add(Instant::now() + ASK_AGAIN, Due::Ask);
                 }
             }
             Due::WakeMain => self.interpreter.wake_main(),
+            Due::SubshellAnswer(shell) => self.subshell_answer(shell),
+            // The turn looks.
+            Due::LookForRoom => {}
             Due::InterruptMain => self.interpreter.interrupt_main(),
             Due::Drain(round) => self.look_at_sockets(round),
         }

@@ -130,10 +130,22 @@ impl<T> Mailbox<T> {
     /// Takes out everything that `wanted` accepts, in order, also while the mailbox is held. For the io loop.
     /// `wanted` is called with the lock held: it only looks.
     pub fn drain_where(&self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        self.drain(wanted, |_| true)
+    }
+
+    /// The same, where `wanted` accepts just `count` items; otherwise nothing is taken out.
+    pub fn drain_if_all(&self, count: usize, wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        self.drain(wanted, |found| found == count)
+    }
+
+    fn drain(&self, wanted: impl Fn(&T) -> bool, enough: impl FnOnce(usize) -> bool) -> Vec<T> {
         let mut queue = self.lock();
         // Asked first and moved afterwards: nothing is lost where `wanted` panics.
         let wanted: Vec<bool> = queue.items.iter().map(|(item, _)| wanted(item)).collect();
         let (mut out, mut rest) = (Vec::new(), VecDeque::new());
+        if !enough(wanted.iter().filter(|wanted| **wanted).count()) {
+            return out;
+        }
         for (entry, wanted) in std::mem::take(&mut queue.items).into_iter().zip(wanted) {
             if wanted {
                 out.push(entry.0)

@@ -1,10 +1,14 @@
 //! What is said: one entry of the [`Outbox`](super::outbox::Outbox) for each message, made by Python's threads and by the
 //! io thread, and sealed and sent by the io thread alone. Bytes, texts and numbers: no object of Python's is in it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::input::Question;
 use super::parent::Parent;
+use crate::lifecycle::Shell;
 use crate::wire::message::EMPTY;
 
 /// Which ROUTER socket a reply belongs to.
@@ -96,15 +100,17 @@ pub enum Out {
         /// It runs a cell.
         executes: bool,
     },
-    /// The cell whose reply comes next has failed: the cells that its client had sent before it could know are to be
-    /// aborted.
-    Abort,
+    /// The cell of this shell whose reply comes next has failed: the cells that its client had sent there before it could know
+    /// are to be aborted.
+    Abort {
+        shell: Shell,
+    },
     /// The request has ended: what it still lacks is sent, then `idle`.
     Finished {
         id: u64,
     },
     InputRequest {
-        parent: Parent,
+        question: Arc<Question>,
         content: Bytes,
     },
 }
@@ -122,7 +128,7 @@ impl Out {
                         + body.buffers.iter().map(Bytes::len).sum::<usize>()
                 }
                 Out::InputRequest { content, .. } => content.len(),
-                Out::Began { .. } | Out::Abort | Out::Finished { .. } => 0,
+                Out::Began { .. } | Out::Abort { .. } | Out::Finished { .. } => 0,
             }
     }
 }

@@ -1,58 +1,59 @@
-//! An `input_request` on its way to the client of its cell, which may not be connected on stdin yet.
+//! `input_request`s on their way to the clients of their cells, which may not be connected on stdin yet.
 //!
-//! The io loop sends it, and again as long as somebody waits for the answer; the answer goes to the
-//! [`InputSlot`], where the cell waits.
+//! The io loop sends each, and again as long as somebody waits for the answer; the answer goes to the [`Inputs`], where the
+//! cell waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::channels::Channels;
-use super::input::InputSlot;
-use super::parent::Parent;
+use super::input::{Inputs, Question};
 use crate::transport::SendError;
 use crate::wire::Message;
+use crate::wire::json;
 use crate::wire::messages::stdin::InputReply;
 
 /// How often a question is sent anew to a client that is not connected yet.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(10);
 
-/// The question that waits for its client.
+/// The questions that wait for their clients.
 #[derive(Debug, Default)]
-pub(super) struct Question(Option<(Parent, Bytes)>);
+pub(super) struct Unsent(Vec<(Arc<Question>, Bytes)>);
 
-impl Question {
+impl Unsent {
     /// Ask the user. A client whose stdin socket has not got here yet is to be asked when it has, since it waits for the
-    /// cell and the cell for its answer: then this returns true, and [`Question::again`] is due.
-    pub(super) fn ask(
-        &mut self,
-        channels: &Channels,
-        input: &InputSlot,
-        parent: Parent,
-        content: Bytes,
-    ) -> bool {
-        match channels.ask(&parent, content.clone()) {
-            Err(SendError::NoSuchPeer) if input.is_asked() => {
-                self.0 = Some((parent, content));
-                return true;
+    /// cell and the cell for its answer: then this returns true, and [`Unsent::again`] is due.
+    pub(super) fn ask(&mut self, channels: &Channels, question: Arc<Question>, content: Bytes) -> bool {
+        match channels.ask(question.parent(), content.clone()) {
+            Err(SendError::NoSuchPeer) if question.is_open() => {
+                self.0.push((question, content));
+                return self.0.len() == 1;
             }
             Err(error) => tracing::info!("an input_request was not delivered: {error}"),
-            Ok(()) => {}
+            Ok(msg_id) => question.sent(msg_id),
         }
         false
     }
 
-    /// Ask once more what was not delivered; as [`Question::ask`].
-    pub(super) fn again(&mut self, channels: &Channels, input: &InputSlot) -> bool {
-        match self.0.take() {
-            Some((parent, content)) => self.ask(channels, input, parent, content),
-            None => false,
+    /// Ask once more what was not delivered; whether this is due again.
+    pub(super) fn again(&mut self, channels: &Channels) -> bool {
+        for (question, content) in std::mem::take(&mut self.0) {
+            self.ask(channels, question, content);
         }
+        !self.0.is_empty()
     }
 }
 
-/// The user's answer came, or what is sent in its place.
-pub(super) fn answered(input: &InputSlot, message: &Message) {
+#[derive(Deserialize)]
+struct ParentId {
+    msg_id: Option<String>,
+}
+
+/// A user's answer came, or what is sent in its place.
+pub(super) fn answered(inputs: &Inputs, message: &Message) {
     if message.header.msg_type != "input_reply" {
         tracing::warn!(
             "a message of type {:?} on stdin was dropped",
@@ -62,7 +63,9 @@ pub(super) fn answered(input: &InputSlot, message: &Message) {
     }
     match message.content::<InputReply>() {
         Ok(reply) => {
-            if !input.answer(reply.value) {
+            let parent = json::object_from_slice::<ParentId>(&message.parent_header).ok();
+            let names = parent.and_then(|parent| parent.msg_id);
+            if !inputs.answer(names.as_deref().filter(|name| !name.is_empty()), reply.value) {
                 tracing::info!("an input_reply that nobody waits for was dropped");
             }
         }

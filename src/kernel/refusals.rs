@@ -20,14 +20,14 @@ use crate::wire::messages::{ErrorReply, StatusReply};
 
 /// The error of a request that came too late.
 const ENDING: &str = "KernelShuttingDown";
-const ENDING_TEXT: &str = "the kernel is shutting down and takes no more requests";
+pub(super) const ENDING_TEXT: &str = "the kernel is shutting down and takes no more requests";
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     /// In the order in which they came, without an answer so far.
     unanswered: VecDeque<(Request, Refusal)>,
-    /// Those that the main thread has in its hands: it is told not to begin them, and hands them back.
+    /// Those that a shell's thread has in its hands: it is told not to begin them, and hands them back.
     in_hands: HashMap<u64, Refusal>,
 }
 
@@ -42,11 +42,17 @@ impl Refusals {
         self.unanswered.push_back((request, how));
     }
 
-    /// Refuse these, wherever they are.
-    pub(super) fn add_queued(&mut self, mailbox: &Mailbox<Request>, mut refused: HashMap<u64, Refusal>) {
-        for request in mailbox.drain_where(|request| refused.contains_key(&request.id)) {
-            if let Some(how) = refused.remove(&request.id) {
-                self.add(request, how);
+    /// Refuse these, wherever they are: in one of the mailboxes, or in somebody's hands.
+    pub(super) fn add_queued<'a>(
+        &mut self,
+        mailboxes: impl IntoIterator<Item = &'a Mailbox<Request>>,
+        mut refused: HashMap<u64, Refusal>,
+    ) {
+        for mailbox in mailboxes {
+            for request in mailbox.drain_where(|request| refused.contains_key(&request.id)) {
+                if let Some(how) = refused.remove(&request.id) {
+                    self.add(request, how);
+                }
             }
         }
         self.in_hands.extend(refused);

@@ -14,6 +14,8 @@ pub struct Request {
     pub channel: Channel,
     pub msg_type: String,
     pub parent: Parent,
+    /// The subshell that its header names.
+    pub subshell: Option<String>,
     /// As received; Python parses it.
     pub metadata: Bytes,
     /// As received; Python parses it.
@@ -27,6 +29,7 @@ impl Request {
             id,
             channel,
             msg_type: message.header.msg_type,
+            subshell: message.header.subshell_id,
             parent: Parent::new(message.header.raw, message.header.msg_id, message.identities),
             metadata: message.metadata,
             content: message.content,

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::lifecycle::{Event, Turn};
+use crate::lifecycle::{Event, Shell, Turn};
 
 /// Something that is due at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +11,12 @@ pub(super) enum Due {
     Event(Event),
     /// Interrupt what this turn waits for, if it still does.
     InterruptAgain(Turn),
-    /// Send the question that waits for its client.
+    /// Send the questions that wait for their clients.
     Ask,
+    /// Who asked for this subshell, or for its end, waits no longer for word of its thread.
+    SubshellAnswer(Shell),
+    /// See whether there is room in the mailboxes again.
+    LookForRoom,
     /// Wake the main thread, should a signal have come just before it began to wait.
     WakeMain,
     /// Interrupt the main thread, which was about to leave a breakpoint.

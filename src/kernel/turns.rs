@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::lifecycle::Shell;
+
 /// How long one source may keep the loop in one turn. All of them together stay below the 5 ms within which control and
 /// the heartbeat are answered.
 const SHARE: Duration = Duration::from_micros(500);
@@ -46,6 +48,8 @@ pub(super) struct Turns {
 struct Abort {
     /// The request that has failed.
     cell: u64,
+    /// Where its cell ran.
+    shell: Shell,
     /// Messages that were sent before its client could know.
     left: usize,
 }
@@ -84,10 +88,14 @@ impl Turns {
         }
     }
 
-    /// This cell has failed, and `waiting` shell messages were sent before its client could know.
-    pub(super) fn begin_abort(&mut self, cell: u64, waiting: usize) {
+    /// This cell of this shell has failed, and `waiting` shell messages were sent before its client could know.
+    pub(super) fn begin_abort(&mut self, cell: u64, shell: Shell, waiting: usize) {
         self.begin(0, 0);
-        self.abort = Some(Abort { cell, left: waiting });
+        self.abort = Some(Abort {
+            cell,
+            shell,
+            left: waiting,
+        });
     }
 
     /// Whether a cell has failed and those behind it are being looked for: its client is told when they are found.
@@ -100,14 +108,16 @@ impl Turns {
         self.abort.as_ref().is_some_and(|abort| abort.cell == cell)
     }
 
-    pub(super) fn end_abort(&mut self) {
-        self.abort = None;
+    /// Returns the shell whose cells are to be aborted, if one has failed.
+    pub(super) fn end_abort(&mut self) -> Option<Shell> {
+        self.abort.take().map(|abort| abort.shell)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Turns;
+    use crate::lifecycle::MAIN;
 
     #[test]
     fn control_goes_before_the_shell_messages_that_came_after_it() {
@@ -128,7 +138,7 @@ mod tests {
     fn behind_a_failed_cell_only_what_was_there_is_heard() {
         let mut turns = Turns::default();
         turns.begin(5, 0);
-        turns.begin_abort(7, 2);
+        turns.begin_abort(7, MAIN, 2);
         assert!(turns.are_over() && turns.are_aborting() && turns.is_failed(7));
         assert_eq!(turns.allowed(9), 2);
         turns.begin(2, 0);
@@ -136,7 +146,7 @@ mod tests {
         turns.shell_heard();
         assert!(!turns.are_aborting() && turns.is_failed(7));
         assert_eq!(turns.allowed(7), 0);
-        turns.end_abort();
+        assert_eq!(turns.end_abort(), Some(MAIN));
         assert_eq!(turns.allowed(7), 7);
     }
 }

@@ -14,6 +14,12 @@ use super::ladder::{Outcome, Rung, Turn};
 /// A request's number, made by the io loop: unique for the life of the process.
 pub type RequestId = u64;
 
+/// The number of the shell that a request was sent to, made by the io loop: that of a subshell, or [`MAIN`].
+pub type Shell = u32;
+
+/// The shell of messages that name no subshell.
+pub const MAIN: Shell = 0;
+
 /// What sort of request asks to be admitted; this alone decides how it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RequestKind {
@@ -50,6 +56,11 @@ impl RequestKind {
         }
     }
 
+    /// Whether it is one of the comm messages, which have no reply.
+    pub fn is_comm(self) -> bool {
+        matches!(self, Self::CommOpen | Self::CommMessage)
+    }
+
     /// How a request of this kind is refused before it began.
     pub fn refusal(self) -> Refusal {
         match self {
@@ -79,8 +90,9 @@ pub enum Refusal {
 pub enum Place {
     /// On `main`, in Python: rung 1 interrupts it.
     Main,
-    /// By a native thread (completion from the language engine while a cell runs): not interrupted.
-    Engine,
+    /// By another thread: a subshell's, or a native one (completion from the language engine while a cell runs). The ladder
+    /// does not wait for it.
+    Beside,
 }
 
 /// Why the kernel ends. The first one wins and is what the record of ends names.
@@ -133,6 +145,8 @@ pub enum Event {
         id: RequestId,
         /// Its kind.
         kind: RequestKind,
+        /// Whose queue it is meant for.
+        shell: Shell,
     },
     /// A request that was taken from the mailbox is about to begin → `Permit` or `Withhold`.
     TakeEffect {
@@ -151,9 +165,18 @@ pub enum Event {
         /// The request's number.
         id: RequestId,
     },
-    /// A cell failed with `stop_on_error`: queued execute requests are to be aborted → `Refuse` for
-    /// each. The io loop reads what its sockets hold before it sends this.
-    AbortExecutes,
+    /// A cell failed with `stop_on_error`: the execute requests that are queued for its shell are to be aborted → `Refuse`
+    /// for each. The io loop reads what its sockets hold before it sends this.
+    AbortExecutes {
+        /// The cell's shell.
+        shell: Shell,
+    },
+    /// A subshell was deleted → `Refuse` for what is queued for it, but for comm messages: those are for a comm, not for a
+    /// shell, and the io loop hands them to another.
+    ShellDeleted {
+        /// Its number.
+        shell: Shell,
+    },
     /// A `comm_open` that activates the language server → `StartServer`, `Refuse` or `Ignore`.
     Activate {
         /// The activation's number.
@@ -332,7 +355,7 @@ pub struct Draining {
 /// An admitted request that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Standing {
-    Queued(RequestKind),
+    Queued(RequestKind, Shell),
     InEffect {
         kind: RequestKind,
         place: Place,

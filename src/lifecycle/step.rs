@@ -4,7 +4,7 @@
 
 use super::ladder::{Outcome, Rung, Turn};
 use super::machine::{
-    Action, Asker, Draining, Event, Lifecycle, Phase, Place, Refusal, RequestId, RequestKind, Server,
+    Action, Asker, Draining, Event, Lifecycle, Phase, Place, Refusal, RequestId, RequestKind, Server, Shell,
     Standing, Trigger,
 };
 
@@ -19,11 +19,18 @@ pub(super) fn step(life: &mut Lifecycle, event: Event) -> Vec<Action> {
                 life.phase = Phase::Running;
             }
         }
-        Event::Request { id, kind } => life.request(id, kind, &mut out),
+        Event::Request { id, kind, shell } => life.request(id, kind, shell, &mut out),
         Event::TakeEffect { id, place } => life.take_effect(id, place, &mut out),
         Event::Reply { id } => life.reply(id, &mut out),
         Event::Finished { id } => life.finished(id, &mut out),
-        Event::AbortExecutes => life.refuse_queued(Some(RequestKind::Execute), &mut out),
+        Event::AbortExecutes { shell } => life.refuse_queued(
+            |kind, of| (of == shell && kind == RequestKind::Execute).then_some(Refusal::Aborted),
+            &mut out,
+        ),
+        Event::ShellDeleted { shell } => life.refuse_queued(
+            |kind, of| (of == shell && !kind.is_comm()).then_some(Refusal::Aborted),
+            &mut out,
+        ),
         Event::Activate { id, replaces } => life.activate(id, replaces, &mut out),
         Event::ServerReady { id } => match life.servers.get_mut(&id) {
             Some(server @ Server::Starting) => {
@@ -61,7 +68,7 @@ pub(super) fn step(life: &mut Lifecycle, event: Event) -> Vec<Action> {
 const MOST_SERVERS: usize = 8;
 
 impl Lifecycle {
-    fn request(&mut self, id: RequestId, kind: RequestKind, out: &mut Vec<Action>) {
+    fn request(&mut self, id: RequestId, kind: RequestKind, shell: Shell, out: &mut Vec<Action>) {
         if !self.admits_output() {
             out.push(Action::Ignore { id });
         } else if kind == RequestKind::Immediate {
@@ -72,15 +79,15 @@ impl Lifecycle {
                 how: kind.refusal(),
             });
         } else if let std::collections::btree_map::Entry::Vacant(slot) = self.requests.entry(id) {
-            slot.insert(Standing::Queued(kind));
+            slot.insert(Standing::Queued(kind, shell));
             out.push(Action::Admit { id });
         }
     }
 
     fn take_effect(&mut self, id: RequestId, place: Place, out: &mut Vec<Action>) {
         match self.requests.get_mut(&id) {
-            Some(standing @ Standing::Queued(_)) => {
-                if let Standing::Queued(kind) = *standing {
+            Some(standing @ Standing::Queued(..)) => {
+                if let Standing::Queued(kind, _) = *standing {
                     *standing = Standing::InEffect {
                         kind,
                         place,
@@ -143,17 +150,15 @@ impl Lifecycle {
         out.extend(servers.into_keys().map(|id| Action::CloseServer { id }));
     }
 
-    /// Refuses what waits in the mailbox: all of it, or what is of one kind.
-    fn refuse_queued(&mut self, only: Option<RequestKind>, out: &mut Vec<Action>) {
-        self.requests.retain(|&id, standing| match *standing {
-            Standing::Queued(kind) if only.is_none_or(|only| only == kind) => {
-                out.push(Action::Refuse {
-                    id,
-                    how: kind.refusal(),
-                });
-                false
-            }
-            _ => true,
+    /// Refuses what waits in the mailboxes, where `how` says so.
+    fn refuse_queued(&mut self, how: impl Fn(RequestKind, Shell) -> Option<Refusal>, out: &mut Vec<Action>) {
+        self.requests.retain(|&id, standing| {
+            let Standing::Queued(kind, shell) = *standing else {
+                return true;
+            };
+            let refused = how(kind, shell);
+            out.extend(refused.map(|how| Action::Refuse { id, how }));
+            refused.is_none()
         });
     }
 
@@ -178,7 +183,7 @@ impl Lifecycle {
         let python_is_up = self.phase == Phase::Running;
         out.push(Action::ArmWatchdog);
         self.close_servers(out);
-        self.refuse_queued(None, out);
+        self.refuse_queued(|kind, _| Some(kind.refusal()), out);
         let rung = match (python_is_up, self.main_is_busy()) {
             // Nothing of the user's is in a Python that is still being loaded: nothing to save.
             (false, _) => Rung::Gate,
@@ -202,7 +207,7 @@ impl Standing {
     /// What must be sent when the request ends as it stands, so that the client waits no longer.
     pub(super) fn missing(self) -> Option<Refusal> {
         match self {
-            Self::Queued(kind) => Some(kind.refusal()),
+            Self::Queued(kind, _) => Some(kind.refusal()),
             Self::InEffect { replied: true, .. }
             | Self::InEffect {
                 kind: RequestKind::CommOpen | RequestKind::CommMessage,

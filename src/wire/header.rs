@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::{WireError, clip};
 use super::json;
@@ -28,6 +29,8 @@ pub struct Header {
     pub msg_id: String,
     /// For example `execute_request`.
     pub msg_type: String,
+    /// The subshell that it is for, where it names one.
+    pub subshell_id: Option<String>,
 }
 
 /// The fields that are needed; the others may be missing or of any type, as kernels have always let them.
@@ -35,6 +38,8 @@ pub struct Header {
 struct Fields {
     msg_id: String,
     msg_type: String,
+    #[serde(default)]
+    subshell_id: Value,
 }
 
 impl Header {
@@ -70,6 +75,10 @@ impl Header {
             raw,
             msg_id: name("msg_id", fields.msg_id)?,
             msg_type: name("msg_type", fields.msg_type)?,
+            subshell_id: match fields.subshell_id {
+                Value::String(id) => Some(name("subshell_id", id)?),
+                _ => None,
+            },
         })
     }
 }

@@ -25,6 +25,8 @@ pub struct Message {
     pub identities: Vec<Bytes>,
     /// Who sent it and what it is.
     pub header: Header,
+    /// As received: the header of the message that it answers, if it answers one.
+    pub parent_header: Bytes,
     /// As received.
     pub metadata: Bytes,
     /// As received.

@@ -75,6 +75,7 @@ impl Session {
         Ok(Message {
             identities,
             header,
+            parent_header,
             metadata,
             content,
             buffers,

@@ -42,6 +42,7 @@ fn begun(busy: bool) -> Lifecycle {
         life.step(Event::Request {
             id: 1,
             kind: RequestKind::Execute,
+            shell: MAIN,
         });
         life.step(Event::TakeEffect {
             id: 1,

@@ -79,12 +79,16 @@ impl Observer {
             return Ok(());
         }
         match event {
-            Event::Request { id, kind } => self.requests[at(id)].kind = Some(kind),
+            Event::Request { id, kind, shell } => {
+                self.requests[at(id)].kind = Some(kind);
+                self.requests[at(id)].shell = shell;
+            }
             Event::ShutdownRequest(Asker { id, .. }) => self.askers[at(id)].read = true,
             Event::Activate { id, .. } => self.servers[at(id)].asked = true,
             Event::Armed => self.armed = true,
             _ => {}
         }
+        self.a_shell_s_end_is_its_own(event, actions)?;
         self.old_news_changes_nothing(event, actions)?;
         let begins = matches!(
             event,
@@ -112,6 +116,21 @@ impl Observer {
             )?;
         }
         hold(!begins || self.draining, "every reason to end begins the end")
+    }
+
+    /// A cell that fails, and a subshell that is deleted, cost no other shell anything, and no comm its messages.
+    fn a_shell_s_end_is_its_own(&self, event: Event, actions: &[Action]) -> Verdict {
+        let (Event::AbortExecutes { shell } | Event::ShellDeleted { shell }) = event else {
+            return Ok(());
+        };
+        let own = |action: &Action| match *action {
+            Action::Refuse { id, .. } => {
+                let request = &self.requests[at(id)];
+                request.shell == shell && !request.kind.is_some_and(RequestKind::is_comm)
+            }
+            _ => false,
+        };
+        hold(actions.iter().all(own), "a shell's end is its own")
     }
 
     fn act(&mut self, action: Action, batch: &[Action]) -> Verdict {

@@ -14,7 +14,7 @@ use std::collections::{HashSet, VecDeque};
 use super::invariants::Observer;
 use crate::lifecycle::contract::PythonSide;
 use crate::lifecycle::{
-    Action, Asker, Event, Lifecycle, Phase, Place, RequestId, RequestKind, Rung, Trigger, Turn,
+    Action, Asker, Event, Lifecycle, MAIN, Phase, Place, RequestId, RequestKind, Rung, Shell, Trigger, Turn,
 };
 
 /// A life so far: the machine and its observer.
@@ -67,7 +67,23 @@ const A: Asker = Asker {
 };
 const B: Asker = Asker { id: 7, restart: true };
 
-const WORLDS: [World; 4] = [
+/// Every second request is a subshell's.
+fn shell_of(id: RequestId) -> Shell {
+    if id % 2 == 0 { MAIN } else { 1 }
+}
+
+const WORLDS: [World; 5] = [
+    World {
+        name: "two shells",
+        requests: &[
+            (0, RequestKind::Execute),
+            (1, RequestKind::Execute),
+            (3, RequestKind::CommMessage),
+        ],
+        activations: &[],
+        askers: &[A],
+        stops: &[],
+    },
     World {
         name: "two requests, two askers",
         requests: &[(0, RequestKind::Execute), (1, RequestKind::Other)],
@@ -111,10 +127,13 @@ impl World {
     /// Every event that can come to this life, in whatever order and however late: of Python's side all that it can say,
     /// or, where `anything` may come, all that could be said at all.
     fn events(&self, life: &Life, anything: bool) -> Vec<Event> {
-        let mut events = vec![Event::Ready, Event::AbortExecutes, Event::Armed, Event::Deadline];
+        let mut events = vec![Event::Ready, Event::Armed, Event::Deadline];
+        events.extend([MAIN, 1].map(|shell| Event::AbortExecutes { shell }));
+        events.push(Event::ShellDeleted { shell: 1 });
         for &(id, kind) in self.requests {
-            events.push(Event::Request { id, kind });
-            events.extend([Place::Main, Place::Engine].map(|place| Event::TakeEffect { id, place }));
+            let shell = shell_of(id);
+            events.push(Event::Request { id, kind, shell });
+            events.extend([Place::Main, Place::Beside].map(|place| Event::TakeEffect { id, place }));
             events.extend([Event::Reply { id }, Event::Finished { id }]);
         }
         for &id in self.activations {

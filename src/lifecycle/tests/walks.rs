@@ -30,7 +30,8 @@ fn running_a_cell() -> Lifecycle {
     assert_eq!(
         life.step(Event::Request {
             id,
-            kind: RequestKind::Execute
+            kind: RequestKind::Execute,
+            shell: MAIN
         }),
         [Action::Admit { id }]
     );
@@ -236,6 +237,7 @@ fn a_request_on_its_way_is_refused_and_does_not_take_effect() {
     life.step(Event::Request {
         id: 1,
         kind: RequestKind::Execute,
+        shell: MAIN,
     });
     let begun = life.step(Event::ShutdownRequest(ASKER));
     assert!(begun.contains(&Action::Refuse {
@@ -270,7 +272,15 @@ fn requests_are_refused_by_kind_and_some_are_answered_still() {
         let id = 5;
         let expected = expected.map_or(Action::Answer { id }, |how| Action::Refuse { id, how });
         let kind = RequestKind::of(msg_type);
-        assert_eq!(life.step(Event::Request { id, kind }), [expected], "{msg_type}");
+        assert_eq!(
+            life.step(Event::Request {
+                id,
+                kind,
+                shell: MAIN
+            }),
+            [expected],
+            "{msg_type}"
+        );
     }
 }
 
@@ -351,6 +361,7 @@ fn a_kernel_that_is_starting_ends_without_python() {
     life.step(Event::Request {
         id: 1,
         kind: RequestKind::Execute,
+        shell: MAIN,
     });
     assert_eq!(
         life.step(Event::ShutdownRequest(ASKER)),
@@ -407,7 +418,8 @@ fn an_asker_after_the_reply_has_one_of_its_own() {
     assert_eq!(
         life.step(Event::Request {
             id: 1,
-            kind: RequestKind::Immediate
+            kind: RequestKind::Immediate,
+            shell: MAIN
         }),
         [Action::Ignore { id: 1 }]
     );

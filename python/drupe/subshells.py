@@ -1,0 +1,352 @@
+"""Subshells: shells beside the main one, each a thread with an event loop of its own, in the same process and namespace.
+
+The core makes them, deletes them and says which requests are whose. Here is what their threads do, and what makes IPython, whose
+state is one for the process, bear several cells at a time:
+
+| state | several shells |
+| --- | --- |
+| `execution_count`, `In`, the history | one for all; each cell has a number of its own, and its lines stand where that says |
+| `Out`, `_`, `__`, `___` | one for all, each set whole |
+| the display hook, the error that is shown, payloads, what `%debug` and `%tb` see | each shell's own |
+| pyplot's figures | each shell's own, see `figures.py` |
+| `sys.displayhook`, IPython's builtins | in their place all the time, from the first subshell on |
+| `last_execution_result` | the latest cell's |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from . import _drupe, comms, parents, requests, shells
+from .errors import described
+from .hooks import when_imported
+from .interrupt import Interrupts, State, interrupts, set_here
+from .log import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .kernel import IPythonKernel
+    from .shell import ZMQInteractiveShell
+
+# Seconds that the tasks of a subshell have for their `finally` blocks when it ends.
+_FOR_TASKS = 0.5
+# Seconds that the end of the kernel waits for subshells that are being interrupted.
+_FOR_SHELLS = 0.5
+
+_DOING = {State.USER: 1, State.BESIDE: 1, State.AWAITS: 2}
+
+
+class Policy(Interrupts):
+    """The interrupts of a subshell's thread: see `Interrupts`. What a signal does on the main thread, an exception that another
+    thread sets does here."""
+
+    def __init__(self, thread: ShellThread) -> None:
+        self._thread = thread
+        self._subshell = thread.subshell
+        self._state = State.IDLE
+        super().__init__()
+        self.loop = thread.loop
+
+    @property
+    def state(self) -> str:  # type: ignore[override]
+        return self._state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        # First what decides whether an exception may come.
+        self._subshell.enter(_DOING.get(state, 0))
+        self._state = state
+
+    @property
+    def _missed(self) -> bool:  # type: ignore[override]
+        return self._subshell.missed
+
+    @_missed.setter
+    def _missed(self, missed: bool) -> None:
+        if not missed:
+            self._subshell.forget_missed()
+
+    def _take_missed(self) -> bool:
+        return self._subshell.forget_missed()
+
+    def _begin_cell(self) -> None:
+        self.cancelled = False
+        self._cancelled_at = None
+        self._missed = False
+
+    def _end_cell(self) -> None:
+        self._missed = False
+
+    def _watch_unraisable(self) -> None:
+        """What Python swallows here is not seen."""
+
+    def strike(self) -> None:
+        """Another thread has asked for an interrupt, and the cell awaits."""
+        self.cancel_cell()
+
+
+class ShellThread:
+    """The thread of one subshell."""
+
+    def __init__(self, subshell: _drupe.Subshell, kernel: IPythonKernel) -> None:
+        self.subshell = subshell
+        self.kernel = kernel
+        self.thread = threading.Thread(
+            target=self._run, name=f"subshell-{subshell.id}", daemon=True
+        )
+        self.loop: Any = None
+        self.policy: Any = None
+        self._task: Any = None
+        self._idle: Any = None
+        self._in_request = False
+        self._done = False
+        # What `%debug` sees: kept between its cells.
+        self.error: tuple = ()
+        # What pyplot has here: see `figures.py`.
+        self.figures: Any = None
+
+        class Interrupt(KeyboardInterrupt):
+            """Says so when it strikes."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                subshell.struck()
+
+        Interrupt.__name__ = Interrupt.__qualname__ = "KeyboardInterrupt"
+        Interrupt.__module__ = "builtins"
+        self._interrupt = Interrupt
+
+    def interrupt(self) -> None:
+        """Interrupt what it does, from any thread."""
+        if self.subshell.interrupt(self._interrupt):
+            self.policy.strike()
+
+    def _run(self) -> None:
+        ident = threading.get_ident()
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self.policy = Policy(self)
+        shells.threads[ident] = self
+        set_here(self.policy)
+        try:
+            self.subshell.begun()
+            self.loop.add_reader(self.subshell.wake_fd(), self._woken)
+            while not self._done:
+                try:
+                    self._serve_with_loop()
+                except SystemExit as error:
+                    log.info("a subshell's loop was left by %r: the kernel ends", error)
+                    _drupe.ask_exit()
+                except BaseException as error:
+                    log.info(
+                        "a subshell's loop was left by %s and runs again", described(error)
+                    )
+        finally:
+            try:
+                self._end()
+            finally:
+                shells.threads.pop(ident, None)
+                set_here(None)
+                _by_number.pop(self.subshell.number, None)
+
+    def _serve_with_loop(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = self.loop.create_task(self._serve(), name="drupe")
+        self.loop.run_until_complete(self._task)
+
+    def _woken(self) -> None:
+        """The core's descriptor became readable."""
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+        elif self._in_request:
+            # The cell that awaits may wait for one of these.
+            while (request := self.subshell.take_comm()) is not None:
+                with contextlib.suppress(KeyboardInterrupt), interrupts.user_code():
+                    comms.handle_beside(request)
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                request = self.subshell.take()
+                if request is not None:
+                    steps = self.policy.steps(self._answer(request), self._task)
+                    await steps
+                    # The user's tasks get their turn between requests.
+                    await asyncio.sleep(0)
+                elif self.subshell.deleted or _drupe.shutting_down():
+                    break
+                else:
+                    self._idle = self.loop.create_future()
+                    await self._idle
+            except asyncio.CancelledError:
+                # A cell has cancelled all tasks of the loop, this one among them.
+                while getattr(self._task, "cancelling", int)() > 0:
+                    self._task.uncancel()
+            finally:
+                self._idle = None
+        self._done = True
+
+    async def _answer(self, request: _drupe.Request) -> None:
+        kernel = self.kernel
+        runs_cell = request.msg_type == "execute_request"
+        _drupe.parent_var.set(request.parent)
+        if runs_cell:
+            # What has no thread, such as what a child writes, is the cell's that began last.
+            _drupe.set_descriptors_parent(request.parent)
+        kernel.begin(request)
+        self._in_request = True
+        try:
+            await requests.carry_out(kernel, request)
+        finally:
+            self.policy.state = State.IDLE
+            self.policy._missed = False
+            self._in_request = False
+            kernel.end(request)
+            if runs_cell:
+                _drupe.set_descriptors_parent(None)
+            request.finish()
+        if kernel.shell.exit_now:
+            kernel.shell.exit_now = False
+            _drupe.ask_exit()
+
+    def _end(self) -> None:
+        """Its tasks are cancelled, and have a moment for their `finally` blocks."""
+        if self.loop.is_closed():
+            return
+        self.loop.remove_reader(self.subshell.wake_fd())
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.loop.run_until_complete(asyncio.wait(tasks, timeout=_FOR_TASKS))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+
+# By the core's numbers.
+_by_number: dict[int, ShellThread] = {}
+_prepared = False
+# What `%debug` sees on the main thread.
+_main_error: tuple = ()
+
+
+def start(subshell: _drupe.Subshell) -> None:
+    """Start the thread of a subshell. The core calls it, on a thread of its own."""
+    from .kernel import IPythonKernel
+
+    kernel = IPythonKernel.instance()
+    _prepare(kernel.shell)
+    thread = _by_number[subshell.number] = ShellThread(subshell, kernel)
+    try:
+        thread.thread.start()
+    except BaseException:
+        del _by_number[subshell.number]
+        raise
+
+
+def interrupt(number: int) -> None:
+    """Interrupt what a subshell does. The core calls it, on a thread of its own."""
+    thread = _by_number.get(number)
+    if thread is not None and thread.policy is not None:
+        thread.interrupt()
+
+
+def take_interrupt() -> bool:
+    """Whether the calling thread, which waits in the core for the user's code, is to be interrupted."""
+    thread = shells.here()
+    return thread is not None and thread.subshell.forget_missed()
+
+
+def listed() -> list[str]:
+    """The identifiers of the subshells, the oldest first."""
+    return [_by_number[number].subshell.id for number in sorted(_by_number)]
+
+
+def end(deadline: float) -> None:
+    """The kernel ends, and the core has told them: wait a moment for those that come to their end."""
+    until = min(deadline, monotonic() + _FOR_SHELLS)
+    for thread in list(_by_number.values()):
+        thread.thread.join(max(0.0, until - monotonic()))
+
+
+# IPython, with several shells.
+
+
+def _prepare(shell: ZMQInteractiveShell) -> None:
+    global _prepared
+    with shells.lock:
+        if _prepared:
+            return
+        _prepared = True
+    parents.watch_threads()
+    # Each is taken away by the last cell that leaves it: never, from now on.
+    shell.builtin_trap.__enter__()
+    shell.display_trap.__enter__()
+    _store_in_order(shell.history_manager)
+    when_imported("matplotlib._pylab_helpers", _separate_figures)
+    shells.begin_several()
+
+
+def _separate_figures(helpers: Any) -> None:
+    from . import figures
+
+    figures.separate(helpers.Gcf)
+
+
+def _store_in_order(history: Any) -> None:
+    """Cells begin in the order of their numbers, and may come here in another."""
+    store = history.store_inputs
+
+    def store_inputs(line_num: int, source: str, source_raw: str | None = None) -> None:
+        lists = history.input_hist_parsed, history.input_hist_raw
+        with shells.lock:
+            for lines in lists:
+                lines.extend([""] * (line_num - len(lines)))
+            lengths = [len(lines) for lines in lists]
+            store(line_num, source, source_raw)
+            for lines, length in zip(lists, lengths):
+                if len(lines) > length > line_num:
+                    lines[line_num] = lines.pop()
+
+    history.store_inputs = store_inputs
+
+
+_SYS = ("last_type", "last_value", "last_traceback", "last_exc")
+_TRACEBACK = ("etype", "evalue", "tb")
+
+
+def cell_begins(thread: ShellThread | None) -> None:
+    """A cell begins in a subshell, or on the main thread: its `%debug` and `%tb` are of that shell's last error."""
+    error = _main_error if thread is None else thread.error
+    if error:
+        of_sys, of_traceback = error
+        for name, value in of_sys.items():
+            setattr(sys, name, value)
+        vars(_traceback()).update(of_traceback)
+
+
+def cell_ends(thread: ShellThread | None) -> None:
+    """It has ended."""
+    global _main_error
+    error = (_some(vars(sys), _SYS), _some(vars(_traceback()), _TRACEBACK))
+    if thread is None:
+        _main_error = error
+    else:
+        thread.error = error
+
+
+def _traceback() -> Any:
+    from .kernel import IPythonKernel
+
+    return IPythonKernel.instance().shell.InteractiveTB
+
+
+def _some(values: dict, names: Iterable[str]) -> dict:
+    return {name: values[name] for name in names if name in values}
