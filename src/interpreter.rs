@@ -4,12 +4,9 @@
 //! hold: the interpreter may be in C code that keeps the GIL for ever, and the io thread has to answer all the same.
 //! Everything else passes the border as data, through [`crate::kernel::Handle`].
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
-use crate::kernel::Subshell;
-use crate::lifecycle::Turn;
+use crate::lifecycle::{Shell, Turn};
 
 /// See the module.
 pub trait Interpreter: Send + Sync + 'static {
@@ -22,10 +19,10 @@ pub trait Interpreter: Send + Sync + 'static {
 
     /// Start a thread of Python's that takes this subshell's requests. What becomes of it comes by
     /// [`crate::kernel::Handle::subshell_news`].
-    fn start_subshell(&self, subshell: Arc<Subshell>);
+    fn start_subshell(&self, subshell: Shell);
 
     /// Interrupt the cells of these subshells, where any still runs.
-    fn interrupt_subshells(&self, subshells: Vec<Arc<Subshell>>);
+    fn interrupt_subshells(&self, subshells: Vec<Shell>);
 
     /// SIGINT to the main thread alone: what it waits for is over its time.
     fn interrupt_main(&self);

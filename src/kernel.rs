@@ -117,7 +117,8 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         gate: gate::Gate::new(),
         mailbox: mailbox::Mailbox::new().map_err(StartError::System)?,
         switch: Switch::new(),
-        subshells: config.subshells,
+        comm_policy: config.subshells,
+        subshells: Mutex::default(),
         budgets,
         info: Mutex::new(info::KernelInfo::new(
             config.language_version,

@@ -187,7 +187,10 @@ fn a_request_takes_effect_or_is_refused_and_never_both() {
         assert_eq!(switch.step(Event::Ready), []);
         let id = 1;
         let kind = RequestKind::Execute;
-        assert_eq!(switch.step(Event::Request { id, kind }), [Action::Admit { id }]);
+        assert_eq!(
+            switch.step(Event::Request { id, kind, shell: 0 }),
+            [Action::Admit { id }]
+        );
         mailbox.push(id, 1);
         let main = {
             let (switch, mailbox) = (switch.clone(), Arc::clone(&mailbox));

@@ -127,8 +127,13 @@ def process_waiting() -> int:
 def take_waiting() -> None:
     """Handle the comm messages that wait, from the event loop, while a cell awaits. An interrupt ends one callback."""
     while (request := _drupe.take_comm()) is not None:
-        try:
-            with interrupts.user_code():
-                handle_beside(request)
-        except KeyboardInterrupt:
-            log.info("%s was interrupted", request.msg_type)
+        handle_waiting(request)
+
+
+def handle_waiting(request: _drupe.Request) -> None:
+    """Handle one of these."""
+    try:
+        with interrupts.user_code():
+            handle_beside(request)
+    except KeyboardInterrupt:
+        log.info("%s was interrupted", request.msg_type)

@@ -145,8 +145,9 @@ class ZMQShellDisplayHook(Hooked, DisplayHook):
     def quiet(self) -> bool:
         """Whether the cell ends in `;`."""
         if shells.several:
-            lines = self.shell.history_manager.input_hist_parsed
-            count = self.shell.execution_count - 1
+            shell: typing.Any = self.shell
+            lines = shell.history_manager.input_hist_parsed
+            count = shell.execution_count - 1
             for number in (count, count + 1):
                 # Of IPython 8 the count goes on at the end of the cell.
                 if number < len(lines) and shells.is_running(number):

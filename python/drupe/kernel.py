@@ -19,6 +19,7 @@ from traitlets.config import SingletonConfigurable
 
 from . import _drupe, comms, parents, questions, requests, stdin
 from .facade import named
+from .jsonutil import decode
 from .session import Channel, IOPubThread, Session, lacking, make_message, publish
 
 if TYPE_CHECKING:

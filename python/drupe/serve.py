@@ -133,7 +133,7 @@ class Server:
             if self._loop is None:
                 self._loop = importlib.import_module(self._whose).new_event_loop()
                 interrupts.loop = self._loop
-                if threading.current_thread() is threading.main_thread():
+                if threading.get_ident() == _MAIN:
                     asyncio.set_event_loop(self._loop)
                 os.write(self._ask, b".")
         return self._loop
@@ -162,7 +162,8 @@ class Server:
     def _imported(self, asyncio: Any) -> None:
         """asyncio came with something that a cell imports: for the rest of the request the kernel's loop counts as running, and
         the task that is going to serve in it as the current one."""
-        on_main = threading.current_thread() is threading.main_thread()
+        # `threading.current_thread` would enter a native thread into its books for good.
+        on_main = threading.get_ident() == _MAIN
         if on_main and self._begun is not None and self._stand_in is None and not _drupe.forked():
             self._stand_in = _StandIn(asyncio, self.loop, self._start)
 

@@ -70,7 +70,7 @@ class ShellPayloadManager(PayloadManager):
         super().__init__(**kwargs)
 
     @property
-    def _payload(self) -> list:  # type: ignore[override]
+    def _payload(self) -> list:
         return self._written.payload
 
     @_payload.setter
@@ -162,7 +162,8 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def init_payload(self) -> None:
         self.payload_manager = ShellPayloadManager(parent=self)
-        self.configurables.append(self.payload_manager)
+        # IPython says that these are shells, and appends its managers.
+        self.configurables.append(self.payload_manager)  # type: ignore[arg-type]
 
     def init_environment(self) -> None:
         """Colours for those who write to us, and no pager that would wait for a key."""

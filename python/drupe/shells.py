@@ -64,7 +64,7 @@ class Count(Integer):
     def set(self, obj: Any, value: Any) -> None:
         ident = _thread.get_ident()
         if ident in _counts:
-            _counts[ident] = self._validate(obj, value)
+            _counts[ident] = int(value)
         else:
             super().set(obj, value)
 

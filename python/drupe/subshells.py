@@ -40,6 +40,9 @@ _FOR_TASKS = 0.5
 # Seconds that the end of the kernel waits for subshells that are being interrupted.
 _FOR_SHELLS = 0.5
 
+# Seconds in which the main thread, whose cell awaits, takes a comm message.
+_MAIN_TAKES = 0.05
+
 _DOING = {State.USER: 1, State.BESIDE: 1, State.AWAITS: 2}
 
 
@@ -55,7 +58,7 @@ class Policy(Interrupts):
         self.loop = thread.loop
 
     @property
-    def state(self) -> str:  # type: ignore[override]
+    def state(self) -> str:
         return self._state
 
     @state.setter
@@ -65,7 +68,7 @@ class Policy(Interrupts):
         self._state = state
 
     @property
-    def _missed(self) -> bool:  # type: ignore[override]
+    def _missed(self) -> bool:
         return self._subshell.missed
 
     @_missed.setter
@@ -145,9 +148,7 @@ class ShellThread:
                     log.info("a subshell's loop was left by %r: the kernel ends", error)
                     _drupe.ask_exit()
                 except BaseException as error:
-                    log.info(
-                        "a subshell's loop was left by %s and runs again", described(error)
-                    )
+                    log.info("a subshell's loop was left by %s and runs again", described(error))
         finally:
             try:
                 self._end()
@@ -168,8 +169,7 @@ class ShellThread:
         elif self._in_request:
             # The cell that awaits may wait for one of these.
             while (request := self.subshell.take_comm()) is not None:
-                with contextlib.suppress(KeyboardInterrupt), interrupts.user_code():
-                    comms.handle_beside(request)
+                comms.handle_waiting(request)
 
     async def _serve(self) -> None:
         while True:
@@ -203,6 +203,8 @@ class ShellThread:
         kernel.begin(request)
         self._in_request = True
         try:
+            if request.msg_type in comms.TYPES and await _handled_by_main(kernel, request):
+                return
             await requests.carry_out(kernel, request)
         finally:
             self.policy.state = State.IDLE
@@ -228,6 +230,30 @@ class ShellThread:
             self.loop.run_until_complete(asyncio.wait(tasks, timeout=_FOR_TASKS))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+
+async def _handled_by_main(kernel: IPythonKernel, request: _drupe.Request) -> bool:
+    """Where the main thread's cell awaits, it has time for a comm message, and may be waiting for just this one, with objects that
+    are for its own loop. Whether it has taken it: it may be at work again before it sees it."""
+    if not interrupts.cell_awaits():
+        return False
+    taken = threading.Lock()
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def handle() -> None:
+        if taken.acquire(blocking=False):
+            try:
+                comms.handle_waiting(request)
+            finally:
+                loop.call_soon_threadsafe(done.set)
+
+    kernel.server.loop.call_soon_threadsafe(handle)
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(done.wait(), _MAIN_TAKES)
+    if taken.acquire(blocking=False):
+        return False
+    await done.wait()
+    return True
 
 
 # By the core's numbers.

@@ -4,13 +4,12 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use drupe::interpreter::Interpreter;
-use drupe::kernel::Subshell;
-use drupe::lifecycle::Turn;
+use drupe::lifecycle::{Shell, Turn};
 use drupe::os::descriptor;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -46,11 +45,11 @@ impl Interpreter for Cpython {
         interrupt::wake_main();
     }
 
-    fn start_subshell(&self, subshell: Arc<Subshell>) {
+    fn start_subshell(&self, subshell: Shell) {
         subshell::start(subshell);
     }
 
-    fn interrupt_subshells(&self, subshells: Vec<Arc<Subshell>>) {
+    fn interrupt_subshells(&self, subshells: Vec<Shell>) {
         subshell::interrupt(subshells);
     }
 

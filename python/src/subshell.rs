@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drupe::kernel::{News, Subshell};
+use drupe::lifecycle::Shell;
 use drupe::os::signal::Thread;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -126,8 +127,8 @@ impl PySubshell {
         let this = slf.get();
         this.lock().thread = Some(Thread::current());
         let subshell = Arc::clone(&this.inner);
-        HERE.with_borrow_mut(|here| *here = Some(Here(Arc::clone(&subshell))));
-        py.detach(|| handle.subshell_news(&subshell, News::Begun));
+        HERE.with_borrow_mut(|here| *here = Some(Here(subshell.number)));
+        py.detach(|| handle.subshell_news(subshell.number, News::Begun));
         Ok(())
     }
 
@@ -186,14 +187,14 @@ impl PySubshell {
 }
 
 /// A subshell's thread. Its end is told when the thread has left Python's books.
-struct Here(Arc<Subshell>);
+struct Here(Shell);
 
 impl Drop for Here {
     fn drop(&mut self) {
         if let Some(handle) = boot::handle()
             && !fork::is_child()
         {
-            handle.subshell_news(&self.0, News::Ended);
+            handle.subshell_news(self.0, News::Ended);
         }
     }
 }
@@ -203,8 +204,11 @@ thread_local! {
 }
 
 /// Have a thread started for a subshell. The io thread calls this and waits for nothing.
-pub fn start(subshell: Arc<Subshell>) {
-    in_python(subshell, |py, subshell| {
+pub fn start(shell: Shell) {
+    let failed = move |reason| tell_failure(shell, reason);
+    in_python(failed, move |py| {
+        let subshell = boot::handle().and_then(|handle| handle.subshell(shell));
+        let Some(inner) = subshell else { return Ok(()) };
         let standing = Standing {
             thread: None,
             doing: Doing::Own,
@@ -212,7 +216,7 @@ pub fn start(subshell: Arc<Subshell>) {
             set: false,
         };
         let made = PySubshell {
-            inner: Arc::clone(&subshell),
+            inner,
             standing: Mutex::new(standing),
         };
         py.import("drupe.subshells")?
@@ -222,45 +226,43 @@ pub fn start(subshell: Arc<Subshell>) {
 }
 
 /// Have the cells of these interrupted. The io thread calls this and waits for nothing.
-pub fn interrupt(subshells: Vec<Arc<Subshell>>) {
-    for subshell in subshells {
-        in_python(subshell, |py, subshell| {
+pub fn interrupt(shells: Vec<Shell>) {
+    for shell in shells {
+        let failed = move |reason| tracing::warn!("subshell {shell} could not be interrupted: {reason}");
+        in_python(failed, move |py| {
             py.import("drupe.subshells")?
-                .call_method1("interrupt", (subshell.number,))
+                .call_method1("interrupt", (shell,))
                 .map(drop)
         });
     }
 }
 
-/// On a thread of its own, which may have to wait for the GIL. What fails is told as news of the subshell's.
+/// On a thread of its own, which may have to wait for the GIL. `failed` is told why it cannot be done.
 fn in_python(
-    subshell: Arc<Subshell>,
-    work: impl FnOnce(Python<'_>, Arc<Subshell>) -> PyResult<()> + Send + 'static,
+    failed: impl Fn(String) + Clone + Send + 'static,
+    work: impl FnOnce(Python<'_>) -> PyResult<()> + Send + 'static,
 ) {
-    let failed = Arc::clone(&subshell);
+    let tell = failed.clone();
     let run = move || {
         drupe::os::signal::block_all();
         let done = gate::enter("drupe-subshell", "looks after a subshell", |py| {
-            work(py, Arc::clone(&subshell)).map_err(|error| error.to_string())
+            work(py).map_err(|error| error.to_string())
         });
-        let reason = match done {
-            Some(Ok(())) => return,
-            Some(Err(reason)) => reason,
-            None => "Python is not to be entered any more".to_owned(),
-        };
-        tell_failure(&subshell, reason);
+        match done {
+            Some(Ok(())) => {}
+            Some(Err(reason)) => failed(reason),
+            None => failed("Python is not to be entered any more".to_owned()),
+        }
     };
-    if let Err(error) = std::thread::Builder::new()
-        .name("drupe-subshell".into())
-        .spawn(run)
-    {
-        tell_failure(&failed, error.to_string());
+    let thread = std::thread::Builder::new().name("drupe-subshell".into());
+    if let Err(error) = thread.spawn(run) {
+        tell(error.to_string());
     }
 }
 
-fn tell_failure(subshell: &Subshell, reason: String) {
+fn tell_failure(shell: Shell, reason: String) {
     if let Some(handle) = boot::handle() {
-        handle.subshell_news(subshell, News::Failed(reason));
+        handle.subshell_news(shell, News::Failed(reason));
     }
 }
 

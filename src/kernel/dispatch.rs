@@ -258,7 +258,12 @@ impl Io {
             let body = Body::new(admitted.reply_type(), refusals::content(how));
             self.channels.reply(admitted.channel, &admitted.parent, body);
         }
-        self.idle(&admitted.parent);
+        if admitted.msg_type == "execute_request" {
+            // Whose other shells run cells: each has its own busy and idle, and nothing more.
+            self.channels.status(&admitted.parent, ExecutionState::Idle);
+        } else {
+            self.idle(&admitted.parent);
+        }
     }
 
     /// `idle` after a request. A front-end shows the last status, whosever it is, so while a cell runs beside the request

@@ -2,6 +2,7 @@
 //!
 //! The core calls these with or without the GIL. The io thread holds the other end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -71,7 +72,9 @@ pub struct Handle {
     pub(super) mailbox: Mailbox<Request>,
     pub(super) switch: Switch,
     /// Where the comm messages of subshells go; `None`: there are none.
-    pub(super) subshells: Option<CommPolicy>,
+    pub(super) comm_policy: Option<CommPolicy>,
+    /// The subshells that have a thread, or are to get one.
+    pub(super) subshells: Mutex<BTreeMap<Shell, Arc<Subshell>>>,
     pub(super) budgets: Budgets,
     pub(super) info: Mutex<KernelInfo>,
     /// When the exit ladder began.
@@ -162,9 +165,21 @@ impl Handle {
         self.outbox.push(Out::Abort { shell });
     }
 
+    /// The subshell of this number, until its thread has ended.
+    pub fn subshell(&self, shell: Shell) -> Option<Arc<Subshell>> {
+        let subshells = self.subshells.lock().unwrap_or_else(PoisonError::into_inner);
+        subshells.get(&shell).map(Arc::clone)
+    }
+
     /// A subshell's thread says something of itself.
-    pub fn subshell_news(&self, subshell: &Subshell, news: News) {
-        self.note(Note::Subshell(subshell.number, news));
+    pub fn subshell_news(&self, shell: Shell, news: News) {
+        if !matches!(news, News::Begun) {
+            self.subshells
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&shell);
+        }
+        self.note(Note::Subshell(shell, news));
     }
 
     /// Readable when there may be something to take, or when [`Handle::ending`] has become true.

@@ -114,7 +114,7 @@ impl Io {
     fn new(bound: Bound, handle: Arc<Handle>, interpreter: Arc<dyn Interpreter>) -> std::io::Result<Self> {
         Ok(Io {
             debugging: Debugging::new(&handle),
-            subshells: Subshells::new(handle.subshells),
+            subshells: Subshells::new(handle.comm_policy),
             handle,
             interpreter,
             channels: Channels::new(bound.listeners, bound.session)?,

@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -260,7 +260,7 @@ impl Io {
                 let due = Due::SubshellAnswer(subshell.number);
                 self.timers.add(Instant::now() + WAIT, due);
                 if self.subshells.python_is_up {
-                    self.interpreter.start_subshell(subshell);
+                    self.start_subshell(&subshell);
                 }
             }
             Err(reason) => {
@@ -277,9 +277,18 @@ impl Io {
     /// Python is up: the threads of those that were asked for before are started.
     pub(super) fn subshells_may_start(&mut self) {
         self.subshells.python_is_up = true;
-        for subshell in self.subshells.all() {
-            self.interpreter.start_subshell(Arc::clone(subshell));
-        }
+        self.subshells
+            .all()
+            .for_each(|subshell| self.start_subshell(subshell));
+    }
+
+    fn start_subshell(&self, subshell: &Arc<Subshell>) {
+        self.handle
+            .subshells
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(subshell.number, Arc::clone(subshell));
+        self.interpreter.start_subshell(subshell.number);
     }
 
     fn delete_subshell(&mut self, request: &Request, asker: Asker) {
@@ -450,16 +459,14 @@ impl Io {
             .subshells
             .all()
             .filter(|subshell| self.in_flight.is_busy(subshell.number));
-        let busy: Vec<_> = busy.map(Arc::clone).collect();
+        let busy: Vec<Shell> = busy.map(|subshell| subshell.number).collect();
         if !busy.is_empty() {
             self.interpreter.interrupt_subshells(busy);
         }
     }
 }
 
+/// In the words that ipykernel has for it, which its tests know.
 fn unknown(id: &str) -> ErrorReply {
-    ErrorReply::new(
-        "UnknownSubshellError",
-        format!("there is no subshell {id:?}: list_subshell_request tells which there are"),
-    )
+    ErrorReply::new("UnknownSubshellError", format!("Unknown subshell_id '{id}'"))
 }

@@ -120,7 +120,7 @@ struct Said {
 fn vocabulary() -> BTreeMap<String, Event> {
     let mut events = vec![
         Event::Ready,
-        Event::AbortExecutes,
+        Event::AbortExecutes { shell: 0 },
         Event::Armed,
         Event::Deadline,
         Event::Stop(Trigger::Terminate),
@@ -133,8 +133,8 @@ fn vocabulary() -> BTreeMap<String, Event> {
             RequestKind::Immediate,
             RequestKind::Other,
         ];
-        events.extend(kinds.map(|kind| Event::Request { id, kind }));
-        events.extend([Place::Main, Place::Engine].map(|place| Event::TakeEffect { id, place }));
+        events.extend(kinds.map(|kind| Event::Request { id, kind, shell: 0 }));
+        events.extend([Place::Main, Place::Beside].map(|place| Event::TakeEffect { id, place }));
         events.extend([Event::Reply { id }, Event::Finished { id }]);
         events.push(Event::ShutdownRequest(Asker { id, restart: false }));
     }

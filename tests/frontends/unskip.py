@@ -10,3 +10,11 @@ def pytest_collection_modifyitems(items):
             item.own_markers = [
                 mark for mark in item.own_markers if not mark.name.startswith("skip")
             ]
+
+
+def pytest_addoption(parser):
+    """A test asks whether coverage is measured, by the option of a plugin that need not be there."""
+    try:
+        parser.addoption("--cov", default=None)
+    except ValueError:
+        pass

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::lifecycle::budget::{Budgets, LONGEST, SHORTEST, TOTAL};
-use crate::lifecycle::{Action, Event, Lifecycle, Phase, Place, RequestKind, Rung, Trigger, Turn};
+use crate::lifecycle::{Action, Event, Lifecycle, MAIN, Phase, Place, RequestKind, Rung, Trigger, Turn};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)

@@ -1,7 +1,7 @@
 //! What must hold in every life of a kernel: an observer that sees each event and the actions it led to, and
 //! that knows nothing of how the machine came to them. Each invariant is a method named after what it holds.
 
-use crate::lifecycle::{Action, Asker, Event, RequestId, RequestKind, Rung, Turn};
+use crate::lifecycle::{Action, Asker, Event, RequestId, RequestKind, Rung, Shell, Turn};
 
 /// As many numbered things as a search has.
 const MOST: usize = 8;
@@ -30,6 +30,7 @@ pub(super) struct Observer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Request {
     kind: Option<RequestKind>,
+    shell: Shell,
     permitted: bool,
     ignored: bool,
     answers: u8,

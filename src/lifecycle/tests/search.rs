@@ -69,7 +69,7 @@ const B: Asker = Asker { id: 7, restart: true };
 
 /// Every second request is a subshell's.
 fn shell_of(id: RequestId) -> Shell {
-    if id % 2 == 0 { MAIN } else { 1 }
+    if id.is_multiple_of(2) { MAIN } else { 1 }
 }
 
 const WORLDS: [World; 5] = [

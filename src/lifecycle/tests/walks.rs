@@ -2,7 +2,7 @@
 
 use crate::lifecycle::record::Outcome;
 use crate::lifecycle::{
-    Action, Asker, Event, Lifecycle, Phase, Place, Refusal, RequestKind, Rung, Trigger, Turn,
+    Action, Asker, Event, Lifecycle, MAIN, Phase, Place, Refusal, RequestKind, Rung, Trigger, Turn,
 };
 
 fn helper(rung: Rung, attempt: u8, resume: Rung) -> Turn {
