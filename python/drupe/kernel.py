@@ -441,9 +441,15 @@ class IPythonKernel(Kernel):
             "language_info": self.language_info,
             "banner": self.banner,
             "help_links": self.help_links,
-            # The core has the debugger where the environment brings debugpy, see `app.py`.
-            "supported_features": ["debugger"] if find_spec("debugpy") is not None else [],
+            "supported_features": list(self._features()),
         }
+
+    def _features(self) -> Iterator[str]:
+        # The core has the debugger where the environment brings debugpy, see `app.py`.
+        if find_spec("debugpy") is not None:
+            yield "debugger"
+        if self._supports_kernel_subshells:
+            yield "kernel subshells"
 
     @property
     def shell_class(self) -> type:

@@ -51,7 +51,6 @@ class Policy(Interrupts):
     thread sets does here."""
 
     def __init__(self, thread: ShellThread) -> None:
-        self._thread = thread
         self._subshell = thread.subshell
         self._state = State.IDLE
         super().__init__()
@@ -95,6 +94,20 @@ class Policy(Interrupts):
         self.cancel_cell()
 
 
+class Interrupt(KeyboardInterrupt):
+    """Raised by the thread that is interrupted, and says so when it strikes. To the user it is a KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        thread = shells.here()
+        if thread is not None:
+            thread.subshell.struck()
+
+
+Interrupt.__name__ = Interrupt.__qualname__ = "KeyboardInterrupt"
+Interrupt.__module__ = "builtins"
+
+
 class ShellThread:
     """The thread of one subshell."""
 
@@ -115,20 +128,9 @@ class ShellThread:
         # What pyplot has here: see `figures.py`.
         self.figures: Any = None
 
-        class Interrupt(KeyboardInterrupt):
-            """Says so when it strikes."""
-
-            def __init__(self) -> None:
-                super().__init__()
-                subshell.struck()
-
-        Interrupt.__name__ = Interrupt.__qualname__ = "KeyboardInterrupt"
-        Interrupt.__module__ = "builtins"
-        self._interrupt = Interrupt
-
     def interrupt(self) -> None:
         """Interrupt what it does, from any thread."""
-        if self.subshell.interrupt(self._interrupt):
+        if self.subshell.interrupt(Interrupt):
             self.policy.strike()
 
     def _run(self) -> None:

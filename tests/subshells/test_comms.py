@@ -1,0 +1,150 @@
+"""Comm messages that name a subshell: where they run, in which order, and that none is lost."""
+
+from __future__ import annotations
+
+import pytest
+from shells import Shells
+
+HANDLER = """
+import comm, threading, time
+said = []
+def opened(c, message):
+    @c.on_msg
+    def told(message):
+        value = message['content']['data']
+        said.append((value, threading.get_ident() == threading.main_thread().ident))
+        if isinstance(value, float):
+            time.sleep(value)
+    @c.on_close
+    def closed(message):
+        said.append(('closed', None))
+comm.get_comm_manager().register_target('t', opened)
+"""
+BUSY = "print('busy', flush=True)\ntime.sleep({})"
+
+
+def tell(kernel: Shells, data, shell: str | None, comm: str = "c", kind: str = "comm_msg") -> str:
+    return kernel.send(kind, {"comm_id": comm, "data": data}, shell)
+
+
+def opened(kernel: Shells, comm: str = "c") -> None:
+    if comm == "c":
+        kernel.cell(HANDLER)
+    number = kernel.send("comm_open", {"comm_id": comm, "target_name": "t", "data": {}})
+    kernel.pump(lambda: kernel.is_idle(number))
+
+
+def said(kernel: Shells) -> list:
+    return eval(kernel.cell("said"))
+
+
+def test_they_run_on_main_unless_that_is_busy(kernel):
+    shell = kernel.create()
+    opened(kernel)
+    idle = tell(kernel, 1, shell)
+    kernel.pump(lambda: kernel.is_idle(idle))
+    cell = kernel.execute(BUSY.format(1))
+    kernel.until_printed(cell, "busy")
+    beside = tell(kernel, 2, shell)
+    kernel.pump(lambda: kernel.is_idle(beside))
+    assert not kernel.is_idle(cell)
+    kernel.reply(cell)
+    again = tell(kernel, 3, shell)
+    kernel.pump(lambda: kernel.is_idle(again))
+    assert said(kernel) == [(1, True), (2, False), (3, True)]
+
+
+@pytest.mark.parametrize("policy", ["subshell", "main"])
+def test_the_policy_can_be_chosen(python, policy):
+    kernel = Shells(python, f"--comms={policy}")
+    try:
+        shell = kernel.create()
+        opened(kernel)
+        number = tell(kernel, 1, shell)
+        kernel.pump(lambda: kernel.is_idle(number))
+        cell = kernel.execute(BUSY.format(0.5))
+        kernel.until_printed(cell, "busy")
+        number = tell(kernel, 2, shell)
+        kernel.pump(lambda: kernel.is_idle(number))
+        assert said(kernel) == [(1, policy == "main"), (2, policy == "main")]
+    finally:
+        kernel.close()
+
+
+def test_order_is_kept_when_they_change_threads(kernel):
+    """Cells come and go, and messages name the subshell or none."""
+    shell = kernel.create()
+    opened(kernel)
+    cells = []
+    for n in range(400):
+        if n % 40 == 0:
+            cells.append(kernel.execute(BUSY.format(0.02)))
+        tell(kernel, n, shell if n % 3 else None)
+    last = tell(kernel, "last", shell)
+    kernel.pump(lambda: kernel.is_idle(last) and all(map(kernel.is_idle, cells)))
+    assert [value for value, _ in said(kernel)] == [*range(400), "last"]
+
+
+def test_one_that_waits_behind_a_cell_goes_along(kernel):
+    """The first messages of a widget name no subshell yet: those behind them are not held up by them."""
+    shell = kernel.create()
+    opened(kernel)
+    cell = kernel.execute(BUSY.format(2))
+    kernel.until_printed(cell, "busy")
+    tell(kernel, 1, None)
+    second = tell(kernel, 2, shell)
+    kernel.pump(lambda: kernel.is_idle(second), patience=1.5)
+    kernel.reply(cell)
+    assert said(kernel) == [(1, False), (2, False)]
+
+
+def test_one_that_is_being_handled_is_not_overtaken(kernel):
+    shell = kernel.create()
+    opened(kernel)
+    tell(kernel, 0.5, None)
+    cell = kernel.execute(BUSY.format(0.1))
+    second = tell(kernel, 2, shell)
+    kernel.pump(lambda: kernel.is_idle(second))
+    kernel.reply(cell)
+    assert [value for value, _ in said(kernel)] == [0.5, 2]
+
+
+def test_a_cell_that_awaits_gets_its_answer_on_its_own_thread(kernel):
+    shell = kernel.create()
+    kernel.cell("import asyncio, comm, threading")
+    kernel.cell(
+        "c = comm.create_comm(target_name='t', comm_id='mine')\n"
+        "c.on_msg(lambda message: answer.set_result(threading.get_ident()))",
+        shell,
+    )
+    code = "answer = asyncio.get_running_loop().create_future()\nprint('busy', flush=True)\nawait answer == threading.get_ident()"
+    for n in range(20):
+        cell = kernel.execute(code)
+        kernel.until_printed(cell, "busy")
+        tell(kernel, n, shell, comm="mine")
+        assert kernel.result(cell).endswith("True")
+
+
+def test_the_close_that_comes_before_the_delete_is_not_lost(kernel):
+    """Front-ends send the one on shell and the other on control."""
+    opened(kernel)
+    for n in range(100):
+        shell = kernel.create()
+        opened(kernel, f"c{n}")
+        tell(kernel, {}, shell, f"c{n}", "comm_close")
+        kernel.delete(shell)
+    kernel.pump(lambda: len(said(kernel)) == 100)
+
+
+def test_what_waits_for_a_deleted_one_is_handled_by_main(kernel):
+    shell = kernel.create()
+    opened(kernel)
+    cells = [kernel.execute(BUSY.format(1), s) for s in (shell, None)]
+    for cell in cells:
+        kernel.until_printed(cell, "busy")
+    numbers = [tell(kernel, n, shell) for n in range(3)]
+    kernel.control("list_subshell_request")
+    kernel.cell("1", kernel.create())
+    kernel.delete(shell)
+    kernel.pump(lambda: all(map(kernel.is_idle, numbers)))
+    assert [value for value, _ in said(kernel)] == [0, 1, 2]
