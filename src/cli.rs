@@ -75,6 +75,9 @@ Kernel flags:
       --logfile FILE, --log FILE   Where the log goes instead of stderr
       --loglevel LEVEL             error, warning, info, debug (also DRUPE_LOG)
       --session-mode MODE          console, notebook or background
+      --loop asyncio|uvloop        Whose event loop runs on the main thread
+      --comms auto|subshell|main   Where comm messages run that name a subshell
+      --no-subshells               There are none
       --quiet, --no-stdout, --no-stderr, --ip ADDRESS, --transport tcp|ipc
 
 The Python is that of --python, else of --environment, else of $VIRTUAL_ENV, else of $CONDA_PREFIX, else python3 on PATH.";

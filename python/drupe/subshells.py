@@ -140,6 +140,8 @@ class ShellThread:
         self.policy = Policy(self)
         shells.threads[ident] = self
         set_here(self.policy)
+        # A thread that a cell starts is to be waited for like one of the main shell's: its daemon flag is that of its maker.
+        setattr(self.thread, "_daemonic", False)
         try:
             self.subshell.begun()
             self.loop.add_reader(self.subshell.wake_fd(), self._woken)

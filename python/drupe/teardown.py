@@ -20,7 +20,7 @@ import traceback
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from . import _drupe, children, exits
+from . import _drupe, children, exits, shells
 from .interrupt import interrupts
 from .log import log
 from .threads import where
@@ -200,7 +200,9 @@ def _threads(deadline: float, on_main: bool) -> None:
 
 def _awaited() -> list:
     """The threads that Python would wait for."""
-    spared = (threading.main_thread(), threading.current_thread())
+    # Subshells have had their moment.
+    own = [thread.thread for thread in list(shells.threads.values())]
+    spared = (threading.main_thread(), threading.current_thread(), *own)
     return [
         thread
         for thread in threading.enumerate()

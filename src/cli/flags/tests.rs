@@ -70,6 +70,8 @@ fn positron() {
         "--matplotlib=inline",
         "--lsp-types=ty",
         "--loop=uvloop",
+        "--comms=subshell",
+        "--no-subshells",
     ]);
     assert_eq!(options.logfile, Some("/tmp/k.log".into()));
     assert_eq!(options.log_level.as_deref(), Some("warn"));
@@ -78,6 +80,8 @@ fn positron() {
     assert_eq!(options.matplotlib.as_deref(), Some("inline"));
     assert_eq!(options.lsp_types, Some(Checker::Ty));
     assert_eq!(options.event_loop, Some(EventLoop::Uvloop));
+    assert_eq!(options.comms, Some(CommPolicy::Subshell));
+    assert!(options.no_subshells);
 }
 
 #[test]
