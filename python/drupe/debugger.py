@@ -80,6 +80,13 @@ def untraced():
             threading._active.pop(threading.get_ident(), None)
 
 
+def trace_here() -> None:
+    """The calling thread has been started by one of the core's, and is the user's: where there is a session it is traced."""
+    debugger = _debugger()
+    if debugger is not None and _drupe.debugging():
+        debugger.enable_tracing()
+
+
 def _mark(thread) -> None:
     thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
 

@@ -142,6 +142,8 @@ class ShellThread:
         set_here(self.policy)
         # A thread that a cell starts is to be waited for like one of the main shell's: its daemon flag is that of its maker.
         setattr(self.thread, "_daemonic", False)
+        if (debugger := sys.modules.get("drupe.debugger")) is not None:
+            debugger.trace_here()
         try:
             self.subshell.begun()
             self.loop.add_reader(self.subshell.wake_fd(), self._woken)

@@ -143,3 +143,20 @@ class Debugged:
             for m in self.iopub
             if m["msg_type"] == "stream" and m["parent_header"].get("msg_id") == msg_id
         )
+
+    def subshell(self) -> str:
+        """A new subshell; its identifier."""
+        message = self.client.session.msg("create_subshell_request", {})
+        self.client.control_channel.send(message)
+        reply = self.client._recv_reply(
+            message["header"]["msg_id"], timeout=PATIENCE, channel="control"
+        )
+        return reply["content"]["subshell_id"]
+
+    def run_in(self, shell: str, code: str) -> str:
+        """Begin a cell in a subshell."""
+        content = {"code": code, "silent": False, "allow_stdin": False}
+        message = self.client.session.msg("execute_request", content)
+        message["header"]["subshell_id"] = shell
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]

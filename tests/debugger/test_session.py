@@ -407,3 +407,24 @@ def test_requests_after_the_end_has_begun_are_answered(debugged):
     time.sleep(0.1)
     reply = debugged.ask("threads")
     assert reply["success"] is False and "shutting down" in reply["message"]
+
+
+@pytest.mark.parametrize("made", ["before the session", "within the session"])
+def test_a_breakpoint_in_a_subshell(kernel, made):
+    pytest.importorskip("debugpy")
+    if made == "before the session":
+        shell = kernel.subshell()
+        kernel.done(kernel.run_in(shell, "1"))
+        kernel.attach()
+    else:
+        kernel.attach()
+        shell = kernel.subshell()
+    code = "def f(x):\n    y = x + 1\n    return y\nf(41)\n"
+    kernel.break_at(code, 3)
+    cell = kernel.run_in(shell, code)
+    stopped = kernel.stopped()
+    assert stopped["reason"] == "breakpoint" and stopped["threadId"] != 1
+    frame = kernel.frames(stopped["threadId"])[0]
+    assert (frame["name"], kernel.scope("Locals", frame)["y"]["value"]) == ("f", "42")
+    kernel.body("continue", threadId=stopped["threadId"])
+    assert kernel.done(cell)["status"] == "ok"
