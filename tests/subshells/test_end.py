@@ -91,8 +91,18 @@ def kernel(python, tmp_path, monkeypatch):
     kernel.close()
 
 
-@pytest.mark.parametrize("how", ["shutdown", "restart", "SIGTERM"])
-@pytest.mark.parametrize("state", STATES)
+# The other ways to an end differ in what begins it, which a state of each sort shows.
+ENDS = [
+    *((state, "shutdown") for state in STATES),
+    *(
+        (state, how)
+        for state in ("cleans up", "swallows", "holds the GIL", "is left with a task")
+        for how in ("restart", "SIGTERM")
+    ),
+]
+
+
+@pytest.mark.parametrize(("state", "how"), ENDS)
 def test_a_busy_one(kernel, tmp_path, state, how):
     code, printed, kept = STATES[state]
     shell = kernel.create()

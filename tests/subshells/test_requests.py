@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from shells import Shells
 
 GIL = "import ctypes; print('busy', flush=True); ctypes.PyDLL(None).usleep(1_500_000)"
@@ -109,8 +108,7 @@ def test_a_failed_cell_aborts_its_own_shell_s_alone(kernel):
     assert [kernel.cell("'again'", shell) for shell in shells] == ["'again'"] * 3
 
 
-@pytest.mark.parametrize("round", range(3))
-def test_many_are_made_and_deleted(kernel, round):
+def test_many_are_made_and_deleted(kernel):
     """A storm of 100 at a time, in no order of threads."""
     # From the first on the kernel has a loop.
     kernel.delete(kernel.create())
