@@ -344,9 +344,10 @@ class Server:
             self._in_request = False
             self._uncancel()
             kernel.end(request)
+            # It takes what is still in the pipes, which is this request's.
+            request.finish()
             if not runs_cell:
                 _drupe.set_descriptors_parent(None)
-            request.finish()
         if self.shell.exit_now:
             self.shell.exit_now = False
             _drupe.ask_exit()

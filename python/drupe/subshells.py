@@ -217,9 +217,10 @@ class ShellThread:
             self.policy._missed = False
             self._in_request = False
             kernel.end(request)
+            # It takes what is still in the pipes, which is this request's.
+            request.finish()
             if runs_cell:
                 _drupe.set_descriptors_parent(None)
-            request.finish()
         if kernel.shell.exit_now:
             kernel.shell.exit_now = False
             _drupe.ask_exit()
