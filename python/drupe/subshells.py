@@ -19,7 +19,7 @@ import asyncio
 import contextlib
 import sys
 import threading
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from . import _drupe, comms, parents, requests, shells
@@ -154,7 +154,12 @@ class ShellThread:
                     log.info("a subshell's loop was left by %r: the kernel ends", error)
                     _drupe.ask_exit()
                 except BaseException as error:
-                    log.info("a subshell's loop was left by %s and runs again", described(error))
+                    log.info("a subshell's loop was left by %s", described(error))
+                    if self.loop.is_closed():
+                        # It can do nothing more; the core is told by the thread's end.
+                        break
+                    # Whatever keeps it from running must not keep a processor busy.
+                    sleep(0.01)
         finally:
             try:
                 self._end()
