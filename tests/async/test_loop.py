@@ -291,7 +291,8 @@ def test_uvloop(uvloop, tmp_path):
         "while True: await asyncio.sleep(0)",
         "while True: pass",
     ):
-        assert uvloop.run_interrupted(code) == "KeyboardInterrupt"
+        # Python warns of a coroutine that was made and not awaited yet.
+        assert uvloop.run_interrupted(code).endswith("KeyboardInterrupt")
         assert uvloop.goes_on("ticks")
     # A task that computes without end is interrupted where it computes, and then the cell.
     uvloop.run("async def spin():\n    while True: pass")
