@@ -217,7 +217,8 @@ class Server:
                 return self._serve_with_loop()
 
     def _serve_with_loop(self) -> None:
-
+        # Where nobody has imported asyncio yet, that makes a stand-in for a request that has begun: here, where it ends.
+        _ = self.loop
         stand_in, self._stand_in = self._stand_in, None
         if stand_in is not None:
             stand_in.end()

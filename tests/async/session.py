@@ -30,7 +30,7 @@ def executable(name: str) -> str:
 class Session:
     """A kernel, and what its cells said."""
 
-    def __init__(self, python: str, *flags: str, env: dict | None = None):
+    def __init__(self, python: str, *flags: str, env: dict | None = None, stderr=None):
         self.manager = KernelManager()
         self.manager._kernel_spec = KernelSpec(
             argv=[BINARY, "-f", "{connection_file}", "--python", python, *flags],
@@ -38,7 +38,7 @@ class Session:
             display_name="of a test",
             interrupt_mode="message",
         )
-        self.manager.start_kernel(env={**os.environ, **(env or {})})
+        self.manager.start_kernel(env={**os.environ, **(env or {})}, stderr=stderr)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=30)

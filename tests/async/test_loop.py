@@ -220,6 +220,23 @@ INTERRUPTED = {
 }
 
 
+def test_the_first_await_of_all_finds_the_loop(python, tmp_path):
+    """And does not leave it, to be resumed 10 ms later, where nobody has imported asyncio before."""
+    with (tmp_path / "log").open("wb") as log:
+        session = Session(python, "--log-level=info", stderr=log)
+        try:
+            assert (
+                session.run("class Soon:\n    def __await__(self): yield\nawait Soon()\n'well'")
+                == "'well'"
+            )
+            assert session.run("import asyncio; asyncio.current_task().get_name()") == "'drupe'"
+        finally:
+            session.close()
+    said = (tmp_path / "log").read_text()
+    assert "IPython" in said, "the log is empty"
+    assert "the event loop was left" not in said
+
+
 @pytest.mark.parametrize("what", INTERRUPTED)
 def test_an_interrupt_ends_what_a_cell_awaits_and_no_task_beside_it(session, what):
     session.run(
