@@ -6,6 +6,7 @@ The core says which these are (`src/os/children.rs`), and kills those at the ver
 
 import os
 import signal
+import sys
 
 # Bound here: tests and their like patch `time.sleep` and make `time.monotonic` stand still.
 from time import monotonic, sleep
@@ -34,10 +35,15 @@ def any_left() -> bool:
 
 
 def end(deadline: float) -> None:
-    """SIGTERM to all, and wait for them; SIGKILL to those that are there at the deadline, which is told."""
+    """SIGTERM to all but the daemons of multiprocessing, and wait for them; SIGKILL to those that are there at the deadline,
+    which is told."""
+    _end(deadline, spared=_multiprocessings())
+
+
+def _end(deadline: float, *, spared: "set[int]") -> None:
     if not any_left():
         return
-    asked = _ours()
+    asked = [pid for pid in _ours() if pid not in spared]
     for pid in asked:
         _signal(pid, signal.SIGTERM)
         # One that was stopped hears of it only now.
@@ -54,11 +60,20 @@ def end(deadline: float) -> None:
 
 
 def end_late(deadline: float) -> None:
-    """Those that were started since the others were ended, as a rule by atexit functions: they may finish what they were
-    started for, and are ended like the others where they do not."""
+    """Those that are left when the functions of atexit have run, as a rule because these have started them: they may finish
+    what they were started for, and are ended like the others where they do not."""
     if any_left():
         _wait(_ours(), deadline - _TO_END)
-        end(deadline)
+        _end(deadline, spared=set())
+
+
+def _multiprocessings() -> "set[int]":
+    """The daemons of multiprocessing (and of its copy that pickles more), whom its function of atexit ends and waits for. A
+    pool would start others in place of its workers where those end before, and hang where one of these others is ended
+    while it holds the pool's lock."""
+    modules = [sys.modules.get(f"{name}.process") for name in ("multiprocessing", "multiprocess")]
+    children = [child for module in modules if module for child in list(module._children)]
+    return {child.pid for child in children if child.daemon}
 
 
 def _wait(pids: list, deadline: float) -> list:

@@ -19,7 +19,8 @@ pub const TOTAL: Duration = ms(2300);
 // What is kept for a rung however long those before it take.
 
 /// For a helper to attach after a cell that could not be interrupted. The holders of the GIL that let it go at all do
-/// so well within this; measured with compiled code that takes it in bursts.
+/// so well within this; measured with compiled code that takes it in bursts. A machine with more to do than processors
+/// has let a new thread wait as long for its first instruction, once in a hundred times.
 const ATTACH: Duration = ms(300);
 /// For executors, threads and children.
 const THREADS: Duration = ms(200);
@@ -109,10 +110,9 @@ impl Budgets {
     /// When a turn that begins at `begun` is over. Never later than what is kept for those after it allows.
     pub fn end_of(&self, turn: Turn, begun: Duration) -> Duration {
         match turn.rung {
-            // Perhaps nobody in Python has answered since the end began, so nothing says that the GIL is to be had soon.
-            Rung::Attach if turn.resume == Rung::Threads => {
-                (begun + self.share(ATTACH)).min(self.latest(Rung::Threads) - self.share(THREADS))
-            }
+            // Perhaps nobody in Python has answered since the end began, so nothing says that the GIL is to be had soon. Who
+            // gives up here gives up all that is left, so it also takes of the time of the threads.
+            Rung::Attach if turn.resume == Rung::Threads => self.latest(Rung::Threads) - self.share(RELIEF),
             Rung::Attach => begun + self.share(RELIEF),
             Rung::Gate => (begun + self.share(GATE)).min(self.latest(Rung::Gate)),
             rung => self.latest(rung),

@@ -110,6 +110,9 @@ CONTENDS = {
 }
 """Beside one of these the next helper, which waits 0.055 s for the GIL, may come too late for it."""
 
+STARTS_A_PROCESS = {"atexit-spawns-child"}
+"""Its atexit function starts a process, which beside one that contends waits for the GIL a dozen times."""
+
 
 def keeps(names: list[str]) -> tuple[str, ...]:
     """What must be kept in a scene of these rows."""
@@ -118,7 +121,8 @@ def keeps(names: list[str]) -> tuple[str, ...]:
         return ()
     if rows & STUCK_MAIN and rows & NEVER_RETURNS and rows & CONTENDS:
         return ()
-    if rows & NOBODY_GOES_ON or (rows & LITTLE_TIME and rows & NEEDS_TIME):
+    needs_time = rows & NEEDS_TIME or (rows & STARTS_A_PROCESS and rows & CONTENDS)
+    if rows & NOBODY_GOES_ON or (rows & LITTLE_TIME and needs_time):
         return ("buffered.txt",)
     return ("first.txt", "buffered.txt")
 
