@@ -13,7 +13,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from . import shells
-from .hooks import when_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,11 +57,11 @@ def separate(gcf: Any) -> None:
     """Give each shell figures of its own; `gcf` is matplotlib's table of them."""
     if not isinstance(gcf.figs, _Tables):
         gcf.figs = _Tables(gcf.figs)
-        when_imported("matplotlib_inline.backend_inline", _flush_own)
 
 
-def _flush_own(inline: Any) -> None:
-    """At the end of its cell a shell shows the figures that it has: the backend only knows whether anybody has made one."""
+def flush_own(inline: Any) -> None:
+    """At the end of its cell a shell shows the figures that it has: the backend only knows whether anybody has made one.
+    `inline` is matplotlib-inline's backend."""
     original = inline.flush_figures
     gcf = sys.modules["matplotlib._pylab_helpers"].Gcf
 

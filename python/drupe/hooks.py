@@ -1,12 +1,15 @@
 """Work that waits for a module to be imported by somebody else, so that the start need not import it.
 
-`when_imported` is called while the kernel starts; the callbacks run on whichever thread imports the module. A search for
+`when_imported` is called while the kernel starts, and when the first subshell is made, which may be in the middle of an import; the
+callbacks run on whichever thread imports the module, or on one of their own behind an import that had begun. A search for
 the module that imports nothing (completion, `importlib.util.find_spec`) must leave everything as it was, so a callback
 is kept until the module has really been executed.
 """
 
 from __future__ import annotations
 
+import _thread
+import importlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,10 @@ _waiting: dict[str, list[Callable[[ModuleType], object]]] = {}
 def when_imported(name: str, callback: Callable[[ModuleType], object]) -> None:
     """Call `callback(module)` once the module has been executed; at once where it has been."""
     module = sys.modules.get(name)
+    if getattr(getattr(module, "__spec__", None), "_initializing", False):
+        # There is nothing to replace in it yet. To import it is to wait for whoever does, so nobody else waits for that.
+        _thread.start_new_thread(_call_behind_import, (name, callback))
+        return
     if module is not None:
         callback(module)
         return
@@ -95,11 +102,22 @@ class _Wrapped:
         return self._loader.create_module(spec)
 
 
+def _call_behind_import(name: str, callback: Callable[[ModuleType], object]) -> None:
+    try:
+        callback(importlib.import_module(name))
+    except Exception:
+        _tell_failed(name)
+
+
 def _call_back(module: ModuleType) -> None:
     for callback in _waiting.pop(module.__name__, ()):
         try:
             callback(module)
         except Exception:
-            from .log import log
+            _tell_failed(module.__name__)
 
-            log.exception("the hook behind the import of %s failed", module.__name__)
+
+def _tell_failed(name: str) -> None:
+    from .log import log
+
+    log.exception("the hook behind the import of %s failed", name)

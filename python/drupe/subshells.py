@@ -329,6 +329,7 @@ def _prepare(shell: ZMQInteractiveShell) -> None:
     shell.display_trap.__enter__()
     _store_in_order(shell.history_manager)
     when_imported("matplotlib._pylab_helpers", _separate_figures)
+    when_imported("matplotlib_inline.backend_inline", _flush_own_figures)
     shells.begin_several()
 
 
@@ -336,6 +337,12 @@ def _separate_figures(helpers: Any) -> None:
     from . import figures
 
     figures.separate(helpers.Gcf)
+
+
+def _flush_own_figures(inline: Any) -> None:
+    from . import figures
+
+    figures.flush_own(inline)
 
 
 def _store_in_order(history: Any) -> None:

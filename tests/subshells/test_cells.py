@@ -216,6 +216,54 @@ def test_figures_are_their_cell_s(kernel):
         assert len(shown) == 1 and "image/png" in shown[0]["content"]["data"]
 
 
+def figures(kernel, cell: str) -> int:
+    """How many a cell has shown."""
+    shown = [m["content"]["data"] for m in kernel.said[cell] if m["msg_type"] == "display_data"]
+    return sum("image/png" in data for data in shown)
+
+
+DRAW = """\
+import threading
+drawn, ended = threading.Event(), threading.Event()
+{first}
+import matplotlib.pyplot as plt
+plt.plot([1, 2])
+drawn.set()
+print(ended.wait(20))"""
+
+
+def test_a_figure_is_shown_whatever_a_subshell_ends_meanwhile(kernel):
+    """The backend's module imports the one with pyplot's table, and was not watched from then on."""
+    shell = kernel.create()
+    main = kernel.execute(DRAW.format(first="%matplotlib inline"))
+    kernel.cell("drawn.wait(20)", shell)
+    kernel.cell("ended.set()", shell)
+    assert kernel.result(main) == "True\n"
+    assert figures(kernel, main) == 1
+
+
+BLOCK = """\
+import sys, time
+class Slow:
+    def find_spec(name, path=None, target=None):
+        if name == "matplotlib.backends.backend_agg":
+            print("importing", flush=True)
+            time.sleep(1)
+sys.meta_path.insert(0, Slow)
+import matplotlib_inline.backend_inline
+%matplotlib inline"""
+
+
+def test_a_subshell_may_be_made_in_the_middle_of_an_import(kernel):
+    main = kernel.execute(DRAW.format(first=BLOCK))
+    kernel.until_printed(main, "importing")
+    shell = kernel.create()
+    kernel.cell("drawn.wait(20)", shell)
+    kernel.cell("ended.set()", shell)
+    assert kernel.result(main) == "importing\nTrue\n"
+    assert figures(kernel, main) == 1
+
+
 def test_exit_in_a_subshell_ends_the_kernel_behind_its_cell(kernel):
     shell = kernel.create()
     cell = kernel.execute("exit()", shell)
