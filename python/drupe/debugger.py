@@ -189,9 +189,31 @@ def _prepare(pydevd) -> None:
         # Without it each answer would wait 40 ms for the other side's acknowledgement.
         _debugger().writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     os.register_at_fork(after_in_child=_leave_in_child)
+    with contextlib.suppress(ImportError, AttributeError):
+        _log_elsewhere()
     shell = _shell()
     _keep_blank_lines(shell)
     shell.before_cell = _choose_breakpoint_hook(pydevd)
+
+
+class _Log:
+    """Where pydevd writes what it has to say of itself: to the kernel's log, unless its own variable names a file."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            log.debug("pydevd: %s", text.rstrip())
+
+    def flush(self) -> None:
+        pass
+
+
+def _log_elsewhere() -> None:
+    """Its complaints are no output of a cell's: it has one whenever a thread stops again before it has been woken."""
+    from _pydev_bundle import pydev_log
+
+    pydev_log.initialize_debug_stream()
+    if pydev_log._LoggingGlobals._debug_stream_filename is None:
+        pydev_log._LoggingGlobals._debug_stream = _Log()
 
 
 def _leave_in_child() -> None:

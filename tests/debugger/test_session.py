@@ -125,6 +125,20 @@ def test_answers_while_stopped_are_quick(debugged):
     debugged.done(cell)
 
 
+def test_a_continue_to_the_next_stop_prints_nothing(debugged):
+    """What wakes a stopped thread is a question, and may find it stopped again: pydevd complains of that in its log."""
+    code = "for number in range(5):\n    number += 1\n"
+    debugged.break_at(code, 2)
+    cell = debugged.run(code)
+    for _ in range(5):
+        debugged.stopped()
+        # It asks pydevd something, which is answered behind what woke the thread.
+        debugged.frames()
+        debugged.body("continue", threadId=1)
+    assert debugged.done(cell)["status"] == "ok"
+    assert debugged.text_of(cell) == ""
+
+
 @pytest.mark.parametrize("how", ["message", "signal"])
 def test_an_interrupt_at_a_breakpoint_and_the_next_breakpoint(debugged, how):
     code = (
