@@ -378,13 +378,17 @@ def _variable(name: str, value, path: tuple, evaluate: str) -> dict:
         reference = _numbers.setdefault(path, next(_counter))
         # The value may be of another kind by now, and be written in another way.
         _paths[reference] = (path, evaluate)
-    return {
+    variable = {
         "name": name,
         "value": _text(value),
         "type": type(value).__name__,
         "evaluateName": evaluate,
         "variablesReference": reference,
     }
+    if type(value) is str:
+        # Front-ends show it without its quotes then, as they do where pydevd answers.
+        variable["presentationHint"] = {"attributes": ["rawString"]}
+    return variable
 
 
 def _inspect_variables(asked: dict) -> dict:
@@ -399,7 +403,7 @@ def _inspect_variables(asked: dict) -> dict:
 
 
 def _is_users(name: str) -> bool:
-    """Whether a name is neither Python's nor IPython's."""
+    """Whether a name is neither Python's nor IPython's nor the server's, which is where the notebook stands."""
     return not (
         name in _NOT_USERS or name.startswith("_i") or name[:1] == "_" and name[1:2].isdigit()
     )
@@ -407,7 +411,7 @@ def _is_users(name: str) -> bool:
 
 _NOT_USERS = frozenset(
     "__name__ __doc__ __package__ __loader__ __spec__ __annotations__ __builtins__ __builtin__ __display__ get_ipython "
-    "debugpy exit quit open In Out _oh _dh _ __ ___ __warningregistry__".split()
+    "__session__ debugpy exit quit open In Out _oh _dh _ __ ___ __warningregistry__".split()
 )
 
 

@@ -218,6 +218,7 @@ class Harvest:
         rows = "".join(f"<tr><th>{name}</th><td>{tons}</td></tr>" for name, tons in self.tons.items())
         return f"<table>{rows}</table>"
 harvest = Harvest()
+best = "plum"
 year = 2026"""
 
 
@@ -228,6 +229,9 @@ def test_variables_while_nothing_is_stopped(debug):
     debugger.notebook.expect_run(0, 1)
     debugger.expect_variable("year", "2026")
     debugger.expect_variable("harvest", "Harvest")
+    # As they are shown while something is stopped; and nothing that the user has not made.
+    debugger.expect_variable("best", "plum")
+    expect(debugger.page.locator(".jp-DebuggerVariables-body jp-tree-item")).to_have_count(4)
     debugger.notebook.run(1)
     debugger.expect_variable("year", "2027")
     # The magnifier shows a value as a cell would.

@@ -16,13 +16,13 @@ print("told to stop")"""
 def test_a_subshell_console_runs_code_beside_a_cell(open_notebook):
     notebook = open_notebook([COUNT])
     page = notebook.page
+    notebook.run(0)
+    expect(notebook.prompt(0)).to_have_text("[*]:")
     notebook.editor(0).click(button="right")
     page.get_by_role("menuitem", name="New Subshell Console for Notebook").click()
     prompt = page.locator(".jp-CodeConsole-promptCell .cm-content")
     cells = page.locator(".jp-CodeConsole-content .jp-CodeCell")
     expect(page.locator(".jp-CodeConsole-banner")).to_contain_text("IPython")
-    notebook.run(0)
-    expect(notebook.prompt(0)).to_have_text("[*]:")
 
     lines = {
         "%subshell": "subshell id: ",
