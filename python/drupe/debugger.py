@@ -13,8 +13,10 @@ import os
 import reprlib
 import sys
 import threading
+import time
 
 from . import _drupe
+from .interrupt import interrupts
 from .jsonutil import encode, encode_images
 from .log import log
 
@@ -36,6 +38,9 @@ _SET_BY_DEBUGPY = ("PYDEVD_USE_FRAME_EVAL",)
 # What stands between the process's main function and a cell, beside drupe: files and folders of the standard library, and modules.
 _STANDARD = ("asyncio", "concurrent", "selectors.py", "contextlib.py", "codeop.py", "runpy.py")
 _MODULES = ("IPython", "traitlets", "comm", "tornado", "jedi", "parso", "matplotlib_inline", "trio")
+
+# Seconds that a thread which goes on waits for the signal for which it was let go. It comes in a few milliseconds.
+_SIGNAL_COMES = 0.25
 
 # Children of one value that are told.
 _MOST = 1000
@@ -191,9 +196,40 @@ def _prepare(pydevd) -> None:
     os.register_at_fork(after_in_child=_leave_in_child)
     with contextlib.suppress(ImportError, AttributeError):
         _log_elsewhere()
+    _interrupt_where_it_stopped(pydevd)
     shell = _shell()
     _keep_blank_lines(shell)
     shell.before_cell = _choose_breakpoint_hook(pydevd)
+
+
+def _interrupt_where_it_stopped(pydevd) -> None:
+    """A stopped thread is let go before it is interrupted. Nothing of the cell runs meanwhile: the main thread waits, behind
+    pydevd's own wait, for the signal, whose KeyboardInterrupt is the line's at which it has stopped. Not before CPython 3.11, where pydevd
+    puts breakpoints into the code of frames: an error that is raised in its own has not been seen to leave it sound there."""
+    if sys.version_info < (3, 11):
+        return
+    do_wait_suspend = pydevd.PyDB.do_wait_suspend
+    main = threading.main_thread().ident
+
+    def suspend(self, *args, **kwargs):
+        do_wait_suspend(self, *args, **kwargs)
+        if threading.get_ident() != main:
+            return
+        comes, interrupts.met_stopped = interrupts.met_stopped, False
+        if comes or _drupe.interrupt_comes():
+            time.sleep(_SIGNAL_COMES)
+
+    pydevd.PyDB.do_wait_suspend = suspend
+
+
+def without_debugger(error: BaseException) -> None:
+    """Take the debugger's own frames, in which it was raised, from the traceback of an interrupt."""
+    part = error.__traceback__
+    while part is not None and part.tb_next is not None:
+        name = part.tb_next.tb_frame.f_globals.get("__name__", "")
+        if str(name).startswith(("pydevd", "_pydev")):
+            part.tb_next = None
+        part = part.tb_next
 
 
 class _Log:
@@ -201,7 +237,7 @@ class _Log:
 
     def write(self, text: str) -> None:
         if text.strip():
-            log.debug("pydevd: %s", text.rstrip())
+            _drupe.log("debug", f"pydevd: {text.rstrip()}")
 
     def flush(self) -> None:
         pass
@@ -253,6 +289,7 @@ def _keep_blank_lines(shell) -> None:
 def _choose_breakpoint_hook(pydevd):
     """A function for the beginning of a cell: within a session `breakpoint()` is the debugger's, and outside as before."""
     others = None
+    traces = sys.version_info < (3, 12)
 
     def stop(*args, **kwargs):
         frame = sys._getframe(1)
@@ -270,6 +307,9 @@ def _choose_breakpoint_hook(pydevd):
     def choose() -> None:
         nonlocal others
         if _drupe.debugging():
+            if traces and sys.gettrace() is None:
+                # CPython switches it off where its function raises, as at an interrupt.
+                _debugger().enable_tracing()
             if sys.breakpointhook is not stop:
                 others, sys.breakpointhook = sys.breakpointhook, stop
         elif sys.breakpointhook is stop:

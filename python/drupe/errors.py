@@ -92,6 +92,8 @@ would know of an error |
         interrupt = as_interrupt(error)
         if interrupt is not error:
             error, exc_tuple = interrupt, (KeyboardInterrupt, interrupt, interrupt.__traceback__)
+        if isinstance(error, KeyboardInterrupt) and "drupe.debugger" in sys.modules:
+            sys.modules["drupe.debugger"].without_debugger(error)
         if _drupe.shutting_down():
             self.show_plainly(error)
         elif isinstance(error, KeyboardInterrupt) or not _is_beyond_ipython(error):

@@ -42,6 +42,8 @@ HAND_OVER = object()
 # Code whose frames under an event loop's callback say nothing of whose that is.
 _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
 _OF_THE_DEBUGGER = ("pydevd", "_pydev")
+# What the debugger calls: the standard library, and drupe, which has its log.
+_BETWEEN = frozenset({*sys.stdlib_module_names, "drupe"})
 _OF_TRIO = ("trio", "outcome")
 
 
@@ -111,6 +113,8 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
         self.cancelled = False
         # A signal came that nobody has acted on yet.
         self._missed = False
+        # One has met the thread where it waits at a breakpoint: it comes again when the thread goes on.
+        self.met_stopped = False
         # The task that waits in AWAITS.
         self._awaiting: asyncio.Task | None = None
         self._cancelled_at: float | None = None
@@ -445,16 +449,19 @@ class Steps:
 def _in_debugger(frame: FrameType | None) -> bool:
     """Whether the signal has met the debugger's own code, or what that calls of the standard library: neither must be broken
     off. Where it waits at a breakpoint the core has the thread go on, and sends the signal again; anywhere else it comes again
-    in a moment. An expression that is evaluated for a client is the user's."""
+    in a moment. An expression that is evaluated for a client is the user's, and behind the wait, in `suspend`, it is waited for."""
     inside = False
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name.startswith(_OF_THE_DEBUGGER):
             inside = True
             if frame.f_code.co_name.endswith("do_wait_suspend"):
+                interrupts.met_stopped = True
                 _drupe.interrupt_stopped()
                 return True
-        elif name.partition(".")[0] not in sys.stdlib_module_names or name == "__main__":
+        elif name == "drupe.debugger" and frame.f_code.co_name == "suspend":
+            break
+        elif name.partition(".")[0] not in _BETWEEN or name == "__main__":
             break
         frame = frame.f_back
     if inside:

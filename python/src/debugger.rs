@@ -58,6 +58,12 @@ fn debugging() -> bool {
     !crate::fork::is_child() && boot::handle().is_some_and(|handle| handle.is_debugging())
 }
 
+/// Whether what is stopped is being let go for an interrupt, whose signal is still to come.
+#[pyfunction]
+fn interrupt_comes() -> bool {
+    !crate::fork::is_child() && boot::handle().is_some_and(|handle| handle.interrupt_comes())
+}
+
 /// SIGINT has met the main thread where it waits at a breakpoint: have it told to go on first.
 #[pyfunction]
 fn interrupt_stopped() {
@@ -89,6 +95,7 @@ fn murmur2(data: &[u8], seed: u32) -> u32 {
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(debugging, module)?)?;
+    module.add_function(wrap_pyfunction!(interrupt_comes, module)?)?;
     module.add_function(wrap_pyfunction!(interrupt_stopped, module)?)?;
     module.add_function(wrap_pyfunction!(cell_folder, module)?)?;
     module.add_function(wrap_pyfunction!(cell_file, module)?)?;

@@ -247,6 +247,11 @@ impl Machine {
         self.stopped.iter().copied()
     }
 
+    /// Whether what is stopped is being let go for an interrupt, and [`Action::Signal`] is still to come.
+    pub fn interrupts(&self) -> bool {
+        self.interrupt == Some(Interrupt::Resuming)
+    }
+
     /// Whether events are a client's business.
     pub fn has_session(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Attached | Phase::Draining)

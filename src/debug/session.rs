@@ -289,6 +289,11 @@ impl Session {
         self.take()
     }
 
+    /// Whether what is stopped is being let go for an interrupt, and the signal is still to be sent.
+    pub fn interrupts(&self) -> bool {
+        self.machine.interrupts()
+    }
+
     /// A cell has ended.
     pub fn cell_ended(&mut self) -> Vec<Output> {
         self.feed(Event::CellEnded);

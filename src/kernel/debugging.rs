@@ -193,6 +193,8 @@ impl Io {
     fn carry_out(&mut self, outputs: Vec<Output>) {
         let attached = matches!(self.debugging.session.state(), State::Attached | State::Stopped);
         self.handle.debugging.store(attached, Ordering::Relaxed);
+        let interrupts = self.debugging.session.interrupts();
+        self.handle.interrupt_comes.store(interrupts, Ordering::Relaxed);
         for output in outputs {
             match output {
                 Output::Answer { key, content } => self.answer_debug(key, content),

@@ -81,6 +81,8 @@ pub struct Handle {
     pub(super) end_began: OnceLock<Instant>,
     /// A debug session is attached.
     pub(super) debugging: AtomicBool,
+    /// What is stopped is being let go for an interrupt, whose signal is still to come.
+    pub(super) interrupt_comes: AtomicBool,
     /// Where the files of cells are, or would be.
     pub(super) cells: PathBuf,
     /// The last request on control, which Python mostly never sees.
@@ -256,6 +258,11 @@ impl Handle {
     /// Whether a debug session is attached.
     pub fn is_debugging(&self) -> bool {
         self.debugging.load(Ordering::Relaxed)
+    }
+
+    /// Whether what is stopped is being let go for an interrupt, whose signal is still to come.
+    pub fn interrupt_comes(&self) -> bool {
+        self.interrupt_comes.load(Ordering::Relaxed)
     }
 
     /// Where the files of cells are, or would be.

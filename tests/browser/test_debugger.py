@@ -196,7 +196,7 @@ def test_breakpoints_outlive_a_restart_while_stopped(stopped):
 
 
 def test_an_interrupt_while_stopped(debug):
-    debugger = debug("import time\nbegun = True\ntime.sleep(600)", "begun")
+    debugger = debug("import time\nbegun = True\ntime.sleep(600)")
     notebook = debugger.notebook
     debugger.break_at(0, 2)
     # The second time it stops there again.

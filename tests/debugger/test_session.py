@@ -1,6 +1,7 @@
 """A debug session, as front-ends have it."""
 
 import os
+import re
 import signal
 import time
 
@@ -142,10 +143,10 @@ def test_a_continue_to_the_next_stop_prints_nothing(debugged):
 @pytest.mark.parametrize("how", ["message", "signal"])
 def test_an_interrupt_at_a_breakpoint_and_the_next_breakpoint(debugged, how):
     code = (
-        ADD
-        + "import time\ntry:\n    while True:\n        time.sleep(0.01)\nfinally:\n    print('finally')\n"
+        "import time\ntry:\n    begun = True\n    while True:\n        time.sleep(0.01)\n"
+        "finally:\n    print('finally')\n"
     )
-    debugged.break_at(code, 2, 10)
+    debugged.break_at(code, 3, 7)
     for _ in range(3):
         cell = debugged.run(code)
         debugged.stopped()
@@ -161,6 +162,33 @@ def test_an_interrupt_at_a_breakpoint_and_the_next_breakpoint(debugged, how):
         assert debugged.body("debugInfo")["stoppedThreads"] == []
     cell = debugged.run(ADD)
     assert debugged.done(cell)["status"] == "ok"
+
+
+@pytest.mark.parametrize("how", ["message", "signal"])
+def test_nothing_of_a_cell_runs_that_is_interrupted_where_it_has_stopped(debugged, how):
+    """It was let go first, and ran on for a hundred thousand lines until the signal came. Before CPython 3.11 it still is."""
+    version = debugged.run("import sys; print(sys.version_info >= (3, 11))")
+    debugged.done(version)
+    waits = debugged.text_of(version) == "True\n"
+    code = "lines = 0\nwhile lines < 1_000_000:\n    lines += 1\nprint('ended')\n"
+    debugged.break_at(code, 3)
+    for _ in range(5):
+        cell = debugged.run(code)
+        debugged.stopped()
+        if how == "message":
+            debugged.manager.interrupt_kernel()
+        else:
+            os.kill(debugged.manager.provisioner.pid, signal.SIGINT)
+        reply = debugged.done(cell)
+        assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
+        shown = debugged.run("print(lines)")
+        debugged.done(shown)
+        # The traceback ends at the line, not within the debugger.
+        traceback = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(reply["traceback"]))
+        assert "pydevd" not in traceback, traceback
+        if waits:
+            assert debugged.text_of(shown) == "0\n"
+            assert "----> 3 " in traceback, traceback
 
 
 def test_an_interrupt_ends_an_expression_and_its_cell(debugged):
