@@ -16,7 +16,7 @@ import threading
 import time
 
 from . import _drupe
-from .interrupt import interrupts
+from .interrupt import OF_THE_DEBUGGER, interrupts
 from .jsonutil import encode, encode_images
 from .log import log
 
@@ -227,7 +227,7 @@ def without_debugger(error: BaseException) -> None:
     part = error.__traceback__
     while part is not None and part.tb_next is not None:
         name = part.tb_next.tb_frame.f_globals.get("__name__", "")
-        if str(name).startswith(("pydevd", "_pydev")):
+        if str(name).startswith(OF_THE_DEBUGGER):
             part.tb_next = None
         part = part.tb_next
 
@@ -347,6 +347,32 @@ def _free(asked: dict) -> None:
     debugger = _debugger()
     if debugger is not None:
         PyDevdAPI().request_disconnect(debugger, resume_threads=True)
+
+
+def _look(asked: dict) -> None:
+    """A thread has stopped: what completion and inspection may say of its frame."""
+    from .inspection import Inspector
+
+    frame = _stopped_frame()
+    if frame is not None:
+        seen = Inspector(_shell(), {**frame.f_globals, **frame.f_locals}).snapshot()
+        if seen is not None:
+            _drupe.leave_frame(asked["stop"], seen)
+
+
+def _stopped_frame():
+    """Where a thread is stopped, the main thread before the others; None where none is any more."""
+    frames = sys._current_frames()
+    for ident in (threading.main_thread().ident, *frames):
+        frame, waits = frames.get(ident), False
+        while frame is not None:
+            name = str(frame.f_globals.get("__name__"))
+            if name.startswith(OF_THE_DEBUGGER) or name == __name__:
+                waits = waits or frame.f_code.co_name.endswith("do_wait_suspend")
+            elif waits:
+                return frame
+            frame = frame.f_back
+    return None
 
 
 # Variables, while nothing is stopped.
@@ -543,6 +569,7 @@ def _system_info(asked: dict) -> dict:
 _COMMANDS = {
     "start": _start,
     "free": _free,
+    "look": _look,
     "inspectVariables": _inspect_variables,
     "variables": _variables,
     "richInspectVariables": _rich_inspect,

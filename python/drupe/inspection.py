@@ -67,10 +67,11 @@ class Texts:
 
 
 class Inspector:
-    """Answers for one IPython shell."""
+    """Answers for one IPython shell, of its namespace or of another."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, namespace: dict[str, Any] | None = None) -> None:
         self._shell = shell
+        self._namespace = namespace
         self._seen: Any = None
         self._keyed: list[str] = []
         self._sizes: list[Any] = []
@@ -81,8 +82,8 @@ class Inspector:
 
     def snapshot(self) -> bytes | None:
         """The namespace without its objects, as JSON; None when it is as it was the last time."""
-        values = self._shell.user_ns.values()
-        seen = (list(self._shell.user_ns), list(map(id, values)), list(map(type, values)))
+        values = self._values.values()
+        seen = (list(self._values), list(map(id, values)), list(map(type, values)))
         if seen == self._seen and self._sizes == self._sizes_now():
             return None
         self._seen = seen
@@ -179,7 +180,7 @@ class Inspector:
 
     def _resolve(self, node: ast.expr) -> tuple[Any, Any]:
         if isinstance(node, ast.Name):
-            for scope in (self._shell.user_ns, vars(builtins)):
+            for scope in (self._values, vars(builtins)):
                 if node.id in scope:
                     return scope[node.id], MISSING
             if node.id == "sys":
@@ -199,11 +200,15 @@ class Inspector:
             return item(owner, key), owner
         raise Unknown
 
+    @property
+    def _values(self) -> dict[str, Any]:
+        return self._shell.user_ns if self._namespace is None else self._namespace
+
     def _names(self) -> list[tuple[str, Any]]:
         hidden = self._shell.user_ns_hidden
         names = []
         # A copy, since other threads may bind names meanwhile; the newest names are kept.
-        for name, value in reversed(list(self._shell.user_ns.items())):
+        for name, value in reversed(list(self._values.items())):
             # What is no identifier cannot be typed, and an identifier needs no escapes but for what is not ASCII.
             if type(name) is not str or name[:1] == "_" or not name.isidentifier():
                 continue
@@ -217,7 +222,7 @@ class Inspector:
 
     def _sizes_now(self) -> list[Any]:
         """What tells that a mapping or table was changed in place."""
-        return [size_of(self._shell.user_ns.get(name)) for name in self._keyed]
+        return [size_of(self._values.get(name)) for name in self._keyed]
 
     def _magic_names(self) -> tuple[list[str], list[str]]:
         magics = self._shell.magics_manager.magics

@@ -41,7 +41,7 @@ HAND_OVER = object()
 
 # Code whose frames under an event loop's callback say nothing of whose that is.
 _OF_THE_LOOP = ("asyncio", "selectors", "concurrent")
-_OF_THE_DEBUGGER = ("pydevd", "_pydev")
+OF_THE_DEBUGGER = ("pydevd", "_pydev")
 # What the debugger calls: the standard library, and drupe, which has its log.
 _BETWEEN = frozenset({*sys.stdlib_module_names, "drupe"})
 _OF_TRIO = ("trio", "outcome")
@@ -403,44 +403,52 @@ class Steps:
         waiting: list = []
         before = state = policy.state
         awaited = policy._awaiting
-        value = error = None
+        value: Any = None
+        send = step = coroutine.send
+        # Whether this one is suspended, and not the coroutine the one that runs.
+        suspended = False
         try:
             while True:
-                policy.state = state
                 try:
-                    if error is None:
-                        waits_for = coroutine.send(value)
+                    # A cell may take millions of these.
+                    while True:
+                        policy.state = state
+                        waits_for = step(value)
+                        state = policy.state
+                        if waits_for.__class__ is InPlace:
+                            waiting.append(coroutine)
+                            coroutine, value = waits_for.coroutine, None
+                            send = step = coroutine.send
+                            continue
+                        if waits_for is not HAND_OVER:
+                            policy.state = _AWAITS
+                            policy._awaiting = self.task
+                            if policy._missed:
+                                policy._changed(True)
+                        suspended = True
+                        value = yield waits_for
+                        suspended = False
+                        policy._awaiting = None
+                        step = send
+                except BaseException as raised:
+                    if suspended:
+                        # Whoever runs it may have an answer to that: trio does.
+                        suspended = False
+                        policy._awaiting = None
+                        step, value = coroutine.throw, raised
+                    elif waiting:
+                        state, coroutine = policy.state, waiting.pop()
+                        send = step = coroutine.send
+                        if isinstance(raised, StopIteration):
+                            value = raised.value
+                        else:
+                            step, value = coroutine.throw, raised
+                    elif isinstance(raised, StopIteration):
+                        return raised.value
                     else:
-                        thrown, error = error, None
-                        waits_for = coroutine.throw(thrown)
-                except StopIteration as stop:
-                    if not waiting:
-                        return stop.value
-                    state, coroutine, value = policy.state, waiting.pop(), stop.value
-                    continue
-                except BaseException as raised:
-                    if not waiting:
                         raise
-                    state, coroutine, error = policy.state, waiting.pop(), raised
-                    continue
-                state = policy.state
-                if waits_for.__class__ is InPlace:
-                    waiting.append(coroutine)
-                    coroutine, value = waits_for.coroutine, None
-                    continue
-                if waits_for is not HAND_OVER:
-                    policy.state = _AWAITS
-                    policy._awaiting = self.task
-                    if policy._missed:
-                        policy._changed(True)
-                try:
-                    # Whoever runs it may have an answer to that: trio does.
-                    value = yield waits_for
-                except BaseException as raised:
-                    error = raised
-                finally:
-                    policy._awaiting = None
         finally:
+            value = None
             policy.state = before
             # Where another runs it, such as trio, that one awaits still.
             policy._awaiting = awaited
@@ -453,7 +461,7 @@ def _in_debugger(frame: FrameType | None) -> bool:
     inside = False
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if name.startswith(_OF_THE_DEBUGGER):
+        if name.startswith(OF_THE_DEBUGGER):
             inside = True
             if frame.f_code.co_name.endswith("do_wait_suspend"):
                 interrupts.met_stopped = True

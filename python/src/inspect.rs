@@ -47,7 +47,17 @@ fn leave_snapshot(snapshot: &[u8]) -> PyResult<()> {
     Ok(())
 }
 
+/// What is seen from the frame that a thread is stopped in, as JSON.
+#[pyfunction]
+fn leave_frame(stop: u64, snapshot: &[u8]) -> PyResult<()> {
+    boot::handle()
+        .ok_or_else(boot::not_started)?
+        .leave_frame(stop, snapshot.to_vec());
+    Ok(())
+}
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_inspector, module)?)?;
-    module.add_function(wrap_pyfunction!(leave_snapshot, module)?)
+    module.add_function(wrap_pyfunction!(leave_snapshot, module)?)?;
+    module.add_function(wrap_pyfunction!(leave_frame, module)?)
 }

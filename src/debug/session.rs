@@ -52,6 +52,8 @@ pub enum Helper {
     Start,
     /// Let every stopped thread go: nobody else can any more.
     Free,
+    /// A thread has stopped: leave a snapshot of its frame, for completion and inspection.
+    Look,
     /// Answer a question: JSON with `command` and `arguments`.
     Ask { question: u64, text: Bytes },
 }
@@ -625,9 +627,12 @@ impl Session {
         let had_session = self.machine.has_session();
         let thread = body.get("threadId").and_then(Value::as_i64);
         match name.as_str() {
-            "stopped" => self.feed(Event::Stopped {
-                thread: thread.unwrap_or(1),
-            }),
+            "stopped" => {
+                self.feed(Event::Stopped {
+                    thread: thread.unwrap_or(1),
+                });
+                self.out.push(Output::Helper(Helper::Look));
+            }
             "continued" => {
                 let all = body.get("allThreadsContinued").and_then(Value::as_bool);
                 let thread = thread.filter(|_| all == Some(false));

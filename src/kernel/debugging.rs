@@ -31,7 +31,7 @@ use crate::wire::messages::iopub::ExecutionState;
 
 /// The number of the question that starts debugpy; the session's own begin at 1.
 const START: u64 = 0;
-/// The number of the one that nobody waits for.
+/// The number of those that nobody waits for.
 const FREE: u64 = u64::MAX;
 
 /// How long the main thread may take to leave a breakpoint that it is leaving.
@@ -53,6 +53,10 @@ pub(super) struct Debugging {
     early: Option<Vec<Helper>>,
     /// The last debug request: what events belong to.
     parent: Option<Parent>,
+    /// How often a thread has stopped.
+    stops: u64,
+    /// Whether one is stopped, as far as [`crate::lsp::LiveSession`] knows.
+    shows_frame: bool,
 }
 
 impl Debugging {
@@ -70,6 +74,8 @@ impl Debugging {
             early: Some(Vec::new()),
             peer: None,
             parent: None,
+            stops: 0,
+            shows_frame: false,
         }
     }
 
@@ -195,6 +201,10 @@ impl Io {
         self.handle.debugging.store(attached, Ordering::Relaxed);
         let interrupts = self.debugging.session.interrupts();
         self.handle.interrupt_comes.store(interrupts, Ordering::Relaxed);
+        if self.debugging.shows_frame && !self.debugging.is_stopped() {
+            self.debugging.shows_frame = false;
+            self.handle.live.stopped(0);
+        }
         for output in outputs {
             match output {
                 Output::Answer { key, content } => self.answer_debug(key, content),
@@ -250,6 +260,13 @@ impl Io {
                 }
             },
             Helper::Free => (FREE, to_json(&json!({ "command": "free" }))),
+            Helper::Look => {
+                self.debugging.stops += 1;
+                let stop = self.debugging.stops;
+                self.debugging.shows_frame = true;
+                self.handle.live.stopped(stop);
+                (FREE, to_json(&json!({ "command": "look", "stop": stop })))
+            }
             Helper::Ask { question, text } => (question, text),
         };
         self.interpreter.debug(question, text);

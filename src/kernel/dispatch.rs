@@ -162,7 +162,9 @@ impl Io {
         let comm = comm_of(&request);
         let shell = self.shell_for(&request, comm.as_deref());
         self.in_flight.admit(&request, shell, comm);
-        if self.in_flight.cell(shell).is_none() || !beside::answers(&request) {
+        // At a breakpoint all threads wait, also where it is not a cell that has met it.
+        let busy = self.in_flight.cell(shell).is_some() || self.debugging.is_stopped();
+        if !busy || !beside::answers(&request) {
             let size = request.size();
             return self.mailbox_of(shell).push(request, size);
         }

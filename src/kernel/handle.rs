@@ -220,6 +220,11 @@ impl Handle {
         self.live.leave(snapshot);
     }
 
+    /// What is seen from the frame that a thread is stopped in, in this stop of the debugger's.
+    pub fn leave_frame(&self, stop: u64, snapshot: Vec<u8>) {
+        self.live.leave_frame(stop, snapshot);
+    }
+
     /// SIGTERM is the watchdog's again, whatever C code has made of it.
     pub fn reclaim_signals(&self) {
         self.watchdog.reclaim_signals();

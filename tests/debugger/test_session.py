@@ -97,6 +97,61 @@ def test_while_stopped_the_kernel_answers(debugged):
     debugged.done(cell)
 
 
+LOCALS = """
+needle_global = 1
+def work():
+    needle_local = [1]
+    needle_later = {}
+    return needle_later
+work()
+"""
+
+
+def test_completion_and_inspection_know_the_stopped_frame(debugged):
+    client = debugged.client
+
+    def asked(msg_id):
+        reply = client.get_shell_msg(timeout=20)
+        assert reply["parent_header"]["msg_id"] == msg_id
+        return reply["content"]
+
+    def needles():
+        return sorted(asked(client.complete("needle_"))["matches"])
+
+    def come_to(expected):
+        # The frame is looked at when it has stopped, by a thread that nobody waits for.
+        until = time.monotonic() + 5
+        while needles() != expected:
+            assert time.monotonic() < until, needles()
+
+    debugged.break_at(LOCALS, 5)
+    cell = debugged.run(LOCALS)
+    debugged.stopped()
+    come_to(["needle_global", "needle_local"])
+    assert "list" in asked(client.inspect("needle_local"))["data"]["text/plain"]
+    assert "append" in asked(client.complete("needle_local."))["matches"]
+    debugged.body("next", threadId=1)
+    debugged.stopped()
+    come_to(["needle_global", "needle_later", "needle_local"])
+    debugged.body("continue", threadId=1)
+    debugged.done(cell)
+    assert needles() == ["needle_global"]
+
+
+def test_a_breakpoint_in_a_thread_leaves_completion_answered(debugged):
+    """No cell runs, and the main thread waits with all others."""
+    code = "def add(a):\n    b = a\n    return b\n"
+    debugged.break_at(code, 2)
+    debugged.done(debugged.run(code))
+    start = "import threading; threading.Timer(0.3, add, [1]).start()"
+    debugged.done(debugged.run(start))
+    debugged.stopped()
+    msg_id = debugged.client.complete("pri")
+    reply = debugged.client.get_shell_msg(timeout=2)
+    assert reply["parent_header"]["msg_id"] == msg_id and "print" in reply["content"]["matches"]
+    debugged.body("continue", threadId=1)
+
+
 def test_answers_while_stopped_are_quick(debugged):
     debugged.break_at(ADD, 2)
     cell = debugged.run(ADD)

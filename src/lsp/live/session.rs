@@ -19,8 +19,28 @@ pub struct LiveSession {
 
 #[derive(Default)]
 struct Latest {
+    namespace: Left,
+    /// The names of the frame that a thread is stopped in, and of what lies around it; they go before the namespace.
+    frame: Option<Left>,
+    /// The number of the present stop; 0 while nothing is stopped.
+    stop: u64,
+}
+
+/// A snapshot as it was left, or as it has been read.
+#[derive(Default)]
+struct Left {
     unread: Option<Vec<u8>>,
     snapshot: Arc<Snapshot>,
+}
+
+impl Latest {
+    /// What is to be shown: of this stop, or of none.
+    fn of(&mut self, stop: Option<u64>) -> Option<&mut Left> {
+        match stop {
+            None => Some(&mut self.namespace),
+            Some(stop) => self.frame.as_mut().filter(|_| self.stop == stop),
+        }
+    }
 }
 
 impl LiveSession {
@@ -35,7 +55,26 @@ impl LiveSession {
 
     /// Leaves a new snapshot, as JSON. Never waits: called on the main thread after a cell.
     pub fn leave(&self, snapshot: Vec<u8>) {
-        self.lock().unread = Some(snapshot);
+        self.lock().namespace.unread = Some(snapshot);
+    }
+
+    /// A thread is stopped in a debugger, for the `stop`-th time; 0: nothing is stopped any more. The snapshot of the frame
+    /// before is forgotten.
+    pub fn stopped(&self, stop: u64) {
+        let mut latest = self.lock();
+        latest.stop = stop;
+        latest.frame = None;
+    }
+
+    /// Leaves a snapshot of the frame of this stop, as JSON. One that comes when it is over is dropped.
+    pub fn leave_frame(&self, stop: u64, snapshot: Vec<u8>) {
+        let mut latest = self.lock();
+        if stop != 0 && latest.stop == stop {
+            latest.frame = Some(Left {
+                unread: Some(snapshot),
+                snapshot: Arc::clone(&latest.namespace.snapshot),
+            });
+        }
     }
 
     fn ask<T: DeserializeOwned>(&self, question: Vec<u8>, budget: Duration) -> LiveAnswer<T> {
@@ -52,18 +91,25 @@ impl LiveSession {
 
 impl Live for LiveSession {
     fn snapshot(&self) -> Arc<Snapshot> {
-        let unread = self.lock().unread.take();
-        let Some(unread) = unread else {
-            return Arc::clone(&self.lock().snapshot);
+        let (stop, unread) = {
+            let latest = &mut *self.lock();
+            let stop = latest.frame.is_some().then_some(latest.stop);
+            let left = latest.frame.as_mut().unwrap_or(&mut latest.namespace);
+            match left.unread.take() {
+                Some(unread) => (stop, unread),
+                None => return Arc::clone(&left.snapshot),
+            }
         };
         // Read without the lock: the main thread may be leaving the next one.
-        let read = Snapshot::from_json(&unread);
-        let mut latest = self.lock();
-        match read {
-            Ok(snapshot) => latest.snapshot = Arc::new(snapshot),
-            Err(error) => tracing::warn!(%error, "a snapshot of the session cannot be read"),
+        let read = Snapshot::from_json(&unread).inspect_err(|error| {
+            tracing::warn!(%error, "a snapshot of the session cannot be read");
+        });
+        let latest = &mut *self.lock();
+        if let (Ok(snapshot), Some(left)) = (read, latest.of(stop)) {
+            left.snapshot = Arc::new(snapshot);
         }
-        Arc::clone(&latest.snapshot)
+        let shown = latest.frame.as_ref().unwrap_or(&latest.namespace);
+        Arc::clone(&shown.snapshot)
     }
 
     fn complete(&self, query: &LiveQuery, budget: Duration) -> LiveAnswer<Vec<LiveItem>> {
@@ -78,6 +124,35 @@ impl Live for LiveSession {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stopped_frame_goes_before_the_namespace_while_it_is_stopped() {
+        let names = |name: &str| {
+            format!(r#"{{"names":[{{"name":"{name}","kind":"instance","type":"int"}}]}}"#).into_bytes()
+        };
+        let session = LiveSession::new(Box::new(|_| None));
+        let shown = || {
+            let snapshot = session.snapshot();
+            let names: Vec<String> = snapshot.names.iter().map(|item| item.name.clone()).collect();
+            names.join(" ")
+        };
+        session.leave(names("global"));
+        session.leave_frame(0, names("nobody"));
+        assert_eq!(shown(), "global");
+        session.stopped(1);
+        assert_eq!(shown(), "global");
+        session.leave_frame(1, names("local"));
+        assert_eq!((shown(), shown()), ("local".to_owned(), "local".to_owned()));
+        // A step: the next stop has another frame, and what comes late is of the one before.
+        session.stopped(2);
+        session.leave_frame(1, names("late"));
+        assert_eq!(shown(), "global");
+        session.leave_frame(2, names("other"));
+        session.leave(names("newer"));
+        assert_eq!(shown(), "other");
+        session.stopped(0);
+        assert_eq!(shown(), "newer");
+    }
 
     #[test]
     fn snapshots_and_answers() {
