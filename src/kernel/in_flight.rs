@@ -155,6 +155,15 @@ impl InFlight {
         self.shells.get(&shell).is_some_and(|load| load.begun > 0)
     }
 
+    /// The subshells that are at work, also those that were deleted and have not come to their end.
+    pub(super) fn busy_subshells(&self) -> impl Iterator<Item = Shell> {
+        let busy = self
+            .shells
+            .iter()
+            .filter(|(shell, load)| **shell != MAIN && load.begun > 0);
+        busy.map(|(shell, _)| *shell)
+    }
+
     /// Where a comm's messages are on their way to, and how many.
     pub(super) fn of_comm(&self, comm: &str) -> Option<&CommLoad> {
         self.comms.get(comm)

@@ -453,13 +453,9 @@ impl Io {
         self.idle(&request.parent);
     }
 
-    /// Interrupt the cells of all subshells.
+    /// Interrupt the cells of all subshells, also of those that were deleted.
     pub(super) fn interrupt_subshells(&self) {
-        let busy = self
-            .subshells
-            .all()
-            .filter(|subshell| self.in_flight.is_busy(subshell.number));
-        let busy: Vec<Shell> = busy.map(|subshell| subshell.number).collect();
+        let busy: Vec<Shell> = self.in_flight.busy_subshells().collect();
         if !busy.is_empty() {
             self.interpreter.interrupt_subshells(busy);
         }
