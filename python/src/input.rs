@@ -1,7 +1,7 @@
 //! `input()` and `getpass()`: a question on the stdin channel, and the wait for its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use drupe::kernel::input::{Answer, Question};
@@ -10,14 +10,18 @@ use pyo3::exceptions::{PyEOFError, PyOSError};
 use pyo3::prelude::*;
 
 use crate::parent::PyParent;
-use crate::{boot, fork, subshell};
+use crate::{boot, fork, interrupt, subshell};
 
 /// After which time the waiting thread looks at its signals though nothing woke it: a signal may come between the last look
 /// and the wait.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
+/// How long a cell whose question is ended by the end of the kernel waits for the interrupt that comes with it: where that came a moment
+/// later, it would strike in the middle of what the cell does about its end of file.
+const INTERRUPT_COMES: Duration = Duration::from_millis(200);
+
 /// Ask the user. Waits with the GIL released; a signal interrupts it; the end of the kernel is an end of file, and in a
-/// forked child, which nobody could answer, there is one at once.
+/// forked child, which nobody could answer, there is one at once. A cell that waits when the end begins is interrupted, as any other.
 #[pyfunction]
 fn input_request(
     py: Python<'_>,
@@ -40,7 +44,9 @@ fn input_request(
         question: Arc::clone(&question),
         content: Bytes::from(content),
     });
-    let answer = answer(py, &question);
+    let answer = answer(py, &question, || {
+        handle.ending() && (interrupt::is_main() || subshell::is_here())
+    });
     handle.inputs.end(&question);
     match answer? {
         Answer::Value(value) => Ok(value),
@@ -48,11 +54,18 @@ fn input_request(
     }
 }
 
-fn answer(py: Python<'_>, question: &Question) -> PyResult<Answer> {
+/// `interrupted`: whether an interrupt is on its way to this thread.
+fn answer(py: Python<'_>, question: &Question, interrupted: impl Fn() -> bool) -> PyResult<Answer> {
+    let mut has_waited = false;
+    let mut ended: Option<Instant> = None;
     loop {
-        if let Some(answer) = question.take() {
-            return Ok(answer);
+        match question.take() {
+            Some(Answer::Eof) if has_waited && interrupted() => ended = Some(Instant::now()),
+            Some(answer) => return Ok(answer),
+            None if ended.is_some_and(|ended| ended.elapsed() > INTERRUPT_COMES) => return Ok(Answer::Eof),
+            None => {}
         }
+        has_waited = true;
         py.detach(|| question.wait(SIGNAL_CHECK));
         py.check_signals()?;
         subshell::check_interrupt(py)?;

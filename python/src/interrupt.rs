@@ -27,6 +27,11 @@ pub fn prepare(before_python: bool) {
     }
 }
 
+/// Whether the calling thread is the main one.
+pub fn is_main() -> bool {
+    MAIN.get() == Some(&Thread::current())
+}
+
 fn to_main(signal: i32) {
     if let Some(main) = MAIN.get() {
         // SAFETY: the main thread lives as long as the process.
@@ -130,9 +135,7 @@ fn notice_unraisable(py: Python<'_>, unraisable: &Bound<'_, PyAny>) -> PyResult<
 /// has taken the signal over for a while. Then the innermost frame is the handler's.
 fn is_of_a_signal(error: &Bound<'_, PyAny>) -> bool {
     let py = error.py();
-    if !error.is_instance_of::<PyKeyboardInterrupt>()
-        || Thread::current() != *MAIN.get_or_init(Thread::current)
-    {
+    if !error.is_instance_of::<PyKeyboardInterrupt>() || !is_main() {
         return false;
     }
     error.hasattr(MARK).unwrap_or(false) || is_of_another_handler(py, error).unwrap_or(false)

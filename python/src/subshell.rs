@@ -266,9 +266,14 @@ fn tell_failure(shell: Shell, reason: String) {
     }
 }
 
+/// Whether the calling thread is a subshell's.
+pub fn is_here() -> bool {
+    HERE.with_borrow(Option::is_some)
+}
+
 /// Where the calling thread waits in the core for the user's code of a subshell: an interrupt that has come.
 pub fn check_interrupt(py: Python<'_>) -> PyResult<()> {
-    if HERE.with_borrow(Option::is_none) {
+    if !is_here() {
         return Ok(());
     }
     let struck = py
