@@ -121,6 +121,10 @@ pub struct Session {
     attach: Map<String, Value>,
     /// What pydevd is to be shown at the beginning of each session.
     token: String,
+    /// pydevd is connected.
+    has_come: bool,
+    /// The helper has nothing more to do for the start.
+    is_prepared: bool,
     /// debugpy's version.
     version: Value,
     /// Why there is no debugger.
@@ -155,6 +159,8 @@ impl Session {
             capabilities: Value::Null,
             attach: Map::new(),
             token: String::new(),
+            has_come: false,
+            is_prepared: false,
             version: Value::Null,
             why: String::new(),
             breakpoints: BTreeMap::new(),
@@ -254,8 +260,17 @@ impl Session {
 
     /// pydevd is connected and has shown who it is.
     pub fn connected(&mut self) -> Vec<Output> {
-        self.feed(Event::Connected);
+        self.has_come = true;
+        self.begin();
         self.take()
+    }
+
+    /// The session begins when both are done: pydevd is connected some time before it traces any thread, and before the helper has
+    /// said what `attach` needs.
+    fn begin(&mut self) {
+        if self.has_come && self.is_prepared {
+            self.feed(Event::Connected);
+        }
     }
 
     /// The helper's answer to [`Helper::Start`]: debugpy's `version`, and what `attach` is to say; or why there is no debugger.
@@ -269,15 +284,22 @@ impl Session {
             }
             Err(why) => {
                 self.why = why;
-                self.feed(Event::Failed);
+                if !self.has_come {
+                    self.feed(Event::Failed);
+                }
             }
         }
+        self.is_prepared = true;
+        self.begin();
         self.take()
     }
 
     /// The connection to pydevd is lost.
     pub fn gone(&mut self) -> Vec<Output> {
         let had_session = self.machine.has_session();
+        if self.has_come {
+            self.feed(Event::Connected);
+        }
         self.feed(Event::Gone);
         if had_session {
             self.publish("terminated", &json!({}));
@@ -377,6 +399,7 @@ impl Session {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => {
+                self.is_prepared = false;
                 self.after(START, Timer::Start);
                 self.out.push(Output::Helper(Helper::Start));
             }

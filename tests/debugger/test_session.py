@@ -18,6 +18,17 @@ def test_the_kernel_says_that_it_has_a_debugger(kernel):
     assert content["debugger"] is True and "debugger" in content["supported_features"]
 
 
+def test_initialize_is_answered_when_everything_is_in_place(debugged):
+    """pydevd connects before it traces any thread, and before what `attach` is to say is known: a breakpoint that was set then
+    could be passed by."""
+    import debugpy
+
+    debugged.done(debugged.run("1"))
+    events = [m["content"] for m in debugged.iopub if m["msg_type"] == "debug_event"]
+    said = [event["body"] for event in events if event["event"] == "output"]
+    assert said and all(b["data"]["packageVersion"] == debugpy.__version__ for b in said), said
+
+
 def test_breakpoint_variables_steps_and_the_end(debugged):
     path = debugged.break_at(ADD, 2)
     cell = debugged.run(ADD)
