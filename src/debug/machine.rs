@@ -595,8 +595,20 @@ impl Machine {
                     out.push(Action::AwaitInterrupt);
                 }
             }
-            _ => out.push(Action::Signal),
+            _ => {
+                out.push(Action::Signal);
+                if self.phase == Phase::Off && self.works_something_out() {
+                    // What a thread still works out for the session that is over is ended by it, and not the cell.
+                    self.interrupt = Some(Interrupt::Signalled);
+                    out.push(Action::AwaitCell);
+                }
+            }
         }
+    }
+
+    fn works_something_out(&self) -> bool {
+        let mut asked = self.outstanding.values();
+        asked.any(|asked| asked.purpose == Purpose::Client(Command::Frame))
     }
 
     fn cell_ended(&mut self, out: &mut Vec<Action>) {
@@ -612,12 +624,13 @@ impl Machine {
 
     /// pydevd has let every thread go, and stops none any more.
     fn session_over(&mut self, out: &mut Vec<Action>) {
+        let stopped = self.is_stopped();
         self.stopped.clear();
         self.resuming = None;
         self.cleared = false;
         self.phase = Phase::Off;
         let interrupted = self.interrupt.take();
-        self.drop_outstanding(Refusal::Ended, out);
+        self.drop_outstanding(Refusal::Ended, stopped, out);
         out.push(Action::Forget);
         if interrupted == Some(Interrupt::Resuming) {
             out.push(Action::Signal);
@@ -631,18 +644,18 @@ impl Machine {
         }
     }
 
-    /// Refuse what waits for pydevd. What a thread works out is remembered as long as the kernel ends, since it is to be
-    /// interrupted.
-    fn drop_outstanding(&mut self, why: Refusal, out: &mut Vec<Action>) {
+    /// Refuse what waits for pydevd. What a thread works out is remembered where it was `stopped` or the kernel ends, since it is to
+    /// be interrupted.
+    fn drop_outstanding(&mut self, why: Refusal, stopped: bool, out: &mut Vec<Action>) {
         let held = self.holds();
-        let ended = self.ended;
+        let remembered = stopped || self.ended;
         self.outstanding.retain(|_, asked| {
             if let Some(key) = asked.key.take() {
                 let answer = Answer::Refused(why);
                 out.push(Action::Answer { key, answer });
             }
             match asked.purpose {
-                Purpose::Client(Command::Frame) => ended,
+                Purpose::Client(Command::Frame) => remembered,
                 Purpose::Client(Command::Disconnect) | Purpose::Disconnect => true,
                 _ => false,
             }
@@ -662,7 +675,7 @@ impl Machine {
         self.cleared = false;
         let interrupted = self.interrupt.take();
         self.refuse_waiting(Refusal::Broken, out);
-        self.drop_outstanding(Refusal::Broken, out);
+        self.drop_outstanding(Refusal::Broken, false, out);
         self.outstanding.clear();
         out.extend([Action::Free, Action::Forget]);
         if interrupted == Some(Interrupt::Resuming) {
@@ -675,7 +688,7 @@ impl Machine {
             return;
         }
         self.refuse_waiting(Refusal::KernelEnds, out);
-        self.drop_outstanding(Refusal::KernelEnds, out);
+        self.drop_outstanding(Refusal::KernelEnds, true, out);
         if matches!(self.phase, Phase::Ready | Phase::Attached) {
             self.send(Purpose::Disconnect, None, out);
             self.phase = Phase::Draining;
