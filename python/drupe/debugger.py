@@ -86,10 +86,16 @@ def untraced():
 
 
 def trace_here() -> None:
-    """The calling thread has been started by one of the core's, and is the user's: where there is a session it is traced."""
-    debugger = _debugger()
-    if debugger is not None and _drupe.debugging():
-        debugger.enable_tracing()
+    """The calling thread has been started by one of the core's, and is the user's: it is traced where there is a debugger, for this
+    session or the next. One that is just being imported has none yet, and sees to the threads that there are when it has."""
+    constants = sys.modules.get("_pydevd_bundle.pydevd_constants")
+    find = getattr(constants, "get_global_debugger", None)
+    try:
+        debugger = None if find is None else find()
+        if debugger is not None:
+            debugger.enable_tracing()
+    except Exception:
+        log.debug("a thread of the user's is not traced yet", exc_info=True)
 
 
 def _mark(thread) -> None:

@@ -134,7 +134,17 @@ class ShellThread:
             self.policy.strike()
 
     def _run(self) -> None:
+        # First: from here on the core is told of the thread's end, whatever becomes of the rest.
+        self.subshell.begun()
         ident = threading.get_ident()
+        try:
+            self._live(ident)
+        finally:
+            shells.threads.pop(ident, None)
+            set_here(None)
+            _by_number.pop(self.subshell.number, None)
+
+    def _live(self, ident: int) -> None:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self.policy = Policy(self)
@@ -142,10 +152,12 @@ class ShellThread:
         set_here(self.policy)
         # A thread that a cell starts is to be waited for like one of the main shell's: its daemon flag is that of its maker.
         setattr(self.thread, "_daemonic", False)
-        if (debugger := sys.modules.get("drupe.debugger")) is not None:
-            debugger.trace_here()
+        if "drupe.debugger" in sys.modules:
+            # It may be being imported at this moment, which this waits for.
+            from .debugger import trace_here
+
+            trace_here()
         try:
-            self.subshell.begun()
             self.loop.add_reader(self.subshell.wake_fd(), self._woken)
             while not self._done:
                 try:
@@ -161,12 +173,7 @@ class ShellThread:
                     # Whatever keeps it from running must not keep a processor busy.
                     sleep(0.01)
         finally:
-            try:
-                self._end()
-            finally:
-                shells.threads.pop(ident, None)
-                set_here(None)
-                _by_number.pop(self.subshell.number, None)
+            self._end()
 
     def _serve_with_loop(self) -> None:
         if self._task is None or self._task.done():
