@@ -78,4 +78,5 @@ def test_table_is_large_enough() -> None:
         "start",
         "engine",
         "debugger",
+        "subshell",
     }

@@ -150,8 +150,9 @@ def play(drawn: Draw, kernel: kernels.Kernel) -> Outcome:
                 stage.run(KEPT)
             for code in row.setup:
                 stage.run(code)
+            stage.make_subshells(row.subshells)
             if row.cell:
-                stage.begin(row.cell, row.until)
+                stage.begin(row.cell, row.until, row.subshell)
         stage.pump(drawn.delay / 1000)
         for act in script:
             stage.perform(act)

@@ -74,9 +74,11 @@ class Client:
             self.sockets[channel] = socket
         self._reading = [c for c in CHANNELS if reads_iopub or c != "iopub"]
 
-    def send(self, channel: str, msg_type: str, content: dict) -> str:
-        """Send a request; its msg_id."""
+    def send(self, channel: str, msg_type: str, content: dict, subshell: str | None = None) -> str:
+        """Send a request, where it is said to the subshell of this id; its msg_id."""
         message = self.session.msg(msg_type, content)
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
         message_id = message["header"]["msg_id"]
         self.sent[message_id] = (channel, msg_type)
         self.session.send(self.sockets[channel], message)

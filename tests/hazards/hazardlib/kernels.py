@@ -30,7 +30,7 @@ class Kernel:
     command: tuple[str, ...]
     """The command, in which "{connection_file}" stands for the path of the connection file."""
     abilities: frozenset[str] = field(default_factory=frozenset)
-    """What rows may ask for in `needs`: importable modules, "lsp", and "drupe" for drupe's own ways."""
+    """What rows may ask for in `needs`: importable modules, "lsp", "subshells", and "drupe" for drupe's own ways."""
 
     def argv(self, connection_file: Path) -> list[str]:
         return [part.replace("{connection_file}", str(connection_file)) for part in self.command]
@@ -57,12 +57,13 @@ def find(name: str, python: str) -> Kernel:
         if not Path(binary).is_file():
             raise KernelMissing(f"{binary} is not there: run `make build`")
         command = (binary, "-f", "{connection_file}", "--python", python)
-        return Kernel(name, python, command, modules | {"drupe", "lsp"})
+        return Kernel(name, python, command, modules | {"drupe", "lsp", "subshells"})
     if name == "ipykernel":
         if "ipykernel" not in modules:
             raise KernelMissing(f"{python} has no ipykernel")
         command = (python, "-m", "ipykernel_launcher", "-f", "{connection_file}")
-        return Kernel(name, python, command, modules)
+        # From 7 on, which is the one that requirements/bench.txt names.
+        return Kernel(name, python, command, modules | {"subshells"})
     if name == "xeus-python":
         if "xpython_launcher" not in modules:
             raise KernelMissing(f"{python} has no xeus-python")

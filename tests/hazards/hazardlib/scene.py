@@ -60,6 +60,8 @@ class Scene:
         self.ended_at: float | None = None
         self.triggered_at: float | None = None
         self.requests: list[Request] = []
+        self.subshells: list[str] = []
+        """The ids of those that the last row has asked for."""
         self.watch_listeners = False
         self._listeners: set[int] = set()
         self.links: list[socket.socket] = []
@@ -155,8 +157,33 @@ class Scene:
                 return
         raise SceneError("the subscription to iopub never became live")
 
-    def execute(self, code: str, client: Client | None = None) -> str:
-        """Send a cell; its msg_id."""
+    def make_subshells(self, count: int) -> None:
+        """Make the subshells of a row."""
+        self.subshells = []
+        for _ in range(count):
+            ask = self.client.send("control", "create_subshell_request", {})
+            reply = self._reply(ask, "control", "create_subshell_request")
+            if "subshell_id" not in reply:
+                raise SceneError(f"no subshell was made: {reply}")
+            self.subshells.append(reply["subshell_id"])
+
+    def _subshell(self, number: int) -> str | None:
+        """The id of a row's subshell, counted from 1; None for the main shell."""
+        return self.subshells[number - 1] if number else None
+
+    def _reply(self, request: str, channel: str, what: str) -> dict:
+        """The content of a request's reply."""
+        replies: list[dict] = []
+
+        def replied() -> bool:
+            replies.extend(m.content for m in self.client.children(request) if m.channel == channel)
+            return bool(replies)
+
+        self._await(f"the reply to {what}", replied)
+        return replies[0]
+
+    def execute(self, code: str, client: Client | None = None, subshell: int = 0) -> str:
+        """Send a cell, to a subshell where it is counted; its msg_id."""
         client = client or self.client
         content = {
             "code": code,
@@ -166,7 +193,7 @@ class Scene:
             "allow_stdin": True,
             "stop_on_error": True,
         }
-        message_id = client.send("shell", "execute_request", content)
+        message_id = client.send("shell", "execute_request", content, self._subshell(subshell))
         self.requests.append(
             Request(
                 client, message_id, "execute_request", content, {}, self.triggered_at is not None
@@ -182,9 +209,9 @@ class Scene:
         if reply.content["status"] != "ok":
             raise SceneError(f"a cell of the setup failed: {reply.content}")
 
-    def begin(self, code: str, until: str) -> None:
+    def begin(self, code: str, until: str, subshell: int = 0) -> None:
         """Send the cell of a row and wait for its condition."""
-        cell = self.execute(code)
+        cell = self.execute(code, subshell=subshell)
         kind, _, rest = until.partition(" ")
         if kind == "output":
             self.await_output(rest)
@@ -207,25 +234,38 @@ class Scene:
         points = [{"line": line} for line in lines]
         self.debug("setBreakpoints", {"source": {"path": path}, "breakpoints": points})
 
-    def debug(self, command: str, arguments: dict, *, silent: bool = False) -> dict:
-        """Send a debug request; the body of its reply, which must be a success."""
-        if arguments.get("frameId") == 0:
-            frames = self.debug("stackTrace", {"threadId": 1})["stackFrames"]
-            arguments = arguments | {"frameId": frames[0]["id"]}
-        content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
-        ask = self.client.send("control", "debug_request", content)
-        if silent:
+    def debug(self, command: str, arguments: dict, act: dict | None = None) -> dict:
+        """Send a debug request; the body of its reply, which must be a success, where `act` says nothing else."""
+        act = {"channel": "control"} | (act or {})
+        content = {"type": "request", "seq": 1, "command": command}
+        content["arguments"] = self._of_the_stop(arguments)
+        after = self.triggered_at is not None
+        for _ in range(act.get("times", 1)):
+            ask = self.client.send("control", "debug_request", content)
+            self.requests.append(Request(self.client, ask, "debug_request", content, act, after))
+        if act.get("silent"):
             return {}
-        replies: list[dict] = []
+        reply = self._reply(ask, "control", command)
+        if not reply.get("success") and not act.get("refused"):
+            raise SceneError(f"{command} was refused: {reply}")
+        return reply.get("body", {})
 
-        def replied() -> bool:
-            replies.extend(m.content for m in self.client.children(ask) if m.channel == "control")
-            return bool(replies)
+    def _of_the_stop(self, arguments: dict) -> dict:
+        """Arguments, with what stands in them for the thread that stopped last."""
+        if arguments.get("threadId") == 0:
+            return arguments | {"threadId": self._stopped_thread()}
+        if arguments.get("frameId") == 0:
+            frames = self.debug("stackTrace", {"threadId": self._stopped_thread()})["stackFrames"]
+            return arguments | {"frameId": frames[0]["id"]}
+        if isinstance(name := arguments.get("variablesReference"), str):
+            scopes = self.debug("scopes", {"frameId": 0})["scopes"]
+            found = self.debug("variables", _reference(scopes[0]))["variables"]
+            return arguments | _reference(next(v for v in found if v["name"] == name))
+        return arguments
 
-        self._await(f"the reply to {command}", replied)
-        if not replies[0].get("success"):
-            raise SceneError(f"{command} was refused: {replies[0]}")
-        return replies[0]["body"]
+    def _stopped_thread(self) -> int:
+        stops = [m for m in self.client.log if m.type == "debug_event"]
+        return [m.content["body"] for m in stops if m.content["event"] == "stopped"][-1]["threadId"]
 
     def await_event(self, name: str) -> None:
         self._await(
@@ -253,8 +293,7 @@ class Scene:
             self._known_ports = listening(self.process.pid)
             self.triggered_at = time.monotonic()
         if isinstance(act, dict) and "debug" in act:
-            arguments = act.get("arguments", {})
-            self.debug(act["debug"], arguments, silent=act.get("silent", False))
+            self.debug(act["debug"], act.get("arguments", {}), act)
             if "until" in act:
                 self.await_event(act["until"])
             return
@@ -292,14 +331,20 @@ class Scene:
         if act.get("half_lsp") or act.get("lsp_initialize"):
             self._speak_lsp(whole="lsp_initialize" in act)
             return
+        if "delete_subshell" in act:
+            content = {"subshell_id": self._subshell(act["delete_subshell"])}
+            asks = {"send": "delete_subshell_request", "content": content, "channel": "control"}
+            act = asks | act
         channel = act.get("channel", "shell")
+        subshell = act.get("subshell", 0)
         for _ in range(act.get("times", 1)):
             if "execute" in act:
-                message_id = self.execute(act["execute"] + "\n#" + "." * act.get("padding", 0))
+                code = act["execute"] + "\n#" + "." * act.get("padding", 0)
+                message_id = self.execute(code, subshell=subshell)
                 self.requests[-1].act = act
             else:
                 msg_type, content = _content_of(act)
-                message_id = self.client.send(channel, msg_type, content)
+                message_id = self.client.send(channel, msg_type, content, self._subshell(subshell))
                 after = self.triggered_at is not None
                 self.requests.append(
                     Request(self.client, message_id, msg_type, content, act, after)
@@ -435,10 +480,12 @@ def play(hazard: Hazard, kernel: Kernel, *, patience: float = 8.0) -> Ending:
         scene.wait_started(hazard.start)
         for code in hazard.setup:
             scene.run(code)
+        scene.make_subshells(hazard.subshells)
         if hazard.debug:
             scene.attach(hazard.cell, hazard.debug)
         if hazard.cell:
-            scene.begin(hazard.cell, "sent" if hazard.debug else hazard.until)
+            until = "sent" if hazard.debug else hazard.until
+            scene.begin(hazard.cell, until, hazard.subshell)
         if hazard.debug:
             scene.await_event("stopped")
         scene.watch_listeners = hazard.expect.silent_lsp
@@ -458,6 +505,10 @@ def _content_of(act: dict) -> tuple[str, dict]:
         }
         return "comm_open", content
     return act["send"], act.get("content", {})
+
+
+def _reference(variable: dict) -> dict:
+    return {"variablesReference": variable["variablesReference"]}
 
 
 def _server_started(message: Message) -> bool:

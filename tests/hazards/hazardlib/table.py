@@ -1,7 +1,8 @@
 """The table: rows read from `*.toml`, one file for each class, checked as they are read.
 
-A file is `class = "..."` and `[[hazard]]` tables. Their keys are the fields of `Hazard`; code runs
-in the kernel with an empty folder of its own as the current directory.
+A file is `class = "..."`, a table `[common]` with what its rows are where they say nothing else, and
+`[[hazard]]` tables. Their keys are the fields of `Hazard`; code runs in the kernel with an empty
+folder of its own as the current directory.
 
 `script` is what is done once the state is reached, in order. Time runs, and the kernel is expected
 to end, from its first trigger. Its items:
@@ -18,10 +19,12 @@ to end, from its first trigger. Its items:
      until = "server_started", padding = 0}
         a request; with `refused` it must be answered as in a kernel that is shutting down, with
         `answered` it must get its reply all the same; `padding` makes a cell that many bytes longer
-    {execute = CODE, …}, {comm_open = TARGET, data = {…}, …}    short forms of it
-    {debug = COMMAND, arguments = {…}, until = EVENT, silent = true}
-        a debug request, whose reply is waited for unless it is `silent`, and an event behind it; a
-        `frameId` of 0 is the first stopped frame
+    {execute = CODE, …}, {comm_open = TARGET, data = {…}, …}, {delete_subshell = K, …}
+        short forms of it; each of these may have `subshell = K`: it is sent to the K-th subshell
+    {debug = COMMAND, arguments = {…}, until = EVENT, silent = true, refused = true, times = 1}
+        a debug request, whose reply is waited for unless it is `silent`, and an event behind it; with
+        `refused` it must be answered without success. A `threadId` of 0 is the thread that stopped
+        last, a `frameId` of 0 its first frame, a name as `variablesReference` a local variable there
     {half_lsp = true}, {lsp_initialize = true}
         connect to the language server announced last, and send half a message / initialize
 """
@@ -99,6 +102,10 @@ class Hazard:
     """Cells that are run to their end first."""
     cell: str = ""
     """The cell that is running at the trigger."""
+    subshells: int = 0
+    """How many subshells are made once `setup` has run; they are counted from 1."""
+    subshell: int = 0
+    """The one that `cell` runs in; 0: the main shell."""
     debug: tuple[int, ...] = ()
     """Lines of `cell` with breakpoints: a debug session is attached before it runs, and it is waited for until it is stopped."""
     until: str = "output ready"
@@ -134,7 +141,7 @@ def load(folder: Path = FOLDER) -> list[Hazard]:
     for path in sorted(folder.glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         for raw in data.get("hazard", []):
-            row = _row(raw, data["class"], path.name)
+            row = _row(data.get("common", {}) | raw, data["class"], path.name)
             if row.name in names:
                 raise TableError(f"{path.name}: a second row is named {row.name}")
             names.add(row.name)

@@ -205,6 +205,9 @@ def _refusal(request: Request, replies: list[Message]) -> list[Failure]:
             and m.content.get("comm_id") == request.content["comm_id"]
         ]
         return [] if len(closed) == 1 else [Failure("refusal", f"{len(closed)} comm_close")]
+    if request.type == "debug_request":
+        told = [m.content.get("success") for m in replies]
+        return [] if told == [False] else [Failure("refusal", f"a debug request: success {told}")]
     wanted = "aborted" if request.type == "execute_request" else "error"
     statuses = [m.content.get("status") for m in replies]
     if statuses != [wanted]:
