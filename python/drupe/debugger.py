@@ -5,20 +5,28 @@ before: nothing of this module is imported at the start. What it does to the pro
 hook of `breakpoint()`, an atexit function, variables of the environment; and a forked child is no part of the session.
 """
 
+from __future__ import annotations
+
 import contextlib
 import inspect
-import itertools
 import json
 import os
-import reprlib
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from . import _drupe
+from . import _drupe, variables
 from .interrupt import OF_THE_DEBUGGER, interrupts
-from .jsonutil import encode, encode_images
+from .jsonutil import encode
 from .log import log
+from .variables import Refused, shell, text
+
+if TYPE_CHECKING:
+    from types import FrameType, ModuleType
+
+    from .shell import ZMQInteractiveShell
 
 # What `pydevd.settrace` must take. debugpy 1.6 is the oldest that ipykernel works with, too.
 _ARGUMENTS = (
@@ -42,26 +50,19 @@ _MODULES = ("IPython", "traitlets", "comm", "tornado", "jedi", "parso", "matplot
 # Seconds that a thread which goes on waits for the signal for which it was let go. It comes in a few milliseconds.
 _SIGNAL_COMES = 0.25
 
-# Children of one value that are told.
-_MOST = 1000
-
-
-class Refused(Exception):
-    """What was asked for cannot be done; the text is for the user."""
-
 
 def answer(question: bytes) -> bytes:
     """Answer a question, `{"command", "arguments"}`, with `{"ok"}` or `{"error"}`."""
     with untraced():
         try:
             asked = json.loads(question)
-            result = {"ok": _COMMANDS[asked["command"]](asked)}
+            result: dict[str, Any] = {"ok": _COMMANDS[asked["command"]](asked)}
         except Refused as error:
             result = {"error": str(error)}
         except BaseException as error:
             # Also what code of the user's raises that makes a text of a value.
             log.debug("a question of the debugger's failed", exc_info=True)
-            result = {"error": f"{type(error).__name__}: {_text(error)}"}
+            result = {"error": f"{type(error).__name__}: {text(error)}"}
         return encode(result)
 
 
@@ -74,7 +75,7 @@ def mark() -> None:
 
 
 @contextlib.contextmanager
-def untraced():
+def untraced() -> Iterator[None]:
     """The calling thread is one of the core's."""
     mark()
     try:
@@ -82,7 +83,8 @@ def untraced():
     finally:
         if isinstance(threading.current_thread(), threading._DummyThread):
             # The thread ends soon, and nobody would take it off the list.
-            threading._active.pop(threading.get_ident(), None)
+            active: dict = getattr(threading, "_active")
+            active.pop(threading.get_ident(), None)
 
 
 def trace_here() -> None:
@@ -98,20 +100,14 @@ def trace_here() -> None:
         log.debug("a thread of the user's is not traced yet", exc_info=True)
 
 
-def _mark(thread) -> None:
+def _mark(thread: Any) -> None:
     thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
 
 
 # The start.
 
 
-def _shell():
-    from IPython.core.interactiveshell import InteractiveShell
-
-    return InteractiveShell.instance()
-
-
-def _start(asked: dict) -> dict:
+def _start(asked: dict[str, Any]) -> dict[str, Any]:
     hook = sys.breakpointhook
     # Main is the thread number 1.
     try:
@@ -145,7 +141,8 @@ def _start(asked: dict) -> dict:
     return {"version": debugpy.__version__, "attach": _attach_arguments()}
 
 
-def _import():
+def _import() -> Any:
+    """pydevd, which debugpy brings, and which has no types."""
     before = {name: os.environ.get(name) for name in (*_ENVIRONMENT, *_SET_BY_DEBUGPY)}
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -157,11 +154,11 @@ def _import():
             raise Refused(f"debugpy is missing. {_mend()}") from error
         raise Refused(f"debugpy cannot be imported: {error}. {_mend()}") from error
     except Exception as error:
-        what = f"{type(error).__name__}: {_text(error)}"
+        what = f"{type(error).__name__}: {text(error)}"
         raise Refused(f"debugpy cannot be imported: {what}. {_mend()}") from error
     finally:
-        for name, value in before.items():
-            if value is None:
+        for name, was in before.items():
+            if was is None:
                 os.environ.pop(name, None)
     return pydevd
 
@@ -170,7 +167,7 @@ def _mend() -> str:
     return f"Mend it with: {sys.executable} -m pip install --upgrade '{_NEEDED}', and restart the kernel"
 
 
-def _check(pydevd, debugpy) -> None:
+def _check(pydevd: Any, debugpy: ModuleType) -> None:
     settrace = getattr(pydevd, "settrace", None)
     known = inspect.signature(settrace).parameters if callable(settrace) else ()
     lacks = [name for name in _ARGUMENTS if name not in known]
@@ -179,13 +176,13 @@ def _check(pydevd, debugpy) -> None:
         raise Refused(f"debugpy {version} does not fit, it lacks {', '.join(lacks)}. {_mend()}")
 
 
-def _debugger():
+def _debugger() -> Any:
     from _pydevd_bundle.pydevd_constants import get_global_debugger
 
     return get_global_debugger()
 
 
-def _clean_up(pydevd) -> None:
+def _clean_up(pydevd: Any) -> None:
     """Whatever has become of the start."""
     import atexit
 
@@ -193,7 +190,7 @@ def _clean_up(pydevd) -> None:
     atexit.unregister(pydevd.stoptrace)
 
 
-def _prepare(pydevd) -> None:
+def _prepare(pydevd: Any) -> None:
     import socket
 
     with contextlib.suppress(OSError, AttributeError):
@@ -203,12 +200,11 @@ def _prepare(pydevd) -> None:
     with contextlib.suppress(ImportError, AttributeError):
         _log_elsewhere()
     _interrupt_where_it_stopped(pydevd)
-    shell = _shell()
-    _keep_blank_lines(shell)
-    shell.before_cell = _choose_breakpoint_hook(pydevd)
+    _keep_blank_lines(shell())
+    shell().before_cell = _choose_breakpoint_hook(pydevd)
 
 
-def _interrupt_where_it_stopped(pydevd) -> None:
+def _interrupt_where_it_stopped(pydevd: Any) -> None:
     """A stopped thread is let go before it is interrupted. Nothing of the cell runs meanwhile: the main thread waits, behind
     pydevd's own wait, for the signal, whose KeyboardInterrupt is the line's at which it has stopped. Not before CPython 3.11, where pydevd
     puts breakpoints into the code of frames: an error that is raised in its own has not been seen to leave it sound there."""
@@ -217,7 +213,7 @@ def _interrupt_where_it_stopped(pydevd) -> None:
     do_wait_suspend = pydevd.PyDB.do_wait_suspend
     main = threading.main_thread().ident
 
-    def suspend(self, *args, **kwargs):
+    def suspend(self: Any, *args: Any, **kwargs: Any) -> None:
         do_wait_suspend(self, *args, **kwargs)
         if threading.get_ident() != main:
             return
@@ -279,11 +275,11 @@ def _leave_in_child() -> None:
             os.close(debugger.writer.sock.detach())
 
 
-def _keep_blank_lines(shell) -> None:
+def _keep_blank_lines(shell: ZMQInteractiveShell) -> None:
     """While there is a session, a cell's lines are counted from the first, as front-ends do, also where that is blank."""
     from IPython.core.inputtransformer2 import leading_empty_lines
 
-    def leading_empty_lines_unless_debugged(lines):
+    def leading_empty_lines_unless_debugged(lines: list[str]) -> list[str]:
         return lines if _drupe.debugging() else leading_empty_lines(lines)
 
     transforms = shell.input_transformer_manager.cleanup_transforms
@@ -292,12 +288,12 @@ def _keep_blank_lines(shell) -> None:
             transforms[index] = leading_empty_lines_unless_debugged
 
 
-def _choose_breakpoint_hook(pydevd):
+def _choose_breakpoint_hook(pydevd: Any) -> Callable[[], None]:
     """A function for the beginning of a cell: within a session `breakpoint()` is the debugger's, and outside as before."""
-    others = None
+    others: Any = None
     traces = sys.version_info < (3, 12)
 
-    def stop(*args, **kwargs):
+    def stop(*args: Any, **kwargs: Any) -> Any:
         frame = sys._getframe(1)
         if not _drupe.debugging():
             from IPython.core.debugger import set_trace
@@ -324,9 +320,9 @@ def _choose_breakpoint_hook(pydevd):
     return choose
 
 
-def _attach_arguments() -> dict:
-    kernel = _shell().kernel
-    arguments = {"justMyCode": bool(kernel.debug_just_my_code)}
+def _attach_arguments() -> dict[str, Any]:
+    kernel = shell().kernel
+    arguments: dict[str, Any] = {"justMyCode": bool(kernel.debug_just_my_code)}
     if not kernel.debug_just_my_code:
         arguments["debugOptions"] = ["DebugStdLib"]
     if kernel.filter_internal_frames:
@@ -334,19 +330,19 @@ def _attach_arguments() -> dict:
     return arguments
 
 
-def _internal() -> list:
+def _internal() -> list[str]:
     """Files and folders of what calls a cell."""
     standard = os.path.dirname(os.__file__)
     paths = [os.path.join(standard, name) for name in _STANDARD]
     paths.append(os.path.dirname(os.path.abspath(__file__)))
     for name in _MODULES:
-        module = sys.modules.get(name)
-        if getattr(module, "__file__", None):
-            paths.append(os.path.dirname(os.path.abspath(module.__file__)))
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file:
+            paths.append(os.path.dirname(os.path.abspath(file)))
     return paths
 
 
-def _free(asked: dict) -> None:
+def _free(asked: dict[str, Any]) -> None:
     """The core's connection is lost: whatever is stopped goes on."""
     from _pydevd_bundle.pydevd_api import PyDevdAPI
 
@@ -355,21 +351,21 @@ def _free(asked: dict) -> None:
         PyDevdAPI().request_disconnect(debugger, resume_threads=True)
 
 
-def _look(asked: dict) -> None:
+def _look(asked: dict[str, Any]) -> None:
     """A thread has stopped: what completion and inspection may say of its frame."""
     from .inspection import Inspector
 
     frame = _stopped_frame()
     if frame is not None:
-        seen = Inspector(_shell(), {**frame.f_globals, **frame.f_locals}).snapshot()
+        seen = Inspector(shell(), {**frame.f_globals, **frame.f_locals}).snapshot()
         if seen is not None:
             _drupe.leave_frame(asked["stop"], seen)
 
 
-def _stopped_frame():
+def _stopped_frame() -> FrameType | None:
     """Where a thread is stopped, the main thread before the others; None where none is any more."""
     frames = sys._current_frames()
-    for ident in (threading.main_thread().ident, *frames):
+    for ident in (threading.main_thread().ident or 0, *frames):
         frame, waits = frames.get(ident), False
         while frame is not None:
             name = str(frame.f_globals.get("__name__"))
@@ -381,161 +377,10 @@ def _stopped_frame():
     return None
 
 
-# Variables, while nothing is stopped.
+# What else is asked.
 
 
-class _Repr(reprlib.Repr):
-    def __init__(self):
-        super().__init__()
-        self.maxlevel = 4
-        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = (
-            self.maxdeque
-        ) = 50
-        self.maxstring = self.maxother = self.maxlong = 2000
-
-
-_repr = _Repr()
-# The names that lead to a value, by the number that was told for it, counted from here; pydevd counts its own from one. Several
-# threads may ask at a time.
-_FIRST = 1 << 30
-_counter = itertools.count(_FIRST + 1)
-_paths: dict = {}
-# The same numbers by those names: who opens a value again and again gets the same one.
-_numbers: dict = {}
-
-
-def _text(value) -> str:
-    try:
-        return _repr.repr(value)
-    except BaseException as error:
-        return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
-
-
-def _children(value, start=0, count=None):
-    """Pairs: the name of a child, and the child. Runs no code of the user's."""
-    if isinstance(value, dict):
-        pairs = ((_text(key), child) for key, child in list(dict.items(value)))
-    elif isinstance(value, (list, tuple)):
-        pairs = ((str(index), child) for index, child in enumerate(value))
-    elif isinstance(value, (set, frozenset)):
-        pairs = ((str(index), child) for index, child in enumerate(list(value)))
-    else:
-        pairs = sorted((str(name), child) for name, child in _attributes(value))
-    count = _MOST if count is None else min(count, _MOST)
-    for index, pair in enumerate(pairs):
-        if index >= start + count:
-            return
-        if index >= start:
-            yield pair
-
-
-def _attributes(value) -> list:
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return []
-    # By their names, so that values need no order.
-    return [(name, attributes[name]) for name in sorted(map(str, attributes)) if name in attributes]
-
-
-def _is_expandable(value) -> bool:
-    if isinstance(value, (dict, list, tuple, set, frozenset)):
-        return len(value) > 0
-    return bool(_attributes(value)) and not isinstance(value, type) and not callable(value)
-
-
-def _variable(name: str, value, path: tuple, evaluate: str) -> dict:
-    reference = 0
-    if _is_expandable(value):
-        reference = _numbers.setdefault(path, next(_counter))
-        # The value may be of another kind by now, and be written in another way.
-        _paths[reference] = (path, evaluate)
-    variable = {
-        "name": name,
-        "value": _text(value),
-        "type": type(value).__name__,
-        "evaluateName": evaluate,
-        "variablesReference": reference,
-    }
-    if type(value) is str:
-        # Front-ends show it without its quotes then, as they do where pydevd answers.
-        variable["presentationHint"] = {"attributes": ["rawString"]}
-    return variable
-
-
-def _inspect_variables(asked: dict) -> dict:
-    _paths.clear()
-    _numbers.clear()
-    namespace = _shell().user_ns
-    variables = []
-    for name, value in list(namespace.items()):
-        if isinstance(name, str) and _is_users(name):
-            variables.append(_variable(name, value, (name,), name))
-    return {"variables": variables}
-
-
-def _is_users(name: str) -> bool:
-    """Whether a name is neither Python's nor IPython's nor the server's, which is where the notebook stands."""
-    return not (
-        name in _NOT_USERS or name.startswith("_i") or name[:1] == "_" and name[1:2].isdigit()
-    )
-
-
-_NOT_USERS = frozenset(
-    "__name__ __doc__ __package__ __loader__ __spec__ __annotations__ __builtins__ __builtin__ __display__ get_ipython "
-    "__session__ debugpy exit quit open In Out _oh _dh _ __ ___ __warningregistry__".split()
-)
-
-
-def _variables(asked: dict) -> dict:
-    arguments = asked["arguments"]
-    reference = arguments.get("variablesReference")
-    known = _paths.get(reference) if isinstance(reference, int) else None
-    if known is None:
-        raise Refused("these variables are not known any more: inspect again")
-    path, evaluate = known
-    value = _shell().user_ns.get(path[0])
-    for name in path[1:]:
-        found = [child for other, child in _children(value) if other == name]
-        if not found:
-            raise Refused("these variables are not there any more: inspect again")
-        value = found[0]
-    start, count = arguments.get("start") or 0, arguments.get("count") or None
-    dotted = not isinstance(value, (dict, list, tuple, set, frozenset))
-    return {
-        "variables": [
-            _variable(
-                name,
-                child,
-                (*path, name),
-                f"{evaluate}.{name}" if dotted else f"{evaluate}[{name}]",
-            )
-            for name, child in _children(value, start, count)
-        ]
-    }
-
-
-def _rich_inspect(asked: dict) -> dict:
-    name = asked["arguments"].get("variableName", "")
-    shell = _shell()
-    if name not in shell.user_ns:
-        raise Refused(f"there is no variable {name}")
-    return _formatted(shell.user_ns[name])
-
-
-def _formatted(value) -> dict:
-    data, metadata = _shell().display_formatter.format(value)
-    metadata = {key: value for key, value in metadata.items() if key in data}
-    return {"data": encode_images(data), "metadata": metadata}
-
-
-def shown(value) -> str:
-    """How a value is shown, for a stopped frame's `richInspectVariables`: JSON in hexadecimal digits, which come through each
-    way of quoting."""
-    return encode(_formatted(value)).hex()
-
-
-def _modules(asked: dict) -> dict:
+def _modules(asked: dict[str, Any]) -> dict[str, Any]:
     arguments = asked["arguments"]
     modules = list(sys.modules.copy().values())
     start = arguments.get("startModule") or 0
@@ -548,7 +393,7 @@ def _modules(asked: dict) -> dict:
     return {"modules": found, "totalModules": len(modules)}
 
 
-def _system_info(asked: dict) -> dict:
+def _system_info(asked: dict[str, Any]) -> dict[str, Any]:
     import importlib.metadata
     import platform
 
@@ -572,13 +417,13 @@ def _system_info(asked: dict) -> dict:
     }
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "start": _start,
     "free": _free,
     "look": _look,
-    "inspectVariables": _inspect_variables,
-    "variables": _variables,
-    "richInspectVariables": _rich_inspect,
+    "inspectVariables": variables.inspect_variables,
+    "variables": variables.children_of,
+    "richInspectVariables": variables.rich_inspect,
     "modules": _modules,
     "debugpySystemInfo": _system_info,
 }

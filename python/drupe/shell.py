@@ -27,6 +27,7 @@ from .log import log
 if TYPE_CHECKING:
     import ast
     import typing
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from contextvars import Token
     from types import CodeType
@@ -108,7 +109,7 @@ class ZMQInteractiveShell(InteractiveShell):
         help="Where the output of a thread goes: to the cell that ran last, or to the one that has started it.",
     ).tag(config=True)
     # Is called at the beginning of each cell, once there has been a debug session.
-    before_cell = None
+    before_cell: Callable[[], None] | None = None
     # The toolkit that `%gui` has chosen.
     active_eventloop = None
 

@@ -116,7 +116,7 @@ pub(super) fn translate(
         }
         "richInspectVariables" => {
             let name = text("variableName");
-            let expression = format!("__import__('drupe.debugger').debugger.shown({name})");
+            let expression = format!("__import__('drupe.variables').variables.shown({name})");
             let frame = arguments.get("frameId");
             Ok((
                 "evaluate".to_owned(),

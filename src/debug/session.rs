@@ -880,7 +880,7 @@ fn move_lines(remembered: &mut Value, body: &Value) {
     }
 }
 
-/// What `drupe.debugger.shown` has made: JSON in hexadecimal digits, which no way of quoting changes.
+/// What `drupe.variables.shown` has made: JSON in hexadecimal digits, which no way of quoting changes.
 fn shown(body: &Value) -> Option<Value> {
     let text = body.get("result")?.as_str()?;
     let digits = text.trim_matches(|quote| quote == '\'' || quote == '"');
