@@ -215,6 +215,7 @@ impl Io {
             "interrupt_request" => {
                 // The exit ladder interrupts by its own clock: what it lets finish is not a cell any more.
                 if !self.ladder.begun() {
+                    self.in_flight.interrupted(MAIN);
                     self.interrupt();
                     self.interrupt_subshells();
                     self.handle.inputs.wake();

@@ -17,7 +17,7 @@ use super::timers::Due;
 use crate::jupyter;
 use crate::lifecycle::budget::INTERRUPT_EVERY;
 use crate::lifecycle::record::{Abandoned, ExitRecord, Outcome};
-use crate::lifecycle::{Action, Asker, Event, Phase, Recorder, Rung, Turn};
+use crate::lifecycle::{Action, Asker, Event, MAIN, Phase, Recorder, Rung, Turn};
 use crate::log;
 use crate::os;
 use crate::transport;
@@ -118,7 +118,10 @@ impl Io {
         self.turns.end_abort();
         self.end_debugging();
         self.handle.begin_end();
-        self.interrupt_subshells();
+        let lately = self.handle.budgets.cell_again();
+        let busy = self.in_flight.busy_subshells();
+        let busy = busy.filter(|shell| !self.in_flight.was_interrupted(*shell, lately));
+        self.interrupt_shells(busy.collect());
         self.subshells.all().for_each(|subshell| subshell.mailbox.wake());
     }
 
@@ -147,7 +150,9 @@ impl Io {
         match turn.rung {
             Rung::Interrupt => {
                 os::children::note();
-                self.interrupt();
+                if !self.main_was_interrupted() {
+                    self.interrupt();
+                }
             }
             Rung::Attach => self.interpreter.teardown_from_helper(turn),
             Rung::Tasks | Rung::Threads | Rung::AtExit | Rung::Flush => self.handle.mailbox.wake(),
@@ -162,6 +167,16 @@ impl Io {
             let at = began + budgets.interrupt_at(turn, begun);
             self.timers.add(at, Due::InterruptAgain(turn));
         }
+    }
+
+    /// Whether the cell that runs has had its interrupt. jupyter_client's manager sends one right before its request, and a second
+    /// one would strike in the cell's `finally` blocks.
+    fn main_was_interrupted(&self) -> bool {
+        let not_noted_yet = self.handle.watchdog.interrupts() != self.signals;
+        not_noted_yet
+            || self
+                .in_flight
+                .was_interrupted(MAIN, self.handle.budgets.cell_again())
     }
 
     /// Interrupt what the main thread does, as long as this turn waits for it.

@@ -4,6 +4,9 @@
 //! has to do.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::out::Channel;
 use super::parent::Parent;
@@ -37,6 +40,8 @@ struct Load {
     begun: usize,
     /// The request whose cell runs.
     running: Option<(u64, Parent)>,
+    /// When that was interrupted last.
+    interrupted: Option<Instant>,
 }
 
 /// A comm's messages that are on their way, all of them to one shell.
@@ -114,6 +119,7 @@ impl InFlight {
         load.begun += usize::from(!std::mem::replace(&mut admitted.begun, true));
         if runs {
             load.running = Some((id, parent));
+            load.interrupted = None;
         }
     }
 
@@ -148,6 +154,19 @@ impl InFlight {
     /// Whether a cell runs in a shell or waits for it.
     pub(super) fn has_cells(&self, shell: Shell) -> bool {
         self.shells.get(&shell).is_some_and(|load| load.cells > 0)
+    }
+
+    /// What runs in a shell is interrupted.
+    pub(super) fn interrupted(&mut self, shell: Shell) {
+        if let Some(load) = self.shells.get_mut(&shell) {
+            load.interrupted = Some(Instant::now());
+        }
+    }
+
+    /// Whether the cell that runs in a shell has been interrupted so short a time ago.
+    pub(super) fn was_interrupted(&self, shell: Shell, lately: Duration) -> bool {
+        let interrupted = self.shells.get(&shell).and_then(|load| load.interrupted);
+        interrupted.is_some_and(|at| at.elapsed() < lately)
     }
 
     /// Whether a shell is at work.

@@ -26,7 +26,7 @@ use super::turns::{Share, Turns};
 use super::{flush, handshake};
 use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::Noticed;
-use crate::lifecycle::{Event, Shell, Trigger};
+use crate::lifecycle::{Event, MAIN, Shell, Trigger};
 use crate::log;
 use crate::os;
 use crate::wire::Ports;
@@ -56,6 +56,8 @@ pub(super) struct Io {
     pub(super) servers: LanguageServers,
     pub(super) debugging: Debugging,
     pub(super) ladder: Ladder,
+    /// How often SIGINT had come when the watchdog told of it last.
+    pub(super) signals: u64,
     /// The number of the last request.
     pub(super) next_id: u64,
     /// Files to remove at the end: the sockets', and the connection file where it is ours.
@@ -126,6 +128,7 @@ impl Io {
             unsent: Unsent::default(),
             servers: LanguageServers::default(),
             ladder: Ladder::default(),
+            signals: 0,
             next_id: 0,
             own_files: bound.own_files,
         })
@@ -333,7 +336,11 @@ impl Io {
         match what {
             Noticed::Terminate => self.feed(Event::Stop(Trigger::Terminate)),
             Noticed::ParentGone => self.feed(Event::Stop(Trigger::ParentGone)),
-            Noticed::NotedByPython => self.wake_main_again(),
+            Noticed::NotedByPython => {
+                self.signals = self.handle.watchdog.interrupts();
+                self.in_flight.interrupted(MAIN);
+                self.wake_main_again();
+            }
         }
     }
 

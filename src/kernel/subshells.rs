@@ -454,8 +454,13 @@ impl Io {
     }
 
     /// Interrupt the cells of all subshells, also of those that were deleted.
-    pub(super) fn interrupt_subshells(&self) {
+    pub(super) fn interrupt_subshells(&mut self) {
         let busy: Vec<Shell> = self.in_flight.busy_subshells().collect();
+        self.interrupt_shells(busy);
+    }
+
+    pub(super) fn interrupt_shells(&mut self, busy: Vec<Shell>) {
+        busy.iter().for_each(|shell| self.in_flight.interrupted(*shell));
         if !busy.is_empty() {
             self.interpreter.interrupt_subshells(busy);
         }

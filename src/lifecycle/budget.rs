@@ -124,10 +124,15 @@ impl Budgets {
         self.latest(turn.rung).saturating_sub(self.share(MARGIN))
     }
 
+    /// How long a cell's `finally` blocks have after an interrupt before they are interrupted too.
+    pub fn cell_again(&self) -> Duration {
+        self.share(CELL_AGAIN)
+    }
+
     /// When the main thread is interrupted, or interrupted again, in a turn that begins at `begun`.
     pub fn interrupt_at(&self, turn: Turn, begun: Duration) -> Duration {
         match turn.rung {
-            Rung::Interrupt => begun + self.share(CELL_AGAIN),
+            Rung::Interrupt => begun + self.cell_again(),
             Rung::Tasks => begun + self.share(CALLBACK),
             _ => self.reminder_at(turn),
         }

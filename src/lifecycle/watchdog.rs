@@ -192,6 +192,11 @@ impl Watchdog {
         self.0.deadline()
     }
 
+    /// How often SIGINT has come since the process began: known before [`Noticed::NotedByPython`] is told of the last one.
+    pub fn interrupts(&self) -> u64 {
+        signal::interrupts()
+    }
+
     /// User code has just set SIGTERM by Python, to a handler of its own or to none: it comes here all the same, and such
     /// a handler is called as well. At the first call the handler of SIGINT must be Python's. Waits no longer than
     /// another thread needs for two system calls.

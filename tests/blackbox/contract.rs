@@ -269,7 +269,7 @@ thread.start()
 atexit.register(time.sleep, 0.25)";
     scenes.push(("main comes to".to_owned(), vec![late.to_owned()], None));
     // The GIL comes back when the helper that waits for it has just been given up.
-    for after in ["1.40", "1.41", "1.42", "1.43"] {
+    for after in ["1.54", "1.55", "1.56", "1.57"] {
         let late = format!(
             "try:
     print('ready', flush=True)

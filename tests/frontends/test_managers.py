@@ -41,6 +41,27 @@ def wait_for_output(client):
 
 
 @pytest.mark.parametrize("name", ["drupe", "drupe-signal"])
+@pytest.mark.parametrize("end", ["shutdown", "restart"])
+def test_a_cell_cleans_up_when_a_manager_ends_its_kernel(name, end, tmp_path):
+    """A manager interrupts right before it asks for the end. The `finally` block, which takes a while, is struck by neither."""
+    kept = tmp_path / "kept"
+    manager, client = start_new_kernel(kernel_name=name)
+    try:
+        client.execute(
+            "print('ready', flush=True)\ntry:\n    while True: abs(1)\n"
+            f"finally:\n    for _ in range(500_000): abs(1)\n    open({str(kept)!r}, 'w').write('kept')"
+        )
+        wait_for_output(client)
+        if end == "restart":
+            manager.restart_kernel()
+            client.wait_for_ready(timeout=30)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+    assert kept.read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["drupe", "drupe-signal"])
 def test_start_interrupt_restart_shutdown(name):
     manager, client = start_new_kernel(kernel_name=name)
     try:

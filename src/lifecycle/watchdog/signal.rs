@@ -12,7 +12,7 @@
 use std::io;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::os;
@@ -35,6 +35,8 @@ static PYTHON: AtomicUsize = AtomicUsize::new(0);
 static PYTHON_FLAGS: AtomicI32 = AtomicI32::new(0);
 /// Whether user code has a handler in Python.
 static USERS: AtomicBool = AtomicBool::new(false);
+/// How often SIGINT has come.
+static INTERRUPTS: AtomicU64 = AtomicU64::new(0);
 /// Held from a look at the handler to its change: the main thread and the watchdog both do that.
 static CHANGE: Mutex<()> = Mutex::new(());
 
@@ -66,6 +68,7 @@ extern "C" fn on_sigint(signal: libc::c_int) {
         let before = *errno;
         call_python(signal);
         if is_owner() {
+            INTERRUPTS.fetch_add(1, Ordering::Relaxed);
             tell(INTERRUPT);
         }
         *errno = before;
@@ -88,6 +91,11 @@ unsafe fn call_python(signal: libc::c_int) {
         let python: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(address) };
         python(signal);
     }
+}
+
+/// How often SIGINT has come since the process began.
+pub(super) fn interrupts() -> u64 {
+    INTERRUPTS.load(Ordering::Relaxed)
 }
 
 /// Installs the handler; it will write to `pipe`.
