@@ -129,6 +129,7 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         end_began: OnceLock::new(),
         debugging: AtomicBool::new(false),
         interrupt_comes: AtomicBool::new(false),
+        breakpoints_away: AtomicBool::new(false),
         cells: cells::folder(),
         control_parent: Mutex::new(None),
         notes,

@@ -49,6 +49,8 @@ _MODULES = ("IPython", "traitlets", "comm", "tornado", "jedi", "parso", "matplot
 
 # Seconds that a thread which goes on waits for the signal for which it was let go. It comes in a few milliseconds.
 _SIGNAL_COMES = 0.25
+# Seconds that a cell waits until the debugger knows of its breakpoints again, where the one before was interrupted at one.
+_RESTORED = 0.25
 
 
 def answer(question: bytes) -> bytes:
@@ -309,6 +311,9 @@ def _choose_breakpoint_hook(pydevd: Any) -> Callable[[], None]:
     def choose() -> None:
         nonlocal others
         if _drupe.debugging():
+            until = time.monotonic() + _RESTORED
+            while _drupe.breakpoints_away() and time.monotonic() < until:
+                time.sleep(0.001)
             if traces and sys.gettrace() is None:
                 # CPython switches it off where its function raises, as at an interrupt.
                 _debugger().enable_tracing()

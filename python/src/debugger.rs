@@ -64,6 +64,12 @@ fn interrupt_comes() -> bool {
     !crate::fork::is_child() && boot::handle().is_some_and(|handle| handle.interrupt_comes())
 }
 
+/// Whether the debugger knows of no breakpoints for a moment, since a stopped cell was interrupted.
+#[pyfunction]
+fn breakpoints_away() -> bool {
+    boot::handle().is_some_and(|handle| handle.breakpoints_away())
+}
+
 /// SIGINT has met the main thread where it waits at a breakpoint: have it told to go on first.
 #[pyfunction]
 fn interrupt_stopped() {
@@ -96,6 +102,7 @@ fn murmur2(data: &[u8], seed: u32) -> u32 {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(debugging, module)?)?;
     module.add_function(wrap_pyfunction!(interrupt_comes, module)?)?;
+    module.add_function(wrap_pyfunction!(breakpoints_away, module)?)?;
     module.add_function(wrap_pyfunction!(interrupt_stopped, module)?)?;
     module.add_function(wrap_pyfunction!(cell_folder, module)?)?;
     module.add_function(wrap_pyfunction!(cell_file, module)?)?;

@@ -606,6 +606,11 @@ impl Machine {
         }
     }
 
+    /// Whether pydevd has been told of no breakpoints, until the interrupted cell has ended.
+    pub fn is_cleared(&self) -> bool {
+        self.cleared
+    }
+
     fn works_something_out(&self) -> bool {
         let mut asked = self.outstanding.values();
         asked.any(|asked| asked.purpose == Purpose::Client(Command::Frame))

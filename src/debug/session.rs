@@ -3,7 +3,7 @@
 //!
 //! The [`Machine`] decides; this knows what was asked, and writes and reads the protocol. Nothing here waits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,8 @@ pub struct Session {
     breakpoints: BTreeMap<String, Value>,
     /// The arguments of `setExceptionBreakpoints` and `setFunctionBreakpoints`, by command.
     others: BTreeMap<String, Value>,
+    /// The requests by which pydevd is told of them again, and has not answered.
+    restoring: HashSet<u64>,
     /// pydevd's answer to the request at hand.
     at_hand: Option<Incoming>,
     holds: bool,
@@ -165,6 +167,7 @@ impl Session {
             why: String::new(),
             breakpoints: BTreeMap::new(),
             others: BTreeMap::new(),
+            restoring: HashSet::new(),
             at_hand: None,
             holds: false,
             held: Vec::new(),
@@ -313,6 +316,11 @@ impl Session {
         self.take()
     }
 
+    /// Whether pydevd is without breakpoints for a moment: from an interrupt of what was stopped until it knows them again.
+    pub fn restores(&self) -> bool {
+        self.machine.is_cleared() || !self.restoring.is_empty()
+    }
+
     /// Whether what is stopped is being let go for an interrupt, and the signal is still to be sent.
     pub fn interrupts(&self) -> bool {
         self.machine.interrupts()
@@ -340,6 +348,7 @@ impl Session {
         match (incoming.kind.as_str(), incoming.request_seq) {
             ("response", Some(seq)) => {
                 let success = incoming.success;
+                self.restoring.remove(&seq);
                 self.at_hand = Some(incoming);
                 self.note_threads(seq);
                 self.feed(Event::Reply { seq, success });
@@ -424,10 +433,12 @@ impl Session {
             }
             Action::Restore => {
                 for arguments in self.breakpoints.clone().values() {
-                    self.write("setBreakpoints", arguments);
+                    let seq = self.write("setBreakpoints", arguments);
+                    self.restoring.insert(seq);
                 }
                 for (command, arguments) in self.others.clone() {
-                    self.write(&command, &arguments);
+                    let seq = self.write(&command, &arguments);
+                    self.restoring.insert(seq);
                 }
             }
             Action::Signal => self.out.push(Output::Signal),
@@ -440,17 +451,19 @@ impl Session {
             Action::Forget => {
                 self.breakpoints.clear();
                 self.others.clear();
+                self.restoring.clear();
             }
         }
     }
 
     /// A request to pydevd whose answer nobody waits for.
-    fn write(&mut self, command: &str, arguments: &Value) {
+    fn write(&mut self, command: &str, arguments: &Value) -> u64 {
         // Numbers that the machine never gives.
         self.next_timer += 1;
         let seq = u64::from(u32::MAX) + self.next_timer;
         self.out
             .push(Output::Write(protocol::request(seq, command, arguments)));
+        seq
     }
 
     fn send(&mut self, seq: Seq, purpose: Purpose, key: Option<Key>) {

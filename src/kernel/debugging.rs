@@ -201,6 +201,8 @@ impl Io {
         self.handle.debugging.store(attached, Ordering::Relaxed);
         let interrupts = self.debugging.session.interrupts();
         self.handle.interrupt_comes.store(interrupts, Ordering::Relaxed);
+        let restores = self.debugging.session.restores();
+        self.handle.breakpoints_away.store(restores, Ordering::Relaxed);
         if self.debugging.shows_frame && !self.debugging.is_stopped() {
             self.debugging.shows_frame = false;
             self.handle.live.stopped(0);

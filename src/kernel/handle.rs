@@ -83,6 +83,8 @@ pub struct Handle {
     pub(super) debugging: AtomicBool,
     /// What is stopped is being let go for an interrupt, whose signal is still to come.
     pub(super) interrupt_comes: AtomicBool,
+    /// See [`Handle::breakpoints_away`].
+    pub(super) breakpoints_away: AtomicBool,
     /// Where the files of cells are, or would be.
     pub(super) cells: PathBuf,
     /// The last request on control, which Python mostly never sees.
@@ -268,6 +270,11 @@ impl Handle {
     /// Whether what is stopped is being let go for an interrupt, whose signal is still to come.
     pub fn interrupt_comes(&self) -> bool {
         self.interrupt_comes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the debugger knows of no breakpoints for a moment, since a stopped cell was interrupted.
+    pub fn breakpoints_away(&self) -> bool {
+        self.breakpoints_away.load(Ordering::Relaxed)
     }
 
     /// Where the files of cells are, or would be.

@@ -230,6 +230,25 @@ def test_an_interrupt_at_a_breakpoint_and_the_next_breakpoint(debugged, how):
     assert debugged.done(cell)["status"] == "ok"
 
 
+def test_the_cell_behind_one_that_was_interrupted_stops_at_its_breakpoint(debugged):
+    """It is sent in the moment in which the other is answered, and pydevd is still being told of its breakpoint then."""
+    # More of them take longer to tell.
+    for number in range(40):
+        debugged.break_at(f"first = {number}\nsecond = {number}\n", 2)
+    debugged.break_at(ADD, 2)
+    for _ in range(5):
+        cell = debugged.run(ADD)
+        debugged.stopped()
+        debugged.manager.interrupt_kernel()
+        assert (
+            debugged.client._recv_reply(cell, timeout=20)["content"]["ename"] == "KeyboardInterrupt"
+        )
+        cell = debugged.run(ADD)
+        debugged.stopped()
+        debugged.body("continue", threadId=1)
+        debugged.done(cell)
+
+
 @pytest.mark.parametrize("how", ["message", "signal"])
 def test_nothing_of_a_cell_runs_that_is_interrupted_where_it_has_stopped(debugged, how):
     """It was let go first, and ran on for a hundred thousand lines until the signal came. Before CPython 3.11 it still is."""
