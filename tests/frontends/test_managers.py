@@ -48,7 +48,7 @@ def test_a_cell_cleans_up_when_a_manager_ends_its_kernel(name, end, tmp_path):
     manager, client = start_new_kernel(kernel_name=name)
     try:
         client.execute(
-            "print('ready', flush=True)\ntry:\n    while True: abs(1)\n"
+            "try:\n    print('ready', flush=True)\n    while True: abs(1)\n"
             f"finally:\n    for _ in range(500_000): abs(1)\n    open({str(kept)!r}, 'w').write('kept')"
         )
         wait_for_output(client)
