@@ -4,6 +4,7 @@ The core says which these are (`src/os/children.rs`), and kills those at the ver
 `teardown.py`: `end` when the threads have ended, `end_late` when the functions of atexit have.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -73,7 +74,13 @@ def _multiprocessings() -> "set[int]":
     while it holds the pool's lock."""
     modules = [sys.modules.get(f"{name}.process") for name in ("multiprocessing", "multiprocess")]
     children = [child for module in modules if module for child in list(module._children)]
-    return {child.pid for child in children if child.daemon}
+    found = set()
+    for child in children:
+        # Another thread may close it meanwhile.
+        with contextlib.suppress(ValueError):
+            if child.daemon:
+                found.add(child.pid)
+    return found
 
 
 def _wait(pids: list, deadline: float) -> list:

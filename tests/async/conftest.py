@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from session import Session, executable, pythons
-
-
-@pytest.fixture(autouse=True, scope="session")
-def folders(tmp_path_factory):
-    """IPython's history and the runtime files, in a folder of the tests' own."""
-    folder = tmp_path_factory.mktemp("jupyter")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
-        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-        patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-        yield
-
-
-@pytest.fixture(params=pythons())
-def python(request) -> str:
-    return executable(request.param)
+from fixtures import folders, python  # noqa: F401
+from session import Session
 
 
 @pytest.fixture
-def session(python):
+def session(python):  # noqa: F811
     session = Session(python)
     yield session
     session.close()
