@@ -162,7 +162,7 @@ impl Io {
         let comm = comm_of(&request);
         let shell = self.shell_for(&request, comm.as_deref());
         self.in_flight.admit(&request, shell, comm);
-        // At a breakpoint all threads wait, also where it is not a cell that has met it.
+        // At a breakpoint the names of the frame are what is asked for, also where it is not a cell that has met it.
         let busy = self.in_flight.cell(shell).is_some() || self.debugging.is_stopped();
         if !busy || !beside::answers(&request) {
             let size = request.size();

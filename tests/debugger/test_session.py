@@ -149,17 +149,19 @@ def test_completion_and_inspection_know_the_stopped_frame(debugged):
     assert needles() == ["needle_global"]
 
 
-def test_a_breakpoint_in_a_thread_leaves_completion_answered(debugged):
-    """No cell runs, and the main thread waits with all others."""
-    code = "def add(a):\n    b = a\n    return b\n"
-    debugged.break_at(code, 2)
+def test_completion_knows_a_frame_that_is_stopped_while_no_cell_runs(debugged):
+    code = "def add(needle_a):\n    needle_b = needle_a\n    return needle_b\n"
+    debugged.break_at(code, 3)
     debugged.done(debugged.run(code))
-    start = "import threading; threading.Timer(0.3, add, [1]).start()"
-    debugged.done(debugged.run(start))
+    debugged.done(debugged.run("import threading; threading.Timer(0.3, add, [1]).start()"))
     debugged.stopped()
-    msg_id = debugged.client.complete("pri")
-    reply = debugged.client.get_shell_msg(timeout=2)
-    assert reply["parent_header"]["msg_id"] == msg_id and "print" in reply["content"]["matches"]
+    until, matches = time.monotonic() + 5, []
+    while matches != ["needle_a", "needle_b"]:
+        assert time.monotonic() < until, matches
+        msg_id = debugged.client.complete("needle_")
+        reply = debugged.client.get_shell_msg(timeout=20)
+        assert reply["parent_header"]["msg_id"] == msg_id
+        matches = sorted(reply["content"]["matches"])
     debugged.body("continue", threadId=1)
 
 
