@@ -8,11 +8,13 @@
 
 pub mod cells;
 mod commands;
-pub mod machine;
+mod machine;
 pub mod peer;
 mod protocol;
 mod session;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
-pub use session::{Helper, Output, Session, Timer};
+pub use session::{Helper, Output, Session};
+pub use vocabulary::{Key, State};

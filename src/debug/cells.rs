@@ -12,7 +12,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use serde_json::{Value, json};
 
-use super::machine::Key;
+use super::vocabulary::Key;
 use crate::os;
 
 /// JupyterLab and ipykernel agree on it.
@@ -72,7 +72,7 @@ pub fn file(folder: &Path, code: &[u8]) -> PathBuf {
 }
 
 /// What is to be done with a file.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// Write a cell. The answer is `{"sourcePath"}`.
     Dump { code: String },

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::machine::Command;
+use super::cells::Job;
+use super::vocabulary::Command;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,37 @@ pub(super) fn who(command: &str) -> Who {
         | "pydevdSystemInfo" => Who::Machine(Command::Ask),
         _ => Who::Nobody,
     }
+}
+
+/// What the thread for files is to do.
+///
+/// # Errors
+/// A sentence, where the arguments will not do.
+pub(super) fn job(job: FileJob, arguments: &Map<String, Value>) -> Result<Job, &'static str> {
+    match job {
+        FileJob::DumpCell => match arguments.get("code").and_then(Value::as_str) {
+            Some(code) => Ok(Job::Dump {
+                code: code.to_owned(),
+            }),
+            None => Err("dumpCell needs the text of a cell, as code"),
+        },
+        FileJob::Source => match path_of(arguments) {
+            Some(path) => Ok(Job::Read { path: path.into() }),
+            None => Err("source needs the path of a file, as source.path"),
+        },
+    }
+}
+
+/// The file that is meant.
+pub(super) fn path_of(arguments: &Map<String, Value>) -> Option<&str> {
+    arguments.get("source")?.get("path")?.as_str()
+}
+
+/// Whether `variables` means something that the helper has told of: it counts from here on, and pydevd from one.
+pub(super) fn is_helpers_reference(arguments: &Map<String, Value>) -> bool {
+    const FIRST: i64 = 1 << 30;
+    let reference = arguments.get("variablesReference").and_then(Value::as_i64);
+    reference.is_some_and(|reference| reference > FIRST)
 }
 
 /// Whether a text is a name in Python, as far as it is safe to put it into an expression: letters of any script, digits and

@@ -4,194 +4,25 @@
 //! [`super::Session`] feeds it and carries its actions out. It reads no clock, does no I/O and knows no JSON, so that all of its
 //! states can be searched. Every event is accepted in every state; one that no longer matters changes nothing. Each request
 //! of a client's gets exactly one [`Action::Answer`].
+//!
+//! This file has the course of a session, from `initialize` to `disconnect`; [`interrupts`] has what becomes of an interrupt, and
+//! [`ends`] how a session ends, by whosever doing.
+
+mod ends;
+mod interrupts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A client's request, by the number that the kernel has given it.
-pub type Key = u64;
-/// A request to pydevd, by its `seq`. Unique for the life of the process.
-pub type Seq = u64;
-/// A thread, by pydevd's number for it.
-pub type Thread = i64;
+use super::vocabulary::{Action, Answer, Command, Event, Key, Purpose, Refusal, Seq, State, Thread};
+use interrupts::Interrupt;
 
 /// Requests that may wait for pydevd at a time.
 const MOST_OUTSTANDING: usize = 4096;
-
-/// Where a session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    /// There is none. pydevd may be connected, from the one before.
-    Off,
-    /// debugpy is being imported and pydevd is to connect, or `initialize` is under way.
-    Starting,
-    /// `initialize` is answered.
-    Ready,
-    /// Breakpoints are of effect.
-    Attached,
-    /// A thread waits at a breakpoint.
-    Stopped,
-    /// It is being ended.
-    Draining,
-    /// The connection to pydevd is lost, for good.
-    Broken,
-}
-
-/// What a client asks for, as far as the state matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Command {
-    Initialize,
-    Attach,
-    ConfigurationDone,
-    Disconnect,
-    Continue,
-    /// `next`, `stepIn`, `stepOut`, and what else a thread that runs cannot do.
-    Step,
-    /// What pydevd has the stopped thread itself work out, which may run code of the user's.
-    Frame,
-    /// Everything else that pydevd answers.
-    Ask,
-}
-
-/// Why a request to pydevd was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Purpose {
-    /// A client's, and of which kind.
-    Client(Command),
-    /// Which threads are stopped.
-    Threads,
-    /// Behind `attach`, where the client need not say so.
-    ConfigurationDone,
-    /// The threads are to go on, for an interrupt. The breakpoints are taken away before it.
-    Resume,
-    /// The session is to end with the kernel.
-    Disconnect,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Event {
-    Request {
-        key: Key,
-        command: Command,
-    },
-    /// pydevd is connected and has shown who it is.
-    Connected,
-    /// It could not be started; another attempt may succeed.
-    Failed,
-    /// The start takes too long.
-    StartLate,
-    /// pydevd has answered.
-    Reply {
-        seq: Seq,
-        success: bool,
-    },
-    /// It has not, in time.
-    Late {
-        seq: Seq,
-    },
-    Stopped {
-        thread: Thread,
-    },
-    Continued {
-        thread: Option<Thread>,
-    },
-    /// pydevd's list of threads, all of which are stopped.
-    AllStopped {
-        thread: Thread,
-    },
-    /// The connection is lost.
-    Gone,
-    /// The main thread is to be interrupted. `runs`: it runs a cell.
-    Interrupt {
-        runs: bool,
-    },
-    /// What an interrupt waits for has not come in time.
-    InterruptLate,
-    /// The cell has ended.
-    CellEnded,
-    /// The interrupted cell has had its time.
-    CellLate,
-    /// The kernel ends.
-    End,
-}
-
-/// Why a request is not carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Refusal {
-    /// There is no session.
-    NotStarted,
-    NotAttached,
-    NotStopped,
-    /// The helper has said why.
-    NoDebugger,
-    /// The helper did not get into Python in time.
-    StartTooLong,
-    TooLong,
-    /// pydevd's connection is lost.
-    Broken,
-    /// The session ended first.
-    Ended,
-    /// The kernel ends.
-    KernelEnds,
-    TooMany,
-}
-
-/// What a client's request is answered with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Answer {
-    /// pydevd's own answer, which is at hand.
-    Pydevds,
-    /// The capabilities that the session has told before.
-    Capabilities,
-    /// Success, without pydevd.
-    Done,
-    Refused(Refusal),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Action {
-    /// Have debugpy imported and pydevd connect.
-    Start,
-    /// Send to pydevd. Of a client's request, the arguments are the client's.
-    Send {
-        seq: Seq,
-        purpose: Purpose,
-        key: Option<Key>,
-    },
-    Answer {
-        key: Key,
-        answer: Answer,
-    },
-    /// Events are kept back until [`Action::Release`], so that what they tell of is known when a client asks.
-    Hold,
-    Release,
-    /// Take all breakpoints away, until [`Action::Restore`].
-    ClearBreakpoints,
-    Restore,
-    /// SIGINT to the main thread.
-    Signal,
-    /// Tell [`Event::InterruptLate`] when it has been waited for long enough.
-    AwaitInterrupt,
-    /// Tell [`Event::CellLate`] when the cell has had its time.
-    AwaitCell,
-    /// Threads are stopped and nobody can say that they may go on: have a helper do so.
-    Free,
-    /// The session is over; what was said of it is forgotten.
-    Forget,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Asked {
     purpose: Purpose,
     key: Option<Key>,
-}
-
-/// How far an interrupt of a stopped thread is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Interrupt {
-    /// The threads were told to go on, or the session to end.
-    Resuming,
-    /// The signal was sent, and the cell has not ended.
-    Signalled,
 }
 
 /// See the module.
@@ -247,11 +78,6 @@ impl Machine {
         self.stopped.iter().copied()
     }
 
-    /// Whether what is stopped is being let go for an interrupt, and [`Action::Signal`] is still to come.
-    pub fn interrupts(&self) -> bool {
-        self.interrupt == Some(Interrupt::Resuming)
-    }
-
     /// Whether events are a client's business.
     pub fn has_session(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Attached | Phase::Draining)
@@ -269,11 +95,6 @@ impl Machine {
         self.outstanding
             .get(&seq)
             .is_some_and(|asked| asked.purpose == Purpose::Threads)
-    }
-
-    /// Whether the kernel ends.
-    pub fn has_ended(&self) -> bool {
-        self.ended
     }
 
     #[must_use = "the actions are to be performed, in order"]
@@ -308,24 +129,9 @@ impl Machine {
             }
             Event::Gone => self.gone(&mut out),
             Event::Interrupt { runs } => self.interrupt(runs, &mut out),
-            Event::InterruptLate => {
-                if self.interrupt == Some(Interrupt::Resuming) {
-                    // Whatever keeps the thread from going on, such as an expression that it evaluates, is to end.
-                    out.push(Action::Signal);
-                    if self.is_stopped() && self.phase != Phase::Draining {
-                        out.push(Action::AwaitInterrupt);
-                    } else {
-                        self.interrupt = Some(Interrupt::Signalled);
-                        out.push(Action::AwaitCell);
-                    }
-                }
-            }
+            Event::InterruptLate => self.interrupt_late(&mut out),
             Event::CellEnded => self.cell_ended(&mut out),
-            Event::CellLate => {
-                if self.interrupt == Some(Interrupt::Signalled) {
-                    self.cell_ended(&mut out);
-                }
-            }
+            Event::CellLate => self.cell_late(&mut out),
             Event::End => self.end(&mut out),
         }
         out
@@ -557,146 +363,6 @@ impl Machine {
                     out.push(Action::Hold);
                 }
             }
-        }
-    }
-
-    fn resume(&mut self, out: &mut Vec<Action>) {
-        self.interrupt = Some(Interrupt::Resuming);
-        if !self.cleared {
-            self.cleared = true;
-            out.push(Action::ClearBreakpoints);
-        }
-        let seq = self.send(Purpose::Resume, None, out);
-        self.resuming = Some(seq);
-        out.push(Action::AwaitInterrupt);
-    }
-
-    fn signal(&mut self, out: &mut Vec<Action>) {
-        out.push(Action::Signal);
-        if self.cell_runs {
-            self.interrupt = Some(Interrupt::Signalled);
-            out.push(Action::AwaitCell);
-        } else {
-            self.cell_ended(out);
-        }
-    }
-
-    fn interrupt(&mut self, runs: bool, out: &mut Vec<Action>) {
-        self.cell_runs = runs;
-        match self.phase {
-            Phase::Attached | Phase::Ready if self.is_stopped() => {
-                if self.interrupt != Some(Interrupt::Resuming) {
-                    self.resume(out);
-                }
-            }
-            Phase::Draining => {
-                if self.interrupt != Some(Interrupt::Resuming) {
-                    self.interrupt = Some(Interrupt::Resuming);
-                    out.push(Action::AwaitInterrupt);
-                }
-            }
-            _ => {
-                out.push(Action::Signal);
-                if self.phase == Phase::Off && self.works_something_out() {
-                    // What a thread still works out for the session that is over is ended by it, and not the cell.
-                    self.interrupt = Some(Interrupt::Signalled);
-                    out.push(Action::AwaitCell);
-                }
-            }
-        }
-    }
-
-    /// Whether pydevd has been told of no breakpoints, until the interrupted cell has ended.
-    pub fn is_cleared(&self) -> bool {
-        self.cleared
-    }
-
-    fn works_something_out(&self) -> bool {
-        let mut asked = self.outstanding.values();
-        asked.any(|asked| asked.purpose == Purpose::Client(Command::Frame))
-    }
-
-    fn cell_ended(&mut self, out: &mut Vec<Action>) {
-        if self.phase == Phase::Draining {
-            return;
-        }
-        // A signal that is still to come would be the next cell's.
-        self.interrupt = None;
-        if std::mem::take(&mut self.cleared) && self.phase == Phase::Attached {
-            out.push(Action::Restore);
-        }
-    }
-
-    /// pydevd has let every thread go, and stops none any more.
-    fn session_over(&mut self, out: &mut Vec<Action>) {
-        let stopped = self.is_stopped();
-        self.stopped.clear();
-        self.resuming = None;
-        self.cleared = false;
-        self.phase = Phase::Off;
-        let interrupted = self.interrupt.take();
-        self.drop_outstanding(Refusal::Ended, stopped, out);
-        out.push(Action::Forget);
-        if interrupted == Some(Interrupt::Resuming) {
-            out.push(Action::Signal);
-            if self.ended {
-                // What is still worked out in a frame is ended by it, and not the cell.
-                self.interrupt = Some(Interrupt::Signalled);
-            }
-        }
-        if !self.ended {
-            self.next_session(out);
-        }
-    }
-
-    /// Refuse what waits for pydevd. What a thread works out is remembered where it was `stopped` or the kernel ends, since it is to
-    /// be interrupted.
-    fn drop_outstanding(&mut self, why: Refusal, stopped: bool, out: &mut Vec<Action>) {
-        let held = self.holds();
-        let remembered = stopped || self.ended;
-        self.outstanding.retain(|_, asked| {
-            if let Some(key) = asked.key.take() {
-                let answer = Answer::Refused(why);
-                out.push(Action::Answer { key, answer });
-            }
-            match asked.purpose {
-                Purpose::Client(Command::Frame) => remembered,
-                Purpose::Client(Command::Disconnect) | Purpose::Disconnect => true,
-                _ => false,
-            }
-        });
-        if held {
-            out.push(Action::Release);
-        }
-    }
-
-    fn gone(&mut self, out: &mut Vec<Action>) {
-        if !self.connected || self.phase == Phase::Broken {
-            return;
-        }
-        self.phase = Phase::Broken;
-        self.stopped.clear();
-        self.resuming = None;
-        self.cleared = false;
-        let interrupted = self.interrupt.take();
-        self.refuse_waiting(Refusal::Broken, out);
-        self.drop_outstanding(Refusal::Broken, false, out);
-        self.outstanding.clear();
-        out.extend([Action::Free, Action::Forget]);
-        if interrupted == Some(Interrupt::Resuming) {
-            out.push(Action::Signal);
-        }
-    }
-
-    fn end(&mut self, out: &mut Vec<Action>) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
-        self.refuse_waiting(Refusal::KernelEnds, out);
-        self.drop_outstanding(Refusal::KernelEnds, true, out);
-        if matches!(self.phase, Phase::Ready | Phase::Attached) {
-            self.send(Purpose::Disconnect, None, out);
-            self.phase = Phase::Draining;
         }
     }
 }

@@ -21,9 +21,8 @@ use super::request::Request;
 use super::timers::Due;
 use super::turns::Share;
 use crate::debug::cells::Files;
-use crate::debug::machine::State;
 use crate::debug::peer::{self, Door, News};
-use crate::debug::{Helper, Output, Session};
+use crate::debug::{Helper, Output, Session, State};
 use crate::lifecycle::MAIN;
 use crate::wire::json;
 use crate::wire::message::to_json;
@@ -133,7 +132,7 @@ impl Io {
                     self.debugging.peer = Some(peer);
                     self.debugging.session.connected()
                 }
-                News::Said(said) => self.debugging.session.hear(said),
+                News::Said(said) => self.debugging.session.hear(&said),
                 News::Gone => {
                     self.debugging.peer = None;
                     self.debugging.session.gone()
@@ -185,14 +184,14 @@ impl Io {
                 self.debugging.session.started(answer)
             }
             FREE => Vec::new(),
-            question => self.debugging.session.helped(question, answer),
+            question => self.debugging.session.helped(question, &answer),
         };
         self.carry_out(outputs);
     }
 
     /// The thread of files has done a job.
     pub(super) fn filed(&mut self, key: u64, answer: Result<Value, String>) {
-        let outputs = self.debugging.session.filed(key, answer);
+        let outputs = self.debugging.session.filed(key, &answer);
         self.carry_out(outputs);
     }
 
@@ -219,7 +218,7 @@ impl Io {
                         let _ = peer.send(frame);
                     }
                 }
-                Output::File { key, job } => self.debugging.files.run(key, job.into()),
+                Output::File { key, job } => self.debugging.files.run(key, job),
                 Output::Helper(helper) => self.help(helper),
                 Output::Signal => self.strike(),
             }

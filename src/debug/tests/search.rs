@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::debug::machine::{Action, Answer, Command, Event, Key, Machine, Purpose, Refusal, Seq, State};
+use crate::debug::machine::Machine;
+use crate::debug::vocabulary::{Action, Answer, Command, Event, Key, Purpose, Refusal, Seq, State};
 
 /// What must be true of a life so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
