@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import forks
 from .errors import as_interrupt, text_of
-from .interrupt import InPlace, interrupts
+from .interrupt import interrupts
 from .log import log
 
 if TYPE_CHECKING:
@@ -152,18 +152,10 @@ class Execution:
         if getattr(self.shell, "trio_runner", None):
             return None
         if self.shell.loop_runner is interactiveshell._asyncio_runner:
-            return self._in_loop
+            return self.kernel.server.in_place
         if self.shell.loop_runner is async_helpers._trio_runner:
             return self._in_trio
         return None
-
-    async def _in_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        import asyncio
-
-        if asyncio.current_task() is self.kernel.server.task:
-            return await InPlace(coroutine)
-        # Somebody has put a task of his own around the kernel's functions.
-        return await coroutine
 
     @staticmethod
     async def _in_trio(coroutine: Coroutine[Any, Any, Any]) -> Any:

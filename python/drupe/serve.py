@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING
 from . import _drupe, comms, requests, shells, sigterm
 from .errors import described
 from .hooks import when_imported
-from .interrupt import HAND_OVER, interrupts
+from .interrupt import HAND_OVER, InPlace, interrupts
 from .log import log
 from .loop import Words
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
     from typing import Any
 
     from .inspection import Inspector
@@ -115,6 +115,8 @@ class Server:
         # What `_serve` waits for while there is no request.
         self._idle: asyncio.Future[None] | None = None
         self._in_request = False
+        # A cell's coroutine is awaited by `in_place`.
+        self._in_place = False
         self._done = False
         # A cell has run since the last snapshot of the namespace.
         self._cells = True
@@ -158,6 +160,30 @@ class Server:
         answered by a task of it. A subshell has a loop of its own, which runs."""
         if self._begun is not None and threading.get_ident() == _MAIN:
             await _hand_over()
+
+    async def in_place(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Await a cell's coroutine. It may take millions of steps: where the task of the request awaits it, nobody in between
+        wakes for each of them, nor within it for what is `directly` awaited."""
+        import asyncio
+
+        if asyncio.current_task() is not self._task:
+            # Somebody has put a task of his own around the kernel's functions.
+            return await coroutine
+        self._in_place = True
+        try:
+            return await InPlace(coroutine)
+        finally:
+            self._in_place = False
+
+    def directly(self, coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
+        """What to await for the coroutine, which is the innermost that is not the user's own. It is that itself where it is run by
+        somebody else, such as curio, or on a subshell."""
+        if self._in_place:
+            import asyncio
+
+            if asyncio.current_task() is self._task:
+                return InPlace(coroutine)
+        return coroutine
 
     def _imported(self, asyncio: Any) -> None:
         """asyncio came with something that a cell imports: for the rest of the request the kernel's loop counts as running, and

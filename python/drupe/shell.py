@@ -288,10 +288,14 @@ class ZMQInteractiveShell(InteractiveShell):
         """As IPython, with the user's interrupts. One that strikes in IPython's lines around the code is the cell's, too, and
         is shown unless they have shown an error already."""
         hook, before = sys.excepthook, self.presenter.lines
+        running = super().run_code(code_obj, result, async_=async_)
         try:
+            awaited = self.kernel.server.directly(running) if async_ else running
             with interrupts.user_code():
-                return await super().run_code(code_obj, result, async_=async_)
+                return await awaited
         except KeyboardInterrupt as error:
+            # Where it has not begun, nobody is to be told that it was not awaited.
+            running.close()
             sys.excepthook = hook
             failed = result is not None and result.error_in_exec is not None
             if not failed or self.presenter.lines is before:

@@ -11,7 +11,8 @@ class TestKernel(jupyter_kernel_test.KernelTests):
     code_hello_world = "print('hello, world')"
     code_stderr = "import sys; print('a warning', file=sys.stderr)"
     completion_samples = [
-        {"text": "import drupe_of_a_plum, zi", "matches": {"zipapp", "zipfile", "zipimport"}},
+        # A beginning that no installed package shares.
+        {"text": "import drupe_of_a_plum, graphl", "matches": {"graphlib"}},
         {"text": "'a'.isal", "matches": {"isalnum", "isalpha"}},
         {"text": "zzz_nothing_begins_so", "matches": set()},
     ]
