@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -62,7 +63,8 @@ impl Install {
     pub(super) fn run(&self) -> Result<Outcome> {
         let environment = places::environment(self.python.as_deref())?;
         environment.require_suitable()?;
-        let core = package::find()?.join(package::CORE);
+        let package = package::find()?;
+        let core = package.join(package::CORE);
         if !core.is_file() {
             return Err(LaunchError::NoCore { path: core }.into());
         }
@@ -74,6 +76,7 @@ impl Install {
         let python = environment.executable.clone();
         self.write(&folder, &Record::of(environment))
             .with_context(|| format!("writing the kernelspec {}", folder.display()))?;
+        compile(&python, &package);
         let mut out = std::io::stdout().lock();
         writeln!(
             out,
@@ -163,6 +166,18 @@ impl Uninstall {
         )?;
         Ok(Outcome::Done)
     }
+}
+
+/// Has `python` compile the package now, as pip does. Else each start would, where kernels may not write beside the sources or were
+/// told not to. What cannot be compiled ahead costs time at the start, and nothing else.
+fn compile(python: &Path, package: &Path) {
+    let _ = Command::new(python)
+        .args(["-I", "-m", "compileall", "-q"])
+        .arg(package)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// Puts `draft` in the place of `folder`, which `--replace` allowed to exist.

@@ -55,6 +55,30 @@ fn install_and_uninstall() {
     );
 }
 
+/// A kernel that may not write beside its sources need not compile them at each start.
+#[test]
+fn install_compiles_the_package() {
+    let world = World::new();
+    let suitable = world.suitable();
+    let answers = world.python("answers", &suitable);
+    let python = world.executable(
+        "python",
+        &format!("#!/bin/sh\ncase \"$1\" in\n*/probe.py) exec '{answers}' \"$@\" ;;\n*) exec python3 \"$@\" ;;\nesac\n"),
+    );
+    let prefix = world.path("prefix").display().to_string();
+    fs::write(world.path("package/broken.py"), "def (").unwrap();
+    let install = ["install", "--python", &python, "--prefix", &prefix];
+    succeeds(world.drupe(&install).env("PYTHONDONTWRITEBYTECODE", "1"));
+    let compiled: Vec<_> = fs::read_dir(world.path("package/__pycache__"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        compiled.iter().any(|name| name.starts_with("__main__.")),
+        "{compiled:?}"
+    );
+}
+
 #[test]
 fn the_places_of_a_kernelspec() {
     let world = World::new();
