@@ -326,3 +326,22 @@ def test_uvloop(uvloop, tmp_path):
     )
     uvloop.close()
     assert (tmp_path / "kept").read_text() == "kept"
+
+
+# What a turn of the loop costs.
+
+
+def test_a_cell_that_awaits_is_woken_alone(session):
+    """Between the loop and the cell stand the task of requests, the interrupts' steps, and IPython's innermost function, which
+    shows an error: nobody else is resumed for each `await`."""
+    session.run(
+        "import asyncio, sys\n"
+        "async def above():\n"
+        "    await asyncio.sleep(0)\n"
+        "    frame, found = sys._getframe(1), []\n"
+        "    while frame.f_globals['__name__'] != 'asyncio.events':\n"
+        "        found.append(frame.f_code.co_name)\n"
+        "        frame = frame.f_back\n"
+        "    return found"
+    )
+    assert session.run("await above()") == "['<module>', 'run_code', '__await__', '_serve']"
