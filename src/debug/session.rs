@@ -102,7 +102,8 @@ impl Session {
         self.machine.is_stopped()
     }
 
-    /// Whether pydevd is without breakpoints for a moment: from an interrupt of what was stopped until it knows them again.
+    /// Whether pydevd is without breakpoints for a moment: from an interrupt of what was stopped until it knows them again,
+    /// or has not said so in time.
     pub fn restores(&self) -> bool {
         self.machine.is_cleared() || !self.breakpoints.are_restored()
     }
@@ -127,6 +128,7 @@ impl Session {
                 Timer::Late(seq) => self.feed(Event::Late { seq }),
                 Timer::Interrupt => self.feed(Event::InterruptLate),
                 Timer::Cell => self.feed(Event::CellLate),
+                Timer::Restore(last) => self.breakpoints.late(last),
                 Timer::Question(number) => self.question_late(number),
             }
         }

@@ -1,6 +1,7 @@
-//! The search through all lives of a small debug session, and the hash of cells.
+//! The search through all lives of a small debug session, sessions that are driven, and the hash of cells.
 
 mod search;
+mod sessions;
 
 use super::cells::{SEED, murmur2};
 

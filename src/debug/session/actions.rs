@@ -27,11 +27,16 @@ impl Session {
                 self.out.push(output);
                 seq
             }),
-            Action::Restore => self.breakpoints.restore(|command, arguments| {
-                let (seq, output) = self.pydevd.write(command, arguments);
-                self.out.push(output);
-                seq
-            }),
+            Action::Restore => {
+                let last = self.breakpoints.restore(|command, arguments| {
+                    let (seq, output) = self.pydevd.write(command, arguments);
+                    self.out.push(output);
+                    seq
+                });
+                if let Some(last) = last {
+                    self.after(timers::RESTORE, Timer::Restore(last));
+                }
+            }
             Action::Signal => self.out.push(Output::Signal),
             Action::AwaitInterrupt => {
                 let patience = timers::interrupt(self.machine.has_ended());

@@ -3,7 +3,8 @@
 //! - They are remembered as they are asked for, before pydevd has answered, and on the lines that pydevd has put them.
 //! - [`Breakpoints::clear`] forgets none of them. [`Breakpoints::restore`] tells pydevd of all that are remembered then, also
 //!   those that were asked for in between.
-//! - They are away from the one until pydevd has answered all requests of the other ([`Breakpoints::are_restored`]).
+//! - They are away from the one until pydevd has answered all requests of the other, or is not waited for any more
+//!   ([`Breakpoints::are_restored`]).
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -71,16 +72,20 @@ impl Breakpoints {
         }
     }
 
-    /// Tell pydevd of all of them again. `send` sends a request to it, and returns its number.
-    pub(super) fn restore(&mut self, mut send: impl FnMut(&str, &Value) -> Seq) {
+    /// Tell pydevd of all of them again. `send` sends a request to it, and returns its number, which grows. The number of the last.
+    pub(super) fn restore(&mut self, mut send: impl FnMut(&str, &Value) -> Seq) -> Option<Seq> {
         let in_files = self.in_files.values().map(|arguments| (IN_FILE, arguments));
         let others = self
             .others
             .iter()
             .map(|(command, arguments)| (command.as_str(), arguments));
+        let mut last = None;
         for (command, arguments) in in_files.chain(others) {
-            self.restoring.insert(send(command, arguments));
+            let seq = send(command, arguments);
+            self.restoring.insert(seq);
+            last = Some(seq);
         }
+        last
     }
 
     /// pydevd has answered a request, which may be one of those.
@@ -88,7 +93,12 @@ impl Breakpoints {
         self.restoring.remove(&seq);
     }
 
-    /// Whether pydevd has answered all by which it was told of them again.
+    /// pydevd has had its time for what it was sent up to `last`.
+    pub(super) fn late(&mut self, last: Seq) {
+        self.restoring.retain(|seq| *seq > last);
+    }
+
+    /// Whether nothing is waited for by which pydevd was told of them again.
     pub(super) fn are_restored(&self) -> bool {
         self.restoring.is_empty()
     }
@@ -182,6 +192,19 @@ mod tests {
             assert!(!breakpoints.are_restored());
         }
         breakpoints.answered(3);
+        assert!(breakpoints.are_restored());
+    }
+
+    #[test]
+    fn what_pydevd_does_not_answer_in_time_is_not_waited_for_and_what_came_later_is() {
+        let (mut breakpoints, mut sent) = (some(), Sent::default());
+        let first = breakpoints.restore(|command, arguments| sent.send(command, arguments));
+        let second = breakpoints.restore(|command, arguments| sent.send(command, arguments));
+        assert_eq!((first, second), (Some(2), Some(4)));
+        breakpoints.late(2);
+        breakpoints.answered(4);
+        assert!(!breakpoints.are_restored());
+        breakpoints.late(4);
         assert!(breakpoints.are_restored());
     }
 

@@ -14,6 +14,10 @@ pub(super) const HELP: Duration = Duration::from_secs(3);
 /// How long an interrupted cell has until its breakpoints are back.
 pub(super) const CELL: Duration = Duration::from_secs(1);
 
+/// How long cells wait for their breakpoints to be back. As long as one cell waits in `drupe.debugger`: what has not come by then is not
+/// waited for by the next.
+pub(super) const RESTORE: Duration = Duration::from_millis(250);
+
 /// How long pydevd may take for an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// The same for what may run code of the user's.
@@ -50,6 +54,8 @@ pub(super) enum Timer {
     Late(Seq),
     Interrupt,
     Cell,
+    /// pydevd's answers by which breakpoints are back, up to the request with this number.
+    Restore(Seq),
     /// A question to the helper.
     Question(u64),
 }
