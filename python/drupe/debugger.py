@@ -64,7 +64,7 @@ def answer(question: bytes) -> bytes:
         except BaseException as error:
             # Also what code of the user's raises that makes a text of a value.
             log.debug("a question of the debugger's failed", exc_info=True)
-            result = {"error": f"{type(error).__name__}: {text(error)}"}
+            result = {"error": text(error)}
         return encode(result)
 
 
@@ -156,8 +156,7 @@ def _import() -> Any:
             raise Refused(f"debugpy is missing. {_mend()}") from error
         raise Refused(f"debugpy cannot be imported: {error}. {_mend()}") from error
     except Exception as error:
-        what = f"{type(error).__name__}: {text(error)}"
-        raise Refused(f"debugpy cannot be imported: {what}. {_mend()}") from error
+        raise Refused(f"debugpy cannot be imported: {text(error)}. {_mend()}") from error
     finally:
         for name, was in before.items():
             if was is None:
