@@ -11,7 +11,13 @@ PREFIX ?= $(HOME)/.local
 # The Python that .venv is made from; by default the machine's own, where it will do.
 PYTHON ?=
 
-BIN := target/release/drupe
+# How it is built: `release`, or `quick`, which is linked in a fraction of the time.
+PROFILE ?= release
+BUILT := target/$(PROFILE)
+
+BIN := $(BUILT)/drupe
+# What the tests drive.
+export DRUPE := $(CURDIR)/$(BIN)
 CORE := python/drupe/_drupe.abi3.so
 VENV := .venv
 TOOLS := .cache/tools
@@ -20,9 +26,9 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PY_SOURCES := python tests benches examples
 
 ifeq ($(shell uname -s),Darwin)
-CDYLIB := target/release/lib_drupe.dylib
+CDYLIB := $(BUILT)/lib_drupe.dylib
 else
-CDYLIB := target/release/lib_drupe.so
+CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
 .PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards notebooks \
@@ -33,8 +39,8 @@ help: ## Show the targets
 
 # --- build --------------------------------------------------------------------------------------------------------
 
-build: ## Build the command and the core, release
-	$(CARGO) build --release --workspace --locked
+build: ## Build the command and the core (PROFILE=quick: in a fraction of the time)
+	$(CARGO) build --profile $(PROFILE) --workspace --locked
 	@cp $(CDYLIB) $(CORE).new && mv -f $(CORE).new $(CORE)   # never a half-written core under a kernel that starts
 
 install: build ## Install into PREFIX (default ~/.local): bin/drupe and lib/drupe
@@ -45,7 +51,7 @@ install: build ## Install into PREFIX (default ~/.local): bin/drupe and lib/drup
 	rm -rf "$(DESTDIR)$(PREFIX)/lib/drupe/drupe"
 	mv "$(DESTDIR)$(PREFIX)/lib/drupe/drupe.new" "$(DESTDIR)$(PREFIX)/lib/drupe/drupe"
 	for program in drupe drupe-lsp; do \
-	  install -m 755 "target/release/$$program" "$(DESTDIR)$(PREFIX)/bin/$$program.new"; \
+	  install -m 755 "$(BUILT)/$$program" "$(DESTDIR)$(PREFIX)/bin/$$program.new"; \
 	  mv -f "$(DESTDIR)$(PREFIX)/bin/$$program.new" "$(DESTDIR)$(PREFIX)/bin/$$program"; \
 	done
 	@echo "Installed $(PREFIX)/bin/drupe; now: drupe install --user --python /path/to/env/bin/python"
@@ -120,7 +126,7 @@ lab: kernelspec $(VENV)/.lab ## Open JupyterLab with drupe as the default kernel
 test: test-rust test-python test-soak ## Run every test, on every Python that this machine has
 
 test-rust: build $(VENV)/.test test-venvs
-	$(CARGO) test --release --workspace --exclude drupe-python --locked
+	$(CARGO) test --profile quick --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
 test-python: .cache/toolkits/.filled kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
@@ -129,7 +135,7 @@ test-python: .cache/toolkits/.filled kernelspec $(VENV)/.test $(VENV)/.suites $(
 	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
 	    echo "tests/browser is left out: there is no chromium and no google-chrome"; continue; \
 	  fi; \
-	  DRUPE=$(CURDIR)/$(BIN) $(VENV)/bin/python -m pytest -q $$suite; \
+	  $(VENV)/bin/python -m pytest -q $$suite; \
 	done
 
 test-soak:
@@ -144,10 +150,10 @@ check: $(TOOLS)/.tools $(VENV)/.test ## Formatting, lints and types, warnings as
 	$(TOOLS)/bin/mypy
 
 notebooks: build $(VENV)/.test .cache/parity/.notebooks ## Run notebooks that others wrote on ipykernel and on drupe, and compare
-	DRUPE=$(CURDIR)/$(BIN) $(VENV)/bin/python tests/notebooks/run.py $(ARGS)
+	$(VENV)/bin/python tests/notebooks/run.py $(ARGS)
 
 crowd: build $(VENV)/.test ## A minute among strangers on all sockets, random, slow and hostile, with its figures
-	DRUPE_TEST_CROWD_SECONDS=60 $(CARGO) test --release --locked --test crowd -- --nocapture
+	DRUPE_TEST_CROWD_SECONDS=60 $(CARGO) test --profile quick --locked --test crowd -- --nocapture
 
 hazards: build $(VENV)/.bench $(VENV)/.hazards ## Play the shutdown hazards on each kernel and print the table
 	$(VENV)/bin/python tests/hazards/run.py $(ARGS)

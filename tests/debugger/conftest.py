@@ -17,8 +17,8 @@ from session import Debugged  # noqa: E402
 def command() -> list[str]:
     if line := os.environ.get("DRUPE_TEST_KERNEL_ARGV"):
         return shlex.split(line)
-    binary = ROOT / "target" / "release" / "drupe"
-    return [str(binary), "-f", "{connection_file}", "--python", sys.executable]
+    binary = os.environ.get("DRUPE", str(ROOT / "target" / "release" / "drupe"))
+    return [binary, "-f", "{connection_file}", "--python", sys.executable]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,14 +15,14 @@ import pytest
 from cells import Kernel
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = ROOT / "target" / "release" / "drupe"
+BINARY = os.environ.get("DRUPE", str(ROOT / "target" / "release" / "drupe"))
 
 
 def command() -> list[str]:
     """The command line of the kernel under test, as a kernelspec has it."""
     if line := os.environ.get("DRUPE_TEST_KERNEL_ARGV"):
         return shlex.split(line)
-    return [str(BINARY), "-f", "{connection_file}", "--python", sys.executable]
+    return [BINARY, "-f", "{connection_file}", "--python", sys.executable]
 
 
 @pytest.fixture(scope="module", autouse=True)

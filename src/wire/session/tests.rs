@@ -297,7 +297,7 @@ fn random_mutations_never_panic_and_never_pass_a_signature() {
 }
 
 /// Not a bound, since machines differ: prints what sealing costs. Run with
-/// `cargo test --release seal_costs -- --ignored --nocapture`.
+/// `cargo test --profile quick seal_costs -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 #[allow(clippy::print_stdout)]

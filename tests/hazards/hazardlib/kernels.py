@@ -53,7 +53,7 @@ def find(name: str, python: str) -> Kernel:
     python = os.path.abspath(python)
     modules = _importable(python)
     if name == "drupe":
-        binary = os.environ.get("DRUPE_BIN") or str(ROOT / "target" / "release" / "drupe")
+        binary = os.environ.get("DRUPE") or str(ROOT / "target" / "release" / "drupe")
         if not Path(binary).is_file():
             raise KernelMissing(f"{binary} is not there: run `make build`")
         command = (binary, "-f", "{connection_file}", "--python", python)
