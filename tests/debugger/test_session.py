@@ -322,6 +322,29 @@ def test_log_points(debugged):
     assert said[0]["content"]["body"]["category"] == "stdout"
 
 
+def test_breakpoints_that_are_set_while_the_session_attaches_are_known(kernel):
+    """A client may set them as soon as pydevd has said `initialized`, which is before the answer to `attach`."""
+    code = "try:\n    x = 1\n    x = 2\nfinally:\n    y = 3\n    print('finally')\n"
+    path = kernel.dump(code)
+    kernel.body("initialize", adapterID="")
+    points = [{"line": 2}, {"line": 5}]
+    asked = [
+        kernel.send("attach"),
+        kernel.send("setBreakpoints", source={"path": path}, breakpoints=points),
+    ]
+    assert all(kernel.reply(msg_id)["success"] for msg_id in asked)
+    assert kernel.body("debugInfo")["breakpoints"] == [{"source": path, "breakpoints": points}]
+    for _ in range(2):
+        cell = kernel.run(code)
+        kernel.stopped()
+        assert kernel.frames()[0]["line"] == 2
+        # The cell does not stop again on its way through `finally`, and the next does.
+        kernel.manager.interrupt_kernel()
+        reply = kernel.done(cell)
+        assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
+        assert kernel.text_of(cell) == "finally\n"
+
+
 def test_blank_lines_at_the_beginning_count(debugged):
     code = "\n\nx = 1\ny = 2\n"
     debugged.break_at(code, 4)

@@ -98,7 +98,7 @@ impl Machine {
         }
         // A signal that is still to come would be the next cell's.
         self.interrupt = None;
-        if std::mem::take(&mut self.cleared) && self.phase == Phase::Attached {
+        if std::mem::take(&mut self.cleared) && matches!(self.phase, Phase::Ready | Phase::Attached) {
             out.push(Action::Restore);
         }
     }

@@ -79,8 +79,11 @@ impl Session {
         Ok(Way::Machine(command))
     }
 
+    /// Breakpoints of this session are remembered, also those that are set before `attach` is answered: pydevd has said by then that it
+    /// would be told of them.
     fn remember(&mut self, key: Key) {
-        if let Some(asked) = self.clients.asked(key).filter(|_| self.is_attached()) {
+        let takes = self.is_attached() || self.state() == State::Ready;
+        if let Some(asked) = self.clients.asked(key).filter(|_| takes) {
             self.breakpoints.remember(&asked.command, &asked.arguments);
         }
     }
