@@ -324,10 +324,13 @@ def test_log_points(debugged):
 
 def test_breakpoints_that_are_set_while_the_session_attaches_are_known(kernel):
     """A client may set them as soon as pydevd has said `initialized`, which is before the answer to `attach`."""
-    code = "try:\n    x = 1\n    x = 2\nfinally:\n    y = 3\n    print('finally')\n"
+    code = (
+        "import time\ntry:\n    begun = True\n    while True:\n        time.sleep(0.01)\n"
+        "finally:\n    print('finally')\n"
+    )
     path = kernel.dump(code)
     kernel.body("initialize", adapterID="")
-    points = [{"line": 2}, {"line": 5}]
+    points = [{"line": 3}, {"line": 7}]
     asked = [
         kernel.send("attach"),
         kernel.send("setBreakpoints", source={"path": path}, breakpoints=points),
@@ -337,7 +340,7 @@ def test_breakpoints_that_are_set_while_the_session_attaches_are_known(kernel):
     for _ in range(2):
         cell = kernel.run(code)
         kernel.stopped()
-        assert kernel.frames()[0]["line"] == 2
+        assert kernel.frames()[0]["line"] == 3
         # The cell does not stop again on its way through `finally`, and the next does.
         kernel.manager.interrupt_kernel()
         reply = kernel.done(cell)
