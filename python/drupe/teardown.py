@@ -18,6 +18,7 @@ import traceback
 
 # Bound here: tests and their like patch `time.sleep` and make `time.monotonic` stand still.
 from time import monotonic
+from types import CoroutineType
 from typing import TYPE_CHECKING
 
 from . import _drupe, children, exits, shells
@@ -68,6 +69,9 @@ def run(on_main: bool) -> None:
     if not on_main:
         main = threading.main_thread()
         _drupe.abandoned("thread", main.name, _stack(main.ident))
+        # Its loop's tasks are left with it.
+        with contextlib.suppress(Exception):
+            _name_tasks([task for task in _pending() if task is not _server.task])
     for name in _drupe.rungs():
         _rung(name, _WORK[name], on_main)
     if on_main:
@@ -127,22 +131,44 @@ def _stack(identifier: int | None) -> str:
 def _tasks(deadline: float, on_main: bool) -> None:
     if _server is None or not _server.has_loop or _server.loop.is_closed():
         return
-    import asyncio
-
     loop = _server.loop
-    tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
+    tasks = _pending()
     for task in tasks:
         task.cancel()
     try:
         loop.run_until_complete(_drain(loop, tasks, deadline))
     finally:
-        run = _trios()
-        if run is not None:
-            for task in run.nursery.child_tasks if run.nursery else ():
-                _drupe.abandoned("task", f"trio: {task.name}", repr(task.coro))
-        for task in tasks:
-            if not task.done():
-                _drupe.abandoned("task", task.get_name(), repr(task.get_coro()))
+        _name_tasks(tasks)
+
+
+def _pending() -> list[asyncio.Task[Any]]:
+    """The tasks of the main thread's loop. A helper may ask, too."""
+    if _server is None or not _server.has_loop:
+        return []
+    import asyncio
+
+    return [task for task in asyncio.all_tasks(_server.loop) if not task.done()]
+
+
+def _name_tasks(tasks: list[asyncio.Task[Any]]) -> None:
+    """For the record of the end: those that have not ended, and trio's."""
+    for task in tasks:
+        if not task.done():
+            _drupe.abandoned("task", task.get_name(), _standing(task.get_coro()))
+    run = _trios()
+    if run is not None:
+        for trios in run.nursery.child_tasks if run.nursery else ():
+            _drupe.abandoned("task", f"trio: {trios.name}", _standing(trios.coro))
+
+
+def _standing(coroutine: object) -> str:
+    """Where a coroutine waits, from the outermost call to the innermost. Runs nobody's code."""
+    lines = []
+    while type(coroutine) is CoroutineType and (frame := coroutine.cr_frame) is not None:
+        code = frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}')
+        coroutine = coroutine.cr_await
+    return "\n".join(lines) or f"<{type(coroutine).__name__}>"
 
 
 def _trios() -> Guest | None:

@@ -186,6 +186,47 @@ fn with_a_client_that_never_reads() {
     kernel.shutdown(Channel::Control);
 }
 
+/// The newest record of an end, as the command line tells it.
+fn last_exit(kernel: &Kernel) -> serde_json::Value {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_drupe"))
+        .args(["last-exit", "--json"])
+        .env("JUPYTER_RUNTIME_DIR", kernel.dir.path().join("runtime"))
+        .output()
+        .expect("drupe runs");
+    let mut records: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    records[0].take()
+}
+
+/// Tasks that do not end are named with the line where they wait: those that swallow their cancellation, and those of a loop whose
+/// thread never comes back from its cell.
+#[test]
+fn the_record_names_the_tasks_that_were_left() {
+    let tasks = "import asyncio, time\n\
+                 async def inner():\n    await asyncio.sleep(1e6)\n\
+                 async def stubborn():\n    while True:\n        try:\n            await inner()\n        \
+                 except asyncio.CancelledError:\n            pass\n\
+                 task = asyncio.create_task(stubborn(), name='left')\n\
+                 await asyncio.sleep(0)\n\
+                 print('runs', flush=True)\n";
+    let stuck = "while True:\n    try:\n        time.sleep(1)\n    except KeyboardInterrupt:\n        pass\n";
+    for code in [tasks.to_owned(), tasks.to_owned() + stuck] {
+        let mut kernel = Kernel::start();
+        let cell = kernel.send_execute(&code);
+        kernel.recv_iopub_busy(&cell);
+        kernel.recv_iopub_execute_input(&cell, &code);
+        kernel.recv_iopub_stream(&cell, "stdout", "runs\n");
+        let request = kernel.send_request(Channel::Control, "shutdown_request", json!({"restart": false}));
+        kernel.recv_reply(Channel::Control, &request, "shutdown_reply");
+        last_words(&mut kernel);
+        let record = last_exit(&kernel);
+        let found = record["abandoned"].as_array().into_iter().flatten().find(|left| left["what"] == "task");
+        let found = found.unwrap_or_else(|| panic!("no task: {record}"));
+        assert_eq!(found["name"], "left");
+        let stack = found["stack"].as_str().unwrap_or_default();
+        assert!(stack.contains("line 7, in stubborn") && stack.contains("line 3, in inner"), "{stack}");
+    }
+}
+
 /// What a forced end left behind is said on stderr before the reply, and kept for `drupe last-exit`.
 #[test]
 fn a_forced_end_is_told_and_kept() {
@@ -206,13 +247,7 @@ fn a_forced_end_is_told_and_kept() {
         words.last().map(Message::msg_type).as_deref(),
         Some("shutdown_reply")
     );
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_drupe"))
-        .args(["last-exit", "--json"])
-        .env("JUPYTER_RUNTIME_DIR", kernel.dir.path().join("runtime"))
-        .output()
-        .expect("drupe runs");
-    let records: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let record = &records[0];
+    let record = last_exit(&kernel);
     assert_eq!(record["pid"], kernel.pid());
     assert_eq!(record["restart"], true);
     assert_eq!(record["status"], 0);
