@@ -219,11 +219,18 @@ fn the_record_names_the_tasks_that_were_left() {
         kernel.recv_reply(Channel::Control, &request, "shutdown_reply");
         last_words(&mut kernel);
         let record = last_exit(&kernel);
-        let found = record["abandoned"].as_array().into_iter().flatten().find(|left| left["what"] == "task");
+        let found = record["abandoned"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|left| left["what"] == "task");
         let found = found.unwrap_or_else(|| panic!("no task: {record}"));
         assert_eq!(found["name"], "left");
         let stack = found["stack"].as_str().unwrap_or_default();
-        assert!(stack.contains("line 7, in stubborn") && stack.contains("line 3, in inner"), "{stack}");
+        assert!(
+            stack.contains("line 7, in stubborn") && stack.contains("line 3, in inner"),
+            "{stack}"
+        );
     }
 }
 

@@ -77,6 +77,10 @@ impl Machine {
         if self.interrupt != Some(Interrupt::Resuming) {
             return;
         }
+        if !self.cell_runs && self.phase != Phase::Draining {
+            // What waits is no cell's thread, and a second signal would be the next cell's.
+            return self.signal(out);
+        }
         // Whatever keeps the thread from going on, such as an expression that it evaluates, is to end.
         out.push(Action::Signal);
         if self.is_stopped() && self.phase != Phase::Draining {

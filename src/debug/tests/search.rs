@@ -339,40 +339,54 @@ fn long_lives_of_a_session() {
     }
 }
 
+/// A session in which a thread has stopped.
+fn stopped() -> Machine {
+    let mut machine = Machine::default();
+    let replies = |seq| Event::Reply { seq, success: true };
+    let asks = |key, command| Event::Request { key, command };
+    for event in [
+        asks(1, Command::Initialize),
+        Event::Connected,
+        replies(1),
+        asks(2, Command::Attach),
+        replies(2),
+        replies(3),
+        Event::Stopped { thread: 1 },
+    ] {
+        let _ = machine.step(event);
+    }
+    assert!(machine.is_stopped());
+    machine
+}
+
+const RESUME: Action = Action::Send {
+    seq: 5,
+    purpose: Purpose::Resume,
+    key: None,
+};
+
+/// Where pydevd never answers and no cell runs, the signal is not repeated: it would meet the next cell.
+#[test]
+fn an_interrupt_without_a_cell_is_one_signal() {
+    let mut machine = stopped();
+    assert_eq!(
+        machine.step(Event::Interrupt { runs: false }),
+        [Action::ClearBreakpoints, RESUME, Action::AwaitInterrupt]
+    );
+    assert_eq!(
+        machine.step(Event::InterruptLate),
+        [Action::Signal, Action::Restore]
+    );
+    assert_eq!(machine.step(Event::InterruptLate), []);
+}
+
 #[test]
 fn an_interrupt_passes_a_breakpoint_by() {
-    let mut machine = Machine::default();
+    let mut machine = stopped();
     let mut take = |event| machine.step(event);
-    let _ = take(Event::Request {
-        key: 1,
-        command: Command::Initialize,
-    });
-    let _ = take(Event::Connected);
-    let _ = take(Event::Reply {
-        seq: 1,
-        success: true,
-    });
-    let _ = take(Event::Request {
-        key: 2,
-        command: Command::Attach,
-    });
-    let _ = take(Event::Reply {
-        seq: 2,
-        success: true,
-    });
-    let _ = take(Event::Reply {
-        seq: 3,
-        success: true,
-    });
-    let _ = take(Event::Stopped { thread: 1 });
-    let resume = Action::Send {
-        seq: 5,
-        purpose: Purpose::Resume,
-        key: None,
-    };
     assert_eq!(
         take(Event::Interrupt { runs: true }),
-        [Action::ClearBreakpoints, resume, Action::AwaitInterrupt]
+        [Action::ClearBreakpoints, RESUME, Action::AwaitInterrupt]
     );
     assert_eq!(
         take(Event::Reply {
