@@ -82,6 +82,42 @@ def displays(kernel: Kernel) -> float:
     return span
 
 
+TURNS = """
+import asyncio, time
+async def turns():
+    begun = time.thread_time()
+    for _ in range(100_000):
+        await asyncio.sleep(0)
+    return (time.thread_time() - begun) / 100_000
+"""
+
+
+def turn(kernel: Kernel) -> float:
+    """Processor time."""
+    kernel.ready()
+    kernel.run(TURNS)
+    taken = []
+    for _ in range(5):
+        messages = kernel.run("print(await turns())")
+        text = "".join(message["content"].get("text", "") for message in messages)
+        try:
+            taken.append(float(text))
+        except ValueError:
+            raise Failed("no answer") from None
+    return statistics.median(taken)
+
+
+def round_trip_beside_tasks(kernel: Kernel) -> float:
+    """The loop waits in its selector when the request comes, and a task of the user's wakes it now and then."""
+    kernel.ready()
+    kernel.run(
+        "import asyncio\n"
+        "async def tick():\n    while True:\n        await asyncio.sleep(0.05)\n"
+        "ticking = asyncio.get_event_loop().create_task(tick())"
+    )
+    return timed(lambda: kernel.run("pass"), 200)
+
+
 ECHO = """
 from comm import get_comm_manager
 def echo(comm, opening):
@@ -90,7 +126,12 @@ get_comm_manager().register_target('echo', echo)
 """
 
 
-def comm_echo(kernel: Kernel) -> float:
+def comm_echo_while_a_cell_awaits(kernel: Kernel) -> float:
+    """What a cell that awaits a widget's answer waits for."""
+    return comm_echo(kernel, "import asyncio\nprint('x', flush=True)\nawait asyncio.sleep(60)")
+
+
+def comm_echo(kernel: Kernel, beside: str | None = None) -> float:
     client = kernel.ready()
     kernel.run(ECHO)
 
@@ -108,6 +149,8 @@ def comm_echo(kernel: Kernel) -> float:
                 return
 
     send("comm_open", {"comm_id": "bench", "target_name": "echo", "data": {}})
+    if beside is not None:
+        kernel.begin(beside)
     try:
         return timed(echo, 200)
     except queue.Empty:
@@ -174,6 +217,10 @@ def milliseconds(value: float) -> str:
     return f"{value * 1000:.{1 if value < 0.0995 else 0}f} ms"
 
 
+def microseconds(value: float) -> str:
+    return f"{value * 1e6:.2f} µs"
+
+
 def mebibytes(value: float) -> str:
     return f"{value / 2**20:.1f} MiB"
 
@@ -184,10 +231,17 @@ MEASURES = {
     "first-execute": (start_to_first_execute, "start → first execute done", milliseconds),
     "memory": (memory, "memory after it (USS)", mebibytes),
     "pass": (round_trip, "`pass`, round trip", milliseconds),
+    "pass-tasks": (round_trip_beside_tasks, "the same beside a task that sleeps", milliseconds),
+    "turn": (turn, "`await asyncio.sleep(0)`, processor time", microseconds),
     "500-at-once": (many_at_once, "500 executes sent at once, each", milliseconds),
     "prints": (prints, "100,000 × `print('x' * 80)`", seconds),
     "displays": (displays, "2,000 × `display()`", seconds),
     "comm": (comm_echo, "comm echo", milliseconds),
+    "comm-await": (
+        comm_echo_while_a_cell_awaits,
+        "the same while a cell awaits",
+        milliseconds,
+    ),
     "gil": (
         kernel_info_without_the_gil,
         "`kernel_info` on control while C holds the GIL",
