@@ -102,11 +102,13 @@ impl Stat {
 fn group() -> BTreeMap<i32, Stat> {
     let (me, own) = (getpid(), getpgrp());
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes
+    let processes: Vec<Pid> = processes
         .filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?))
         .filter(|&pid| pid != me && getpgid(Some(pid)) == Ok(own))
-        .filter_map(|pid| Some((Pid::as_raw(Some(pid)), Stat::of(pid)?)))
-        .collect()
+        .collect();
+    // The folder is closed by now: a session that has used up its descriptors may have one, and no second.
+    let stats = processes.into_iter().filter_map(|pid| Some((pid, Stat::of(pid)?)));
+    stats.map(|(pid, stat)| (Pid::as_raw(Some(pid)), stat)).collect()
 }
 
 fn descendants(group: &BTreeMap<i32, Stat>) -> Vec<i32> {
