@@ -56,16 +56,14 @@ fn input_request(
 
 /// `interrupted`: whether an interrupt is on its way to this thread.
 fn answer(py: Python<'_>, question: &Question, interrupted: impl Fn() -> bool) -> PyResult<Answer> {
-    let mut has_waited = false;
     let mut ended: Option<Instant> = None;
     loop {
         match question.take() {
-            Some(Answer::Eof) if has_waited && interrupted() => ended = Some(Instant::now()),
+            Some(Answer::Eof) if !question.is_late() && interrupted() => ended = Some(Instant::now()),
             Some(answer) => return Ok(answer),
             None if ended.is_some_and(|ended| ended.elapsed() > INTERRUPT_COMES) => return Ok(Answer::Eof),
             None => {}
         }
-        has_waited = true;
         py.detach(|| question.wait(SIGNAL_CHECK));
         py.check_signals()?;
         subshell::check_interrupt(py)?;

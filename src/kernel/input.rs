@@ -29,6 +29,8 @@ const REMEMBERED: usize = 64;
 pub struct Question {
     /// The request whose code asks.
     parent: Parent,
+    /// It was asked when the kernel was ending already.
+    is_late: bool,
     /// Wakes whoever waits.
     changed: Wake,
     state: Mutex<State>,
@@ -57,6 +59,11 @@ impl Question {
     /// The request whose code asks.
     pub(super) fn parent(&self) -> &Parent {
         &self.parent
+    }
+
+    /// Whether it was asked when the kernel was ending already. An interrupt comes with the end, to those that were asked before.
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// It was sent under this number.
@@ -110,12 +117,14 @@ impl Inputs {
     /// # Errors
     /// Where the system has no file descriptor left.
     pub fn ask(&self, parent: Parent) -> std::io::Result<Arc<Question>> {
+        let changed = Wake::new()?;
+        let mut table = self.lock();
         let question = Arc::new(Question {
             parent,
-            changed: Wake::new()?,
+            is_late: table.closed,
+            changed,
             state: Mutex::default(),
         });
-        let mut table = self.lock();
         table.waiting.push(Arc::clone(&question));
         if table.closed {
             question.answer(Answer::Eof);
@@ -234,6 +243,10 @@ mod tests {
         let [a, b] = ["1", "2"].map(|id| asked(&inputs, "cell", id));
         inputs.close();
         let late = inputs.ask(parent("cell")).expect("a descriptor");
+        assert!(
+            late.is_late() && !a.is_late(),
+            "only who was asked before is interrupted, too"
+        );
         for question in [a, b, late] {
             assert_eq!(question.take(), Some(Answer::Eof));
         }

@@ -107,7 +107,9 @@ fn group() -> BTreeMap<i32, Stat> {
         .filter(|&pid| pid != me && getpgid(Some(pid)) == Ok(own))
         .collect();
     // The folder is closed by now: a session that has used up its descriptors may have one, and no second.
-    let stats = processes.into_iter().filter_map(|pid| Some((pid, Stat::of(pid)?)));
+    let stats = processes
+        .into_iter()
+        .filter_map(|pid| Some((pid, Stat::of(pid)?)));
     stats.map(|(pid, stat)| (Pid::as_raw(Some(pid)), stat)).collect()
 }
 

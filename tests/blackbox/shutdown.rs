@@ -219,7 +219,10 @@ fn the_record_names_the_tasks_that_were_left() {
         kernel.recv_reply(Channel::Control, &request, "shutdown_reply");
         last_words(&mut kernel);
         // The cell's own reply, if there was time for one.
-        while kernel.recv_within(Channel::Shell, Duration::from_millis(20)).is_some() {}
+        while kernel
+            .recv_within(Channel::Shell, Duration::from_millis(20))
+            .is_some()
+        {}
         let record = last_exit(&kernel);
         let found = record["abandoned"]
             .as_array()
