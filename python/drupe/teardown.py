@@ -70,8 +70,9 @@ def run(on_main: bool) -> None:
         main = threading.main_thread()
         _drupe.abandoned("thread", main.name, _stack(main.ident))
         # Its loop's tasks are left with it.
+        serving = _server.task if _server is not None else None
         with contextlib.suppress(Exception):
-            _name_tasks([task for task in _pending() if task is not _server.task])
+            _name_tasks([task for task in _pending() if task is not serving])
     for name in _drupe.rungs():
         _rung(name, _WORK[name], on_main)
     if on_main:
