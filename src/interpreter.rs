@@ -36,7 +36,7 @@ pub trait Interpreter: Send + Sync + 'static {
     /// [`Interpreter::stacks`].
     fn request_stacks(&self);
 
-    /// What the last [`Interpreter::request_stacks`] has written so far.
+    /// What the last [`Interpreter::request_stacks`] has written so far. Waits 0.05 s for it, at most.
     fn stacks(&self) -> String;
 
     /// Have a thread of its own ask `drupe.debugger`, in JSON. Whatever comes of it, a moment or an hour later, comes by

@@ -7,6 +7,7 @@
 //! where there is no such way the build ends with a sentence.
 
 pub mod children;
+pub mod copy;
 pub mod descriptor;
 pub mod file;
 pub mod process;

@@ -69,11 +69,6 @@ pub fn stack_signal() -> i32 {
     signal::spare(0)
 }
 
-/// Have it do so.
-pub fn request_stacks() {
-    to_main(stack_signal());
-}
-
 /// What Python's side does: see `Interrupts` there.
 struct Policy {
     /// `decide(frame)`: what a signal raises that has met this frame, or None.
