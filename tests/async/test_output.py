@@ -25,7 +25,7 @@ def work(who):
         time.sleep(0.02)
 async def task(who):
     for n in range({LINES}):
-        print(f"{{who}} {{n}} task")
+        print(f"{{who}} {{n}} task\\n", end="")
         behind[who, n] = None
         await asyncio.sleep(0.02)
 def grandparent(who):
@@ -39,19 +39,25 @@ class Said:
 
     def __init__(self, session):
         self.session = session
-        self.by_cell: dict[str, list[list[str]]] = {}
-        self.idle: set[str] = set()
+        self.text: dict[str, str] = {}
+
+    @property
+    def by_cell(self) -> dict[str, list[list[str]]]:
+        return {
+            cell: [line.split() for line in text.splitlines()] for cell, text in self.text.items()
+        }
 
     def listen_until(self, lines: int) -> None:
-        """Until there are so many, from whomever."""
-        end = time.monotonic() + 60
-        while sum(map(len, self.by_cell.values())) < lines:
-            assert time.monotonic() < end, sum(map(len, self.by_cell.values()))
+        """Until there are so many, from whomever. A line may come in two messages."""
+        end, heard = time.monotonic() + 60, 0
+        while heard < lines:
+            assert time.monotonic() < end, heard
             message = self.session.client.get_iopub_msg(timeout=30)
             cell = message["parent_header"].get("msg_id")
             if message["msg_type"] == "stream":
-                text = message["content"]["text"].splitlines()
-                self.by_cell.setdefault(cell, []).extend(line.split() for line in text)
+                text = message["content"]["text"]
+                self.text[cell] = self.text.get(cell, "") + text
+                heard += text.count("\n")
 
     def of(self, who: str) -> list[tuple[str, list[str]]]:
         """The lines of one worker, each with its cell."""
@@ -67,7 +73,7 @@ def play(session, starts: dict[str, str], workers: list[str]) -> tuple[Said, dic
     for who, code in starts.items():
         by[who] = session.client.execute(code)
     for n in range(CELLS):
-        session.client.execute(f"print('other {n} -')\nawait asyncio.sleep(0.1)")
+        session.client.execute(f"print('other {n} -\\n', end='')\nawait asyncio.sleep(0.1)")
     said.listen_until(LINES * len(workers) + CELLS)
     return said, by
 
@@ -122,11 +128,11 @@ def test_threads_and_their_children_may_keep_to_the_cell_that_started_them(sessi
 
 def test_a_thread_says_itself_where_its_output_goes(session):
     session.run(SETUP)
+    # One write a line: the latest cell may be another one between two.
     starts = {
         "pinned": "mine = shell.get_parent()\ndef pinned():\n    token = shell.set_thread_parent(mine)\n"
-        "    for n in range(20):\n        print('pinned', n, '-')\n        time.sleep(0.02)\n"
-        "    shell.reset_thread_parent(token)\n    for n in range(20, 60):\n"
-        "        print('pinned', n, '-')\n        time.sleep(0.02)\n"
+        "    for n in range(60):\n        if n == 20:\n            shell.reset_thread_parent(token)\n"
+        "        print(f'pinned {n} -\\n', end='')\n        time.sleep(0.02)\n"
         "threading.Thread(target=pinned).start()"
     }
     said, by = play(session, starts, ["pinned"])
