@@ -31,7 +31,7 @@ else
 CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
-.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench hazards notebooks \
+.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench bench-smoke hazards notebooks \
   origins crowd soak races fuzz install uninstall lock clean
 
 help: ## Show the targets
@@ -123,7 +123,7 @@ lab: kernelspec $(VENV)/.lab ## Open JupyterLab with drupe as the default kernel
 
 # --- test ---------------------------------------------------------------------------------------------------------
 
-test: test-rust test-python test-soak ## Run every test, on every Python that this machine has
+test: test-rust test-python bench-smoke test-soak ## Run every test, on every Python that this machine has
 
 test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --profile quick --workspace --exclude drupe-python --locked
@@ -172,10 +172,14 @@ soak: build $(VENV)/.test test-venvs ## Shut down N times at random moments, on 
 races: build $(VENV)/.test test-venvs ## Ask for a language server N times before, at and after the end (N=200)
 	$(VENV)/bin/python tests/soak/lsp_races.py $(N) $$(printf -- '--python %s ' .venvs/*/bin/python) $(ARGS)
 
-bench: kernelspec $(VENV)/.bench ## Measure drupe beside the other Python kernels, and its language server
-	$(VENV)/bin/python benches/run.py $(ARGS)
+bench: kernelspec $(VENV)/.bench ## Measure drupe beside the other Python kernels (an hour), and write docs/bench.md; ARGS='--only print'
+	$(CARGO) build --profile $(PROFILE) --example floor --locked
+	$(VENV)/bin/python benches/run.py $(or $(ARGS),--write)
 	$(VENV)/bin/python benches/facade.py
 	$(VENV)/bin/python benches/language_server.py
+
+bench-smoke: kernelspec $(VENV)/.test ## A taste of each row with drupe alone: that all of it came, not how soon
+	$(VENV)/bin/python benches/run.py --smoke
 
 # Built by the stable compiler, see fuzz/.cargo/config.toml; a run that finds something leaves it in fuzz/artifacts.
 SECONDS_EACH ?= 60

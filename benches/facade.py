@@ -10,9 +10,11 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from measures import start_to_first_execute
+from kernels import drupe
 from processes import Kernel
-from run import drupe, machine
+from report import machine
+from row import Size
+from rows.life import to_first_execute
 
 VARIANTS = {"with the façade": None, "with DRUPE_IPYKERNEL=0": "0"}
 
@@ -29,11 +31,11 @@ def main() -> None:
             raise SystemExit("there is no target/release/drupe: make build")
         for _ in range(starts):
             for variant, value in VARIANTS.items():
-                kernel = Kernel(found[1], folder)
+                kernel = Kernel(found.argv, folder)
                 if value is not None:
                     kernel.environment["DRUPE_IPYKERNEL"] = value
                 with kernel:
-                    taken[variant].append(start_to_first_execute(kernel))
+                    taken[variant].append(to_first_execute(kernel, Size(whole=True)))
     print("| start to the first cell | |\n| --- | --- |")
     for variant, values in taken.items():
         print(f"| {variant} | {statistics.median(values) * 1000:.1f} ms |")

@@ -7,7 +7,9 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
+import psutil
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
@@ -19,6 +21,7 @@ class Kernel:
     """Starts on entry to the context, which is when the clock starts; gone at its end, whatever happened."""
 
     def __init__(self, argv: list[str], folder: Path) -> None:
+        self.command, self.folder = argv, folder
         name = str(folder / f"kernel-{time.monotonic_ns()}.json")
         self.file, info = write_connection_file(name, key=uuid.uuid4().hex.encode())
         self.port = info["shell_port"]
@@ -31,6 +34,10 @@ class Kernel:
         self._client: BlockingKernelClient | None = None
 
     def __enter__(self) -> "Kernel":
+        self.start()
+        return self
+
+    def start(self) -> None:
         self.started = time.perf_counter()
         quiet = {
             "stdin": subprocess.DEVNULL,
@@ -40,11 +47,21 @@ class Kernel:
         self.process = subprocess.Popen(
             self.argv, env=self.environment, start_new_session=True, **quiet
         )
-        return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def sibling(self) -> "Kernel":
+        """Another one of the same kind, not started."""
+        return Kernel(self.command, self.folder)
+
+    def disconnect(self) -> None:
         if self._client:
             self._client.stop_channels()
+            self._client = None
+
+    def stop(self) -> None:
+        self.disconnect()
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -99,12 +116,37 @@ class Kernel:
                 return messages
             messages.append(message)
 
-    def run(self, code: str) -> list[dict]:
+    def run(self, code: str, **options: Any) -> list[dict]:
         """Runs a cell to its end and returns its iopub messages."""
-        request = self.client.execute(code)
+        request = self.client.execute(code, **options)
         messages = self.outputs(request)
         self.reply(request)
         return messages
+
+    def run_at_once(self, cells: list[str], **options: Any) -> tuple[list[list[dict]], float]:
+        """Sends them all, and returns the iopub messages of each, and the seconds until the last reply and the last idle."""
+        begun = time.perf_counter()
+        requests = [self.client.execute(code, **options) for code in cells]
+        outputs: dict[str, list[dict]] = {request: [] for request in requests}
+        idle = 0
+        while idle < len(requests):
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
+            mine = outputs.get(message["parent_header"].get("msg_id"))
+            if mine is None:
+                continue
+            mine.append(message)
+            idle += message["content"].get("execution_state") == "idle"
+        for _ in requests:
+            self.client.get_shell_msg(timeout=PATIENCE)
+        return [*outputs.values()], time.perf_counter() - begun
+
+    def send(
+        self, kind: str, content: dict, buffers: list | None = None, channel: str = "shell"
+    ) -> str:
+        message = self.client.session.msg(kind, content)
+        socket = getattr(self.client, f"{channel}_channel").socket
+        self.client.session.send(socket, message, buffers=buffers)
+        return message["header"]["msg_id"]
 
     def begin(self, code: str) -> str:
         """Starts a cell which prints, and waits until it has."""
@@ -113,3 +155,8 @@ class Kernel:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == request:
                 return request
+
+    def uss(self) -> float:
+        """Bytes that belong to the process and its children alone."""
+        root = psutil.Process(self.process.pid)
+        return sum(one.memory_full_info().uss for one in [root, *root.children(recursive=True)])

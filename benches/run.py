@@ -1,132 +1,197 @@
-"""Measures drupe beside the other Python kernels, in one run with one client, and prints a table in Markdown.
+"""Measures drupe beside the other Python kernels, in one run with one client.
 
-    benches/run.py [--kernels drupe,ipykernel,xeus-python] [--rounds 5] [--only NAME]
+    benches/run.py [--smoke] [--kernels drupe,ipykernel,xeus-python] [--rounds 5] [--only NAME,NAME] [--write]
 
-Every number is a median over the rounds. The rounds go through the kernels in turn, so that a machine that is busy
-for a while is busy for all of them. A kernel that is not installed beside the interpreter that runs this is left out.
+The rounds go through the kernels in turn, so that a machine that is busy for a while is busy for all of them. A kernel
+that is not installed beside the interpreter that runs this is left out. Whatever was measured is kept in `--results`, one run
+after the other, and `--write` puts all of that into docs/bench.md, its pictures and the README. The smoke run plays a taste of
+each row with drupe alone, checks what came, and fails where something did not.
 """
 
+from __future__ import annotations
+
 import argparse
-import importlib.metadata
-import os
-import platform
+import json
 import queue
-import statistics
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
-from measures import MEASURES, Failed
+import kernels
+import report
+from kernels import Contestant
 from processes import Kernel
+from row import Curve, Failed, Row, Size
+from rows import CURVES, GROUPS
+from rows.growth import LanguageServer
 
-ROOT = Path(__file__).resolve().parents[1]
-DRUPE = ROOT / "target" / "release" / "drupe"
+Value = float | str
 
 
-def version_of(distribution: str) -> str | None:
+def note(text: str) -> None:
+    print(f"\r{text}", end="\033[K", file=sys.stderr, flush=True)
+
+
+def values_of(row: Row, kernel: Kernel, size: Size) -> list[Value]:
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+        value = row.play(kernel, size)
+    except Failed as failure:
+        return [str(failure)]
+    except queue.Empty:
+        return ["no answer"]
+    except (RuntimeError, OSError, ValueError, KeyError, IndexError) as error:
+        return [f"failed: {error}"[:80]]
+    return [*value] if isinstance(value, list) else [value]
 
 
-def drupe(folder: Path) -> tuple[str, list[str]] | None:
-    """drupe as a front-end starts it: from a kernelspec that `drupe install` wrote."""
-    import json
-    import subprocess
-
-    if not DRUPE.exists():
-        return None
-    install = ["install", "--name", "bench", "--prefix", str(folder), "--python", sys.executable]
-    subprocess.run([DRUPE, *install], check=True, stdout=subprocess.DEVNULL)
-    spec = json.loads((folder / "share/jupyter/kernels/bench/kernel.json").read_text())
-    version = subprocess.run([DRUPE, "--version"], check=True, capture_output=True, text=True)
-    return version.stdout.split()[-1], spec["argv"]
+def batches(rows: list[Row]) -> list[list[Row]]:
+    """Rows that share a kernel, together."""
+    found: list[list[Row]] = []
+    for row in rows:
+        if found and not row.fresh and not found[-1][-1].fresh:
+            found[-1].append(row)
+        else:
+            found.append([row])
+    return found
 
 
-def ipykernel(_: Path) -> tuple[str, list[str]] | None:
-    version = version_of("ipykernel")
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    return version and (version, argv)
+def play(
+    batch: list[Row], contestant: Contestant, folder: Path, size: Size
+) -> dict[str, list[Value]]:
+    """Whoever failed gets a new kernel for the next row."""
+    taken: dict[str, list[Value]] = {}
+    with ExitStack() as stack:
+        kernel = None
+        for row in batch:
+            note(f"{contestant.name}: {row.name}")
+            if kernel is None:
+                kernel = stack.enter_context(Kernel(contestant.argv, folder))
+                if not row.fresh:
+                    kernel.ready()
+            taken[row.name] = values_of(row, kernel, size)
+            if isinstance(taken[row.name][0], str):
+                stack.pop_all().close()
+                kernel = None
+    return taken
 
 
-def xeus_python(_: Path) -> tuple[str, list[str]] | None:
-    version = version_of("xeus-python")
-    argv = [sys.executable, "-m", "xpython_launcher", "-f", "{connection_file}"]
-    return version and (version, argv)
+def measure_rows(
+    contestants: list[Contestant], rows: list[Row], rounds: int, folder: Path, size: Size
+) -> dict:
+    """`{row: {kernel or "floor": [values and failures]}}`"""
+    results: dict = {row.name: {} for row in rows}
 
+    def keep(name: str, who: str, values: list[Value]) -> None:
+        results[name].setdefault(who, []).extend(values)
 
-KERNELS = {"drupe": drupe, "ipykernel": ipykernel, "xeus-python": xeus_python}
-
-
-def machine() -> str:
-    model = platform.processor()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []:
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-    return f"{model}, {os.cpu_count()} processors, {platform.system()} {platform.release()}, load {load}"
-
-
-def measure(kernels: dict, measures: dict, rounds: int, folder: Path) -> dict:
-    """`{measure: {kernel: [values or a failure's text]}}`"""
-    results = {name: {kernel: [] for kernel in kernels} for name in measures}
-    for number in range(rounds):
-        for name, (function, _, _) in measures.items():
-            for kernel, (_, argv) in kernels.items():
-                print(f"\rround {number + 1}: {kernel}: {name}", end="\033[K", file=sys.stderr)
-                try:
-                    with Kernel(argv, folder) as process:
-                        value = function(process)
-                except Failed as failure:
-                    value = str(failure)
-                except queue.Empty:
-                    value = "no answer"
-                results[name][kernel].append(value)
-    print("\r\033[K", end="", file=sys.stderr)
+    nothing = kernels.floor()
+    for batch in batches(rows):
+        most = max(row.rounds or rounds for row in batch) if size.whole else 1
+        for number in range(most):
+            now = [row for row in batch if number < (row.rounds or rounds)]
+            for contestant in contestants:
+                for name, values in play(now, contestant, folder, size).items():
+                    keep(name, contestant.name, values)
+            for row in now:
+                if row.floor == "kernel" and nothing:
+                    keep(row.name, "floor", play([row], nothing, folder, size)[row.name])
+                elif callable(row.floor):
+                    value = row.floor(size)
+                    keep(row.name, "floor", value if isinstance(value, list) else [value])
     return results
 
 
-def cell(values: list, form) -> str:
-    numbers = [value for value in values if not isinstance(value, str)]
-    if len(numbers) * 2 <= len(values):
-        return next(value for value in values if isinstance(value, str))
-    return form(statistics.median(numbers))
+def measure_curve(curve: Curve, contestant: Contestant, folder: Path, size: Size) -> dict | str:
+    """`{step: [values]}`, or why there are none."""
+    note(f"{contestant.name}: {curve.name}")
+    try:
+        with Kernel(contestant.argv, folder) as kernel:
+            if contestant.language_server:
+                kernel.ready()
+                with LanguageServer(kernel):
+                    return curve.play(kernel, curve.steps if size.whole else curve.taste)
+            return curve.play(kernel, curve.steps if size.whole else curve.taste)
+    except Failed as failure:
+        return str(failure)
+    except queue.Empty:
+        return "no answer"
 
 
-def table(results: dict, measures: dict, kernels: dict) -> str:
-    head = [""] + [f"{name} {version}" for name, (version, _) in kernels.items()]
-    lines = [head, ["---"] * len(head)]
-    for name, (_, title, form) in measures.items():
-        lines.append([title] + [cell(results[name][kernel], form) for kernel in kernels])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def failures(results: dict) -> list[str]:
+    found = [
+        f"{name}: {value}"
+        for name, by in results["rows"].items()
+        for value in by.get("drupe", ["nothing was measured"])
+        if isinstance(value, str)
+    ]
+    for name, by in results["curves"].items():
+        found += [f"{name}, {who}: {value}" for who, value in by.items() if isinstance(value, str)]
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--kernels", default=",".join(KERNELS), help="which kernels, by name")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each number is taken")
-    parser.add_argument("--only", default="", help="only measures whose names contain this")
+    parser.add_argument(
+        "--kernels", default=",".join(kernels.KERNELS), help="which kernels, by name"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each row is played")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="only these rows and curves, by name; a name that ends with * stands for all that begin so",
+    )
+    parser.add_argument("--smoke", action="store_true", help="a taste of everything, drupe alone")
+    parser.add_argument("--results", type=Path, default=kernels.ROOT / ".cache/bench/results.json")
+    parser.add_argument(
+        "--write", action="store_true", help="write the documents from the results kept"
+    )
     arguments = parser.parse_args()
-    measures = {name: entry for name, entry in MEASURES.items() if arguments.only in name}
+    asked = [name for name in arguments.only.split(",") if name]
+
+    def wanted(name: str) -> bool:
+        return not asked or any(
+            name.startswith(one[:-1]) if one.endswith("*") else name == one for one in asked
+        )
+
+    size = Size(whole=not arguments.smoke)
+    results: dict = {"rows": {}, "curves": {}}
     with tempfile.TemporaryDirectory(prefix="drupe-bench-") as name:
         folder = Path(name)
-        kernels = {}
-        for kernel in arguments.kernels.split(","):
-            found = KERNELS[kernel](folder)
+        contestants = []
+        for kernel in ["drupe"] if arguments.smoke else arguments.kernels.split(","):
+            found = kernels.KERNELS[kernel](folder)
             if found:
-                kernels[kernel] = found
+                contestants.append(found)
             else:
                 print(f"{kernel} is not installed here: left out", file=sys.stderr)
-        results = measure(kernels, measures, arguments.rounds, folder)
-    python = f"CPython {platform.python_version()}"
-    client = f"jupyter_client {version_of('jupyter_client')}, pyzmq {version_of('pyzmq')}"
-    print(table(results, measures, kernels))
-    print(f"\nMedians of {arguments.rounds}. {python}, IPython {version_of('ipython')}; {client}.")
-    print(f"{machine()}.")
+        results["about"] = report.about(contestants)
+        rows = [row for group in GROUPS.values() for row in group if wanted(row.name)]
+        results["rows"] = measure_rows(contestants, rows, arguments.rounds, folder, size)
+        both = [
+            *contestants,
+            *(
+                Contestant("drupe with an editor", one.version, one.argv, language_server=True)
+                for one in contestants
+                if one.name == "drupe"
+            ),
+        ]
+        for curve in CURVES:
+            if wanted(curve.name):
+                results["curves"][curve.name] = {
+                    one.name: measure_curve(curve, one, folder, size) for one in both
+                }
+    note("")
+    print(report.text(results))
+    if arguments.smoke:
+        wrong = failures(results)
+        print("\n".join(wrong) or "everything came, and all of it")
+        sys.exit(bool(wrong))
+    kept = report.merge(arguments.results, json.loads(json.dumps(results)))
+    if arguments.write:
+        report.write(kept)
 
 
 if __name__ == "__main__":

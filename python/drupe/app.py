@@ -96,8 +96,11 @@ def _internal(error: BaseException) -> str:
 
 
 def _start(module: ModuleType | None, namespace: dict[str, Any] | None) -> Server:
-    from . import facade, patches, sigterm, streams, teardown
-    from .application import IPKernelApp
+    from . import facade, hooks, patches, sigterm, streams, teardown
+
+    # For applications that configure their own log; it brings sockets, queues and pickles along.
+    with hooks.postponed("logging.config", "dictConfig"):
+        from .application import IPKernelApp
     from .kernel import IPythonKernel
     from .serve import Server
 

@@ -16,7 +16,7 @@ from traitlets import Any, Bool, Unicode
 from traitlets.config import Config
 from traitlets.config.loader import DeferredConfigList, DeferredConfigString
 
-from . import _drupe
+from . import _drupe, hooks
 from .facade import named
 from .log import log
 from .session import lacking
@@ -126,6 +126,11 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
     def _log_default(self) -> logging.Logger:
         return log
 
+    def _configure_logging(self) -> None:
+        """The log is drupe's own; what is left is what a configuration asks for."""
+        if self.logging_config:
+            super()._configure_logging()
+
     def configure(self, traits: dict, words: list) -> None:
         """Read the profile's configuration, then the command line's, which is stronger. `traits` has entries
         such as `"HistoryManager.hist_file": [":memory:"]`; `words` is the rest of the command line."""
@@ -174,6 +179,11 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
             log.warning("the arguments %s could not be understood", known, exc_info=True)
             return Config()
 
+    def _ipython_dir_default(self) -> str:
+        # Only for where another one must be made.
+        with hooks.postponed("tempfile", "mkdtemp"):
+            return super()._ipython_dir_default()
+
     def _find_profile(self) -> None:
         """The profile's folder; a temporary one where that cannot be used."""
         try:
@@ -208,7 +218,7 @@ class IPKernelApp(BaseIPythonApplication, InteractiveShellApp):
             sys.modules[shell._orig_sys_modules_main_name] = shell._orig_sys_modules_main_mod
             shell.set_completer_frame()
         # IPython says that all of them are shells, and puts others there itself.
-        self.shell.configurables.append(self)  # type: ignore[arg-type]
+        self.shell.configurables.append(self)
         if self._temporary is not None:
             self.shell.tempdirs.append(self._temporary)
         return self.shell

@@ -11,12 +11,13 @@ from __future__ import annotations
 import _thread
 import importlib
 import sys
+from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
     from typing import Any
 
 _waiting: dict[str, list[Callable[[ModuleType], object]]] = {}
@@ -121,3 +122,23 @@ def _tell_failed(name: str) -> None:
     from .log import log
 
     log.exception("the hook behind the import of %s failed", name)
+
+
+@contextmanager
+def postponed(name: str, function: str) -> Iterator[None]:
+    """Within it whoever takes that function from that module gets one that imports the module when it is called."""
+    if name in sys.modules:
+        yield
+        return
+    stand_in: Any = ModuleType(name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(name), function)(*args, **kwargs)
+
+    setattr(stand_in, function, call)
+    sys.modules[name] = stand_in
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]

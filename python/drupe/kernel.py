@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import uuid
 from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -20,7 +19,15 @@ from traitlets.config import SingletonConfigurable
 from . import _drupe, comms, parents, questions, requests, stdin
 from .facade import named
 from .jsonutil import decode
-from .session import Channel, IOPubThread, Session, lacking, make_message, publish
+from .session import (
+    Channel,
+    IOPubThread,
+    Session,
+    lacking,
+    make_message,
+    publish,
+    random_uuid,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -99,7 +106,7 @@ class Kernel(SingletonConfigurable):
         if type(self) is not IPythonKernel:
             raise NotImplementedError(f"{type(self).__name__} cannot be made here: {_ONE}")
         super().__init__(**kwargs)
-        self.ident = str(uuid.uuid4())
+        self.ident = random_uuid()
         self.session = Session(self)
         self.iopub_socket = Channel("iopub", self)
         self.shell_stream = Channel("shell", self)

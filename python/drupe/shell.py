@@ -19,10 +19,11 @@ from traitlets import Any, CBool, Enum, Instance, Type, default, observe
 from . import _drupe, parents, shells
 from .compiler import XCachingCompiler
 from .display import ZMQDisplayPublisher, ZMQShellDisplayHook
-from .errors import Presenter, text_of
+from .errors import Presenter
 from .facade import named
+from .history import HistoryManager
 from .interrupt import interrupts
-from .log import log
+from .later import MadeLater
 
 if TYPE_CHECKING:
     import ast
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import CodeType
 
-    from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import ExecutionResult
 
 # Where IPython's own callbacks around a cell are.
@@ -80,7 +80,7 @@ class ShellPayloadManager(PayloadManager):
 
 
 @named("zmqshell")
-class ZMQInteractiveShell(InteractiveShell):
+class ZMQInteractiveShell(MadeLater):
     """IPython whose output goes to the wire."""
 
     if TYPE_CHECKING:
@@ -149,21 +149,12 @@ class ZMQInteractiveShell(InteractiveShell):
         events.trigger = trigger_each  # type: ignore[method-assign]  # the table of this shell alone
 
     def init_history(self) -> None:
-        """As IPython; a database that is locked, or on a full disk, costs the history and not the kernel."""
-        try:
-            super().init_history()
-        except Exception as error:
-            file = self.config.HistoryManager.get("hist_file") or "of the profile"
-            reason = text_of(error.__context__ or error)
-            log.warning(
-                "the history %s cannot be used (%s); this session's is not kept", file, reason
-            )
-            self.config.HistoryManager.hist_file = ":memory:"
-            super().init_history()
+        self.history_manager = HistoryManager(shell=self, parent=self)
+        # IPython says that these are shells, and appends its managers.
+        self.configurables.append(self.history_manager)  # type: ignore[arg-type]
 
     def init_payload(self) -> None:
         self.payload_manager = ShellPayloadManager(parent=self)
-        # IPython says that these are shells, and appends its managers.
         self.configurables.append(self.payload_manager)  # type: ignore[arg-type]
 
     def init_environment(self) -> None:

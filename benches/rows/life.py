@@ -1,0 +1,202 @@
+"""How a process begins, is interrupted, restarts, rests and ends."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from processes import Kernel
+from row import Failed, Row, Size, median
+
+
+def to_kernel_info(kernel: Kernel, size: Size) -> float:
+    kernel.reply(kernel.client.kernel_info())
+    return time.perf_counter() - kernel.started
+
+
+def to_first_execute(kernel: Kernel, size: Size) -> float:
+    kernel.reply(kernel.client.execute("1 + 1"))
+    return time.perf_counter() - kernel.started
+
+
+def to_libraries(kernel: Kernel, size: Size) -> float:
+    code = "%matplotlib inline\nimport pandas\nimport matplotlib.pyplot as plt"
+    reply = kernel.reply(kernel.client.execute(code))
+    if reply["content"]["status"] != "ok":
+        raise Failed("it failed")
+    return time.perf_counter() - kernel.started
+
+
+def bare(code: str) -> Callable[[Size], list[float]]:
+    """The floor of a start: the interpreter alone."""
+
+    def play(size: Size) -> list[float]:
+        spans = []
+        for _ in range(size(5, 1)):
+            begun = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            spans.append(time.perf_counter() - begun)
+        return spans
+
+    return play
+
+
+def memory(kernel: Kernel, size: Size) -> float:
+    """What only this process uses (USS), after a cell, once it has come to rest."""
+    kernel.ready()
+    time.sleep(1)
+    return kernel.uss()
+
+
+def crowd(kernel: Kernel, size: Size) -> list[Kernel]:
+    """This kernel and others like it, started at once; each has run a cell."""
+    others = [kernel.sibling() for _ in range(size(29, 3))]
+    for other in others:
+        other.start()
+    everyone = [kernel, *others]
+    waiting = [(one, one.client.execute("1 + 1")) for one in everyone]
+    for one, request in waiting:
+        one.reply(request, patience=120)
+    return everyone
+
+
+def crowd_time(kernel: Kernel, size: Size) -> float:
+    others = crowd(kernel, size)[1:]
+    span = time.perf_counter() - kernel.started
+    for other in others:
+        other.stop()
+    return span
+
+
+def crowd_memory(kernel: Kernel, size: Size) -> float:
+    """PSS: what they share is counted once, and divided among them."""
+    everyone = crowd(kernel, size)
+    time.sleep(2)
+    total = 0
+    for one in everyone:
+        root = psutil.Process(one.process.pid)
+        total += sum(
+            process.memory_full_info().pss for process in [root, *root.children(recursive=True)]
+        )
+    for other in everyone[1:]:
+        other.stop()
+    return total
+
+
+def restart(busy: bool) -> Callable[[Kernel, Size], float]:
+    """As jupyter_client restarts a kernel, without its polling: asked on control, killed after 5 s where that did not help, and started
+    anew with the same file; until a cell has run."""
+
+    def play(kernel: Kernel, size: Size) -> float:
+        kernel.ready()
+        if busy:
+            kernel.begin("import time\nprint('x', flush=True)\nwhile True: time.sleep(0.001)")
+        begun = time.perf_counter()
+        kernel.send("shutdown_request", {"restart": True}, channel="control")
+        try:
+            kernel.process.wait(timeout=2.5)
+        except subprocess.TimeoutExpired:
+            os.killpg(kernel.process.pid, signal.SIGTERM)
+            try:
+                kernel.process.wait(timeout=2.5)
+            except subprocess.TimeoutExpired:
+                os.killpg(kernel.process.pid, signal.SIGKILL)
+                kernel.process.wait()
+        kernel.disconnect()
+        kernel.start()
+        kernel.reply(kernel.client.execute("1 + 1"))
+        return time.perf_counter() - begun
+
+    return play
+
+
+def interrupt(code: str) -> Callable[[Kernel, Size], float]:
+    """By a signal to the process group: every kernel that is compared here knows that way. Until the reply of the cell."""
+
+    def play(kernel: Kernel, size: Size) -> float:
+        kernel.ready()
+        spans = []
+        for _ in range(size(10, 2)):
+            cell = kernel.begin(f"import asyncio, time\nprint('x', flush=True)\n{code}")
+            time.sleep(0.02)
+            begun = time.perf_counter()
+            os.killpg(kernel.process.pid, signal.SIGINT)
+            try:
+                kernel.reply(cell, patience=5)
+            except queue.Empty:
+                ended = kernel.process.poll() is not None
+                raise Failed("the kernel ended" if ended else "no answer") from None
+            spans.append(time.perf_counter() - begun)
+            kernel.outputs(cell)
+        return median(spans)
+
+    return play
+
+
+def shutdown(before: str) -> Callable[[Kernel, Size], float]:
+    def play(kernel: Kernel, size: Size) -> float:
+        kernel.ready()
+        kernel.run(before)
+        begun = time.perf_counter()
+        kernel.send("shutdown_request", {"restart": False}, channel="control")
+        try:
+            kernel.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            raise Failed("still there after 10 s") from None
+        return time.perf_counter() - begun
+
+    return play
+
+
+def wake_ups(kernel: Kernel) -> int:
+    """How often any thread of it was put to sleep: each time it had been woken."""
+    total = 0
+    for status in Path(f"/proc/{kernel.process.pid}/task").glob("*/status"):
+        text = status.read_text()
+        total += int(text.rpartition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return total
+
+
+def rest(kernel: Kernel, size: Size) -> tuple[int, float]:
+    """Wake-ups and processor time in a minute in which nobody asks for anything."""
+    kernel.ready()
+    kernel.disconnect()
+    time.sleep(3)
+    process = psutil.Process(kernel.process.pid)
+    before, times = wake_ups(kernel), process.cpu_times()
+    time.sleep(minute := size(60, 4))
+    after = process.cpu_times()
+    spent = after.user + after.system - times.user - times.system
+    return (wake_ups(kernel) - before) * 60 // minute, spent * 60 / minute
+
+
+WORK = (
+    "%matplotlib inline\nimport pandas, matplotlib.pyplot as plt, threading\nplt.plot([1, 2])\nplt.show()\n"
+    "thread = threading.Thread(target=print, args=('x',))\nthread.start()"
+)
+
+ROWS = [
+    Row("kernel-info", "start → `kernel_info_reply`", to_kernel_info, rounds=10),
+    Row("first-execute", "start → first execute done", to_first_execute, floor=bare("pass"), rounds=20),
+    Row("libraries", "start → pandas and matplotlib imported", to_libraries,
+        floor=bare("import pandas, matplotlib.pyplot")),
+    Row("memory", "memory after the first cell (USS)", memory, "bytes"),
+    Row("crowd", "30 kernels at once, until each has run a cell", crowd_time, rounds=3),
+    Row("crowd-memory", "their memory (PSS)", crowd_memory, "bytes", rounds=1),
+    Row("restart", "restart → first execute done, idle", restart(False)),
+    Row("restart-busy", "the same in the middle of a loop", restart(True)),
+    Row("interrupt-sleep", "interrupt of `time.sleep`", interrupt("time.sleep(60)")),
+    Row("interrupt-loop", "interrupt of a loop", interrupt("while True: pass")),
+    Row("interrupt-await", "interrupt of an `await`", interrupt("await asyncio.sleep(60)")),
+    Row("shutdown", "`shutdown_request` → process gone, idle", shutdown("pass")),
+    Row("shutdown-work", "the same after a plot and a thread", shutdown(WORK)),
+    Row("wake-ups", "wake-ups in 60 s of idleness", lambda kernel, size: rest(kernel, size)[0], "count", rounds=1),
+    Row("idle-cpu", "processor time in 60 s of idleness", lambda kernel, size: rest(kernel, size)[1], rounds=1),
+]  # fmt: skip
