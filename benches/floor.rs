@@ -28,8 +28,7 @@ fn main() -> Result<(), Failure> {
         Ok(vec![transport::bind(&info.endpoint(port).parse()?)?.0])
     };
     let ports = info.ports;
-    let [shell, control, iopub, heartbeat] =
-        [ports.shell, ports.control, ports.iopub, ports.hb].map(listen);
+    let [shell, control, iopub, heartbeat] = [ports.shell, ports.control, ports.iopub, ports.hb].map(listen);
     let mut session = info.session()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -57,7 +56,9 @@ fn answer(router: &mut Router, iopub: &XPub, session: &mut Session) {
         if let Some(identity) = request.identities.first() {
             router.trust(identity);
         }
-        let said = |msg_type: &'static str, content: &'static [u8]| publish(iopub, session, &request, msg_type, content);
+        let said = |msg_type: &'static str, content: &'static [u8]| {
+            publish(iopub, session, &request, msg_type, content)
+        };
         said("status", br#"{"execution_state":"busy"}"#);
         let content = if request.header.msg_type == "execute_request" {
             said("execute_input", INPUT);
@@ -72,7 +73,13 @@ fn answer(router: &mut Router, iopub: &XPub, session: &mut Session) {
     }
 }
 
-fn publish(iopub: &XPub, session: &Session, request: &Message, msg_type: &'static str, content: &'static [u8]) {
+fn publish(
+    iopub: &XPub,
+    session: &Session,
+    request: &Message,
+    msg_type: &'static str,
+    content: &'static [u8],
+) {
     let message = outgoing(request, msg_type.to_owned(), content);
     iopub.publish(session.seal(&[Bytes::from_static(b"floor")], &message));
 }

@@ -32,6 +32,7 @@ class Kernel:
             "JPY_PARENT_PID": str(os.getpid()),
         }
         self._client: BlockingKernelClient | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Kernel":
         self.start()
@@ -62,9 +63,10 @@ class Kernel:
 
     def stop(self) -> None:
         self.disconnect()
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process is not None:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
         os.unlink(self.file)
 
     @property
@@ -156,7 +158,8 @@ class Kernel:
             if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == request:
                 return request
 
-    def uss(self) -> float:
-        """Bytes that belong to the process and its children alone."""
+    def memory(self, kind: str) -> float:
+        """Bytes of the process and its children: `uss` are theirs alone, of `pss` what others share is divided among all."""
         root = psutil.Process(self.process.pid)
-        return sum(one.memory_full_info().uss for one in [root, *root.children(recursive=True)])
+        everyone = [root, *root.children(recursive=True)]
+        return sum(getattr(one.memory_full_info(), kind) for one in everyone)

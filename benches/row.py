@@ -37,6 +37,8 @@ class Row:
     """In a kernel of its own; otherwise in one with the rows beside it that say so, too."""
     floor: Callable[[Size], float | list[float]] | str | None = None
     """What no kernel can be quicker than: the name of the do-nothing kernel, or a function that measures it."""
+    waits: bool = False
+    """No kernel answers it; it is there to be seen if one does."""
     rounds: int | None = None
     """How often, where once for each round is too much."""
 

@@ -15,6 +15,7 @@ import json
 import queue
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -77,13 +78,17 @@ def play(
 
 
 def measure_rows(
-    contestants: list[Contestant], rows: list[Row], rounds: int, folder: Path, size: Size
-) -> dict:
-    """`{row: {kernel or "floor": [values and failures]}}`"""
-    results: dict = {row.name: {} for row in rows}
+    contestants: list[Contestant],
+    rows: list[Row],
+    rounds: int,
+    folder: Path,
+    size: Size,
+    results: dict,
+) -> Iterator[None]:
+    """Into results, `{row: {kernel or "floor": [values and failures]}}`; yields when a few rows are done."""
 
     def keep(name: str, who: str, values: list[Value]) -> None:
-        results[name].setdefault(who, []).extend(values)
+        results.setdefault(name, {}).setdefault(who, []).extend(values)
 
     nothing = kernels.floor()
     for batch in batches(rows):
@@ -99,7 +104,7 @@ def measure_rows(
                 elif callable(row.floor):
                     value = row.floor(size)
                     keep(row.name, "floor", value if isinstance(value, list) else [value])
-    return results
+        yield
 
 
 def measure_curve(curve: Curve, contestant: Contestant, folder: Path, size: Size) -> dict | str:
@@ -123,7 +128,7 @@ def failures(results: dict) -> list[str]:
         f"{name}: {value}"
         for name, by in results["rows"].items()
         for value in by.get("drupe", ["nothing was measured"])
-        if isinstance(value, str)
+        if isinstance(value, str) and not report.row_of(name).waits
     ]
     for name, by in results["curves"].items():
         found += [f"{name}, {who}: {value}" for who, value in by.items() if isinstance(value, str)]
@@ -158,6 +163,13 @@ def main() -> None:
 
     size = Size(whole=not arguments.smoke)
     results: dict = {"rows": {}, "curves": {}}
+
+    def keep() -> dict:
+        """An hour is long: what there is, is kept."""
+        if arguments.smoke:
+            return results
+        return report.merge(arguments.results, json.loads(json.dumps(results)))
+
     with tempfile.TemporaryDirectory(prefix="drupe-bench-") as name:
         folder = Path(name)
         contestants = []
@@ -169,7 +181,8 @@ def main() -> None:
                 print(f"{kernel} is not installed here: left out", file=sys.stderr)
         results["about"] = report.about(contestants)
         rows = [row for group in GROUPS.values() for row in group if wanted(row.name)]
-        results["rows"] = measure_rows(contestants, rows, arguments.rounds, folder, size)
+        for _ in measure_rows(contestants, rows, arguments.rounds, folder, size, results["rows"]):
+            keep()
         both = [
             *contestants,
             *(
@@ -183,15 +196,15 @@ def main() -> None:
                 results["curves"][curve.name] = {
                     one.name: measure_curve(curve, one, folder, size) for one in both
                 }
+                keep()
     note("")
     print(report.text(results))
     if arguments.smoke:
         wrong = failures(results)
         print("\n".join(wrong) or "everything came, and all of it")
         sys.exit(bool(wrong))
-    kept = report.merge(arguments.results, json.loads(json.dumps(results)))
     if arguments.write:
-        report.write(kept)
+        report.write(keep())
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def memory_over_cells(kernel: Kernel, steps: tuple[int, ...]) -> Costs:
             kernel.run_at_once(["kept = list(range(100)); print(len(kept))"] * min(200, step - ran))
             ran += min(200, step - ran)
         time.sleep(1)
-        costs[step] = [kernel.uss()]
+        costs[step] = [kernel.memory("uss")]
     return costs
 
 
@@ -118,7 +118,7 @@ def memory_after_messages(kernel: Kernel, steps: tuple[int, ...]) -> Costs:
         if step:
             echo(kernel, [b"x" * (step << 20)], patience=PATIENCE)
             time.sleep(5)
-        costs[step] = [kernel.uss()]
+        costs[step] = [kernel.memory("uss")]
     return costs
 
 

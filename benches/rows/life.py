@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -52,42 +53,36 @@ def memory(kernel: Kernel, size: Size) -> float:
     """What only this process uses (USS), after a cell, once it has come to rest."""
     kernel.ready()
     time.sleep(1)
-    return kernel.uss()
+    return kernel.memory("uss")
 
 
-def crowd(kernel: Kernel, size: Size) -> list[Kernel]:
+@contextlib.contextmanager
+def crowd(kernel: Kernel, size: Size) -> Iterator[list[Kernel]]:
     """This kernel and others like it, started at once; each has run a cell."""
     others = [kernel.sibling() for _ in range(size(29, 3))]
-    for other in others:
-        other.start()
-    everyone = [kernel, *others]
-    waiting = [(one, one.client.execute("1 + 1")) for one in everyone]
-    for one, request in waiting:
-        one.reply(request, patience=120)
-    return everyone
+    try:
+        for other in others:
+            other.start()
+        everyone = [kernel, *others]
+        waiting = [(one, one.client.execute("1 + 1")) for one in everyone]
+        for one, request in waiting:
+            one.reply(request, patience=60)
+        yield everyone
+    finally:
+        for other in others:
+            other.stop()
 
 
 def crowd_time(kernel: Kernel, size: Size) -> float:
-    others = crowd(kernel, size)[1:]
-    span = time.perf_counter() - kernel.started
-    for other in others:
-        other.stop()
-    return span
+    with crowd(kernel, size):
+        return time.perf_counter() - kernel.started
 
 
 def crowd_memory(kernel: Kernel, size: Size) -> float:
     """PSS: what they share is counted once, and divided among them."""
-    everyone = crowd(kernel, size)
-    time.sleep(2)
-    total = 0
-    for one in everyone:
-        root = psutil.Process(one.process.pid)
-        total += sum(
-            process.memory_full_info().pss for process in [root, *root.children(recursive=True)]
-        )
-    for other in everyone[1:]:
-        other.stop()
-    return total
+    with crowd(kernel, size) as everyone:
+        time.sleep(2)
+        return sum(one.memory("pss") for one in everyone)
 
 
 def restart(busy: bool) -> Callable[[Kernel, Size], float]:
@@ -188,7 +183,7 @@ ROWS = [
     Row("libraries", "start → pandas and matplotlib imported", to_libraries,
         floor=bare("import pandas, matplotlib.pyplot")),
     Row("memory", "memory after the first cell (USS)", memory, "bytes"),
-    Row("crowd", "30 kernels at once, until each has run a cell", crowd_time, rounds=3),
+    Row("crowd", "30 kernels at once, until each has run a cell", crowd_time, rounds=2),
     Row("crowd-memory", "their memory (PSS)", crowd_memory, "bytes", rounds=1),
     Row("restart", "restart → first execute done, idle", restart(False)),
     Row("restart-busy", "the same in the middle of a loop", restart(True)),

@@ -91,6 +91,10 @@ class HistoryManager(history.HistoryManager):
         else:
             self.session_number = 0
 
+    def has_lines(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self.db_input_cache or self.db_output_cache)
+
     def is_kept(self) -> bool:
         """Whether there is a file to write to. Opens it."""
         self._open()
@@ -106,12 +110,12 @@ class HistoryManager(history.HistoryManager):
         return "db" in self._trait_values and "session_number" in self._trait_values
 
     def end_session(self) -> None:
-        if self.is_open() or self.db_input_cache:
+        if self.is_open() or self.has_lines():
             super().end_session()
 
     def writeout_cache(self, conn: Any = None) -> None:
         """By IPython's own, for lines that nobody adds to any more."""
-        if not self.enabled or not (self.db_input_cache or self.db_output_cache):
+        if not self.enabled or not self.has_lines():
             return
         conn = self.db if conn is None else conn
         with self._writing:
@@ -157,15 +161,17 @@ class SavingThread(history.HistorySavingThread):
                 flag = manager.save_flag or self.save_flag
                 del manager
                 flag.wait()
-                if self._is_over.wait(_BEHIND_CELL):
-                    return
+                is_over = self._is_over.wait(_BEHIND_CELL)
                 flag.clear()
                 manager = self._manager()
-                if manager is None or not manager.is_kept():
+                if manager is not None and manager.has_lines():
+                    if not manager.is_kept():
+                        return
+                    if connection is None:
+                        connection = manager.connect()
+                    manager.writeout_cache(connection)
+                if is_over:
                     return
-                if connection is None:
-                    connection = manager.connect()
-                manager.writeout_cache(connection)
         except Exception as error:
             log.warning("the history is not written any more: %s", text_of(error))
         finally:
@@ -173,10 +179,10 @@ class SavingThread(history.HistorySavingThread):
                 connection.close()
 
     def stop(self) -> None:
-        """Before a fork, and at the end; what is left, `end_session` writes."""
+        """Before a fork, and at the end: behind the last line."""
         self._is_over.set()
         super().stop()
 
 
-# What makes the thread looks for it here.
-history.HistorySavingThread = SavingThread  # type: ignore[misc]
+# What makes the thread looks for it there.
+setattr(history, "HistorySavingThread", SavingThread)

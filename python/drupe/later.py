@@ -73,7 +73,7 @@ class MadeLater(InteractiveShell):
         self._is_made = True
 
     @property
-    def Completer(self) -> Any:  # type: ignore[override]  # noqa: N802  # IPython's name
+    def Completer(self) -> Any:  # noqa: N802  # IPython's name
         if not self._completer_is_made:
             with interrupts.own_code(), self._making:
                 if self._completer is None:
@@ -95,7 +95,7 @@ class MadeLater(InteractiveShell):
         super().set_hook(name, hook, *args, **kwargs)
 
     @property
-    def configurables(self) -> list:  # type: ignore[override]
+    def configurables(self) -> list:
         return self._configurables
 
     @configurables.setter
@@ -103,7 +103,7 @@ class MadeLater(InteractiveShell):
         self._configurables = _Configurables(self, configurables)
 
     @property
-    def inspector(self) -> Any:  # type: ignore[override]
+    def inspector(self) -> Any:
         if self._inspector is None:
             if not self._is_made:
                 return _NO_INSPECTOR

@@ -118,6 +118,13 @@ TABLE = (
         "PyQt ends the process where a slot fails and the hook is Python's own",
         _excepthook,
     ),
+    Patch(
+        "IPython.core.history",
+        "HistorySavingThread",
+        "the history is opened and written beside the cells",
+        None,
+        "history",
+    ),
     Patch("sys", "stdout stderr", "output goes to the clients", None, "streams.install"),
     Patch(
         "threading",

@@ -151,11 +151,11 @@ class ZMQInteractiveShell(MadeLater):
     def init_history(self) -> None:
         self.history_manager = HistoryManager(shell=self, parent=self)
         # IPython says that these are shells, and appends its managers.
-        self.configurables.append(self.history_manager)  # type: ignore[arg-type]
+        self.configurables.append(self.history_manager)
 
     def init_payload(self) -> None:
         self.payload_manager = ShellPayloadManager(parent=self)
-        self.configurables.append(self.payload_manager)  # type: ignore[arg-type]
+        self.configurables.append(self.payload_manager)
 
     def init_environment(self) -> None:
         """Colours for those who write to us, and no pager that would wait for a key."""

@@ -59,8 +59,9 @@ pub fn copy(object: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(copy_of(flat.cast::<PyBytes>()?.as_bytes()))
 }
 
-/// Bytes from which on a copy has a mapping of its own: it leaves no hole behind, and has large pages.
-const BIG: usize = 4 << 20;
+/// Bytes from which on a copy has a mapping of its own: it leaves no hole behind with the allocator, which would give its pages back and bring
+/// them anew each time.
+const BIG: usize = 256 << 10;
 
 fn copy_of(bytes: &[u8]) -> Bytes {
     if bytes.len() >= BIG

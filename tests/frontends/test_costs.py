@@ -18,11 +18,14 @@ LATER = (
     "tempfile shutil uuid platform jedi parso pygments.lexers pygments.formatters stack_data executing "
     "IPython.core.completer IPython.core.completerlib IPython.core.oinspect matplotlib_inline comm tornado"
 ).split()
-MODULES = 275
+MODULES = 268
 
 
 def test_a_start_imports_what_the_first_cell_needs(kernel):
-    _, client = kernel
+    """The second start: the first makes the profile."""
+    manager, client = kernel
+    manager.restart_kernel(now=True)
+    client.wait_for_ready(timeout=20)
     reply = client.execute_interactive(
         "",
         user_expressions={"names": "__import__('json').dumps(sorted(__import__('sys').modules))"},
@@ -40,12 +43,15 @@ def status(pid: int, field: str) -> int:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
-@pytest.mark.parametrize(("code", "calls"), [("pass", 60), ("print(1)", 70), ("1 + 1", 75)])
+@pytest.mark.parametrize(("code", "calls"), [("pass", 45), ("print(1)", 50), ("1 + 1", 50)])
 def test_the_system_calls_of_a_quick_cell(kernel, tmp_path, code, calls):
+    """Without history, whose thread writes as often as the machine is slow."""
     manager, client = kernel
     cells = 50
     for _ in range(10):
-        client.execute_interactive(code, timeout=20, output_hook=lambda message: None)
+        client.execute_interactive(
+            code, timeout=20, store_history=False, output_hook=lambda message: None
+        )
     counted = tmp_path / "calls"
     strace = subprocess.Popen(
         ["strace", "-f", "-c", "-o", counted, "-p", str(manager.provisioner.pid)],
@@ -58,7 +64,9 @@ def test_the_system_calls_of_a_quick_cell(kernel, tmp_path, code, calls):
         pytest.skip("nothing may be traced here")
     time.sleep(0.3)
     for _ in range(cells):
-        client.execute_interactive(code, timeout=20, output_hook=lambda message: None)
+        client.execute_interactive(
+            code, timeout=20, store_history=False, output_hook=lambda message: None
+        )
     strace.terminate()
     strace.communicate()
     table = counted.read_text()
@@ -100,7 +108,7 @@ def test_the_copies_of_a_big_buffer(kernel):
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     answer(BIG)
     most = status(pid, "VmHWM")
-    assert (most - before) / BIG <= 3.1
+    assert (most - before) / BIG <= 3.2
     client.execute_interactive("pass", timeout=20)
     end = time.monotonic() + 5
     while (kept := status(pid, "VmRSS") - before) > 8 * MIB:

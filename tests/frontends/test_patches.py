@@ -36,6 +36,10 @@ ROWS = {
         "{getattr(atexit, n).__module__ for n in ('register', 'unregister', '_run_exitfuncs', '_clear', '_ncallbacks')}",
         "(1, 0, {'drupe.exits'})",
     ),
+    ("IPython.core.history", "HistorySavingThread"): (
+        "get_ipython().history_manager.save_thread.__module__",
+        "'drupe.history'",
+    ),
     ("_signal", "signal getsignal"): (
         "import signal\nhandler = lambda *_: None\nbefore = signal.signal(signal.SIGTERM, handler)\n"
         "theirs = signal.getsignal(signal.SIGTERM) is handler\nsignal.signal(signal.SIGTERM, before)\n"

@@ -59,7 +59,8 @@ def test_hazard(python: str, row: table.Hazard) -> None:
         pytest.skip(f"needs {', '.join(missing)}")
     ending = scene.play(row, kernel)
     failures = verdict.judge(row, ending, slack=SLACK, at_least=AT_LEAST)
-    assert not failures, "\n".join(map(str, failures)) + f"\n\nstderr:\n{ending.stderr[-2000:]}"
+    told = f"gone after {ending.seconds} s, replied after {ending.reply_seconds} s; stderr:\n{ending.stderr[-2000:]}"
+    assert not failures, "\n".join(map(str, failures)) + f"\n\n{told}"
 
 
 def test_table_is_large_enough() -> None:
