@@ -209,7 +209,7 @@ mod tests {
             .iter()
             .map(|spare| spare.mapped)
             .sum::<usize>();
-        assert!(spares <= SPARE && spares >= SPARE / 8, "{spares}");
+        assert!((SPARE / 8..=SPARE).contains(&spares), "{spares}");
     }
 
     #[test]
