@@ -29,6 +29,8 @@ _IN_MEMORY = ":memory:"
 # Seconds that a line waits: a quick cell is over by then, its answer sent, and others may have come. A line that is lost where the process
 # is killed within that time, IPython is about to write, too.
 _BEHIND_CELL = 0.01
+# Seconds that the end waits for the database.
+_AT_END = 0.5
 
 
 class HistoryManager(history.HistoryManager):
@@ -110,8 +112,23 @@ class HistoryManager(history.HistoryManager):
         return "db" in self._trait_values and "session_number" in self._trait_values
 
     def end_session(self) -> None:
-        if self.is_open() or self.has_lines():
+        """As IPython; a database that somebody keeps, or a disk that hangs, costs the end half a second and no more."""
+        if not self.is_open() and not self.has_lines():
+            return
+        try:
+            for lock in (self._opening, self._writing):
+                if not lock.acquire(timeout=_AT_END):
+                    raise TimeoutError("the database is locked, or its disk does not answer")
+                lock.release()
+            if self.is_open():
+                self.db.execute(f"PRAGMA busy_timeout = {int(_AT_END * 1000)}")
+            else:
+                self.connection_options = {**self.connection_options, "timeout": _AT_END}
             super().end_session()
+        except Exception as error:
+            log.warning(
+                "the last lines of the history %s are lost: %s", self.hist_file, text_of(error)
+            )
 
     def writeout_cache(self, conn: Any = None) -> None:
         """By IPython's own, for lines that nobody adds to any more."""

@@ -206,9 +206,23 @@ def test_a_locked_history(tmp_path):
         lock.execute("CREATE TABLE t (x)")
         lock.execute("BEGIN EXCLUSIVE")
         surrounding = Surrounding(arguments=[f"--HistoryManager.hist_file={database}"])
-        log = play("drupe", surrounding, {"1/0": "ZeroDivisionError: division by zero"})
+        # sqlite waits for five seconds, on a thread of its own.
+        cells = {"1/0": "ZeroDivisionError: division by zero", "import time; time.sleep(6); 1": "1"}
+        log = play("drupe", surrounding, cells)
     assert f"the history {database} cannot be used" in log
     assert "database is locked" in log
+
+
+def test_the_end_while_the_history_is_locked(tmp_path):
+    """It does not wait for it, and says what is lost."""
+    database = tmp_path / "history.sqlite"
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as lock:
+        lock.execute("CREATE TABLE t (x)")
+        lock.execute("BEGIN EXCLUSIVE")
+        surrounding = Surrounding(arguments=[f"--HistoryManager.hist_file={database}"])
+        log = play("drupe", surrounding, {"1 + 1": "2"})
+    assert f"the last lines of the history {database} are lost: the database is locked" in log
+    assert "had to leave something behind" not in log
 
 
 def environment_without(folder: Path, module: str) -> str:
