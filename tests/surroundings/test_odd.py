@@ -221,7 +221,9 @@ def test_the_end_while_the_history_is_locked(tmp_path):
         lock.execute("BEGIN EXCLUSIVE")
         surrounding = Surrounding(arguments=[f"--HistoryManager.hist_file={database}"])
         log = play("drupe", surrounding, {"1 + 1": "2"})
-    assert f"the last lines of the history {database} are lost: the database is locked" in log
+    # Whoever was first to open it, the end or the thread that saves.
+    assert f"the history {database}" in log
+    assert "database is locked" in log
     assert "had to leave something behind" not in log
 
 
