@@ -69,7 +69,7 @@ def numbers(values: list) -> list[float] | None:
 
 
 def cell(values: list, row: Row) -> str:
-    """The median, with the 99th of a hundred where there are enough for one, and else the widest."""
+    """The median; behind it the 99th of a hundred where there are enough for one, and else the least and the most."""
     found = numbers(values)
     if found is None:
         return next((value for value in values if isinstance(value, str)), "–")
@@ -77,6 +77,8 @@ def cell(values: list, row: Row) -> str:
     middle = form(median(found))
     if len(found) >= ENOUGH_FOR_P99:
         return f"{middle}; {form(p99(found))}"
+    if len(found) > 1:
+        return f"{middle} ({form(min(found))} – {form(max(found))})"
     return middle
 
 

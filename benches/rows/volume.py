@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -55,10 +55,10 @@ def to_a_file(number: int) -> Callable[[Size], float]:
             f"for i in range({size(number, number // 50)}): print('x' * 80)\n"
             "sys.stdout.flush()\nprint(time.perf_counter() - begun, file=sys.stderr)"
         )
-        with open(os.devnull, "w") as nowhere:
+        with tempfile.TemporaryFile("w") as file:
             ran = subprocess.run(
                 [sys.executable, "-c", code],
-                stdout=nowhere,
+                stdout=file,
                 stderr=subprocess.PIPE,
                 text=True,
                 check=True,
