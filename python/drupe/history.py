@@ -54,6 +54,15 @@ class HistoryManager(history.HistoryManager):
         if self._is_begun:
             super().init_db()
 
+    @property
+    def _finalizer(self) -> Any:
+        """IPython's, which would close the connection at the exit, whoever uses it then: SQLite does not survive that. The process ends,
+        and so does it."""
+
+    @_finalizer.setter
+    def _finalizer(self, finalizer: Any) -> None:
+        finalizer.detach()
+
     def new_session(self, conn: Any = None) -> None:
         if self._is_begun:
             super().new_session(conn)
@@ -163,32 +172,35 @@ class _Batch:
         self._manager.new_session(conn)
 
 
-class SavingThread(history.HistorySavingThread):
+class SavingThread(threading.Thread):
     """In the place of IPython's: opens nothing before there is a line, and writes those of quick cells together."""
 
     def __init__(self, manager: HistoryManager) -> None:
-        super().__init__(manager)
-        self._manager = ref(manager)
+        super().__init__(name="IPythonHistorySavingThread", daemon=True)
+        self.history_manager = ref(manager)
+        # Older releases of IPython have it in the manager, newer ones look for it here.
+        self.save_flag = manager.save_flag or threading.Event()
         self._is_over = threading.Event()
 
     def run(self) -> None:
         connection: Any = None
         try:
-            while manager := self._manager():
-                flag = manager.save_flag or self.save_flag
-                del manager
-                flag.wait()
-                is_over = self._is_over.wait(_BEHIND_CELL)
-                flag.clear()
-                manager = self._manager()
+            while True:
+                self.save_flag.wait()
+                self._is_over.wait(_BEHIND_CELL)
+                self.save_flag.clear()
+                # Behind the flag: whoever stops the thread sets both.
+                is_over = self._is_over.is_set()
+                manager = self.history_manager()
                 if manager is not None and manager.has_lines():
                     if not manager.is_kept():
                         return
                     if connection is None:
                         connection = manager.connect()
                     manager.writeout_cache(connection)
-                if is_over:
+                if is_over or manager is None:
                     return
+                del manager
         except Exception as error:
             log.warning("the history is not written any more: %s", text_of(error))
         finally:
@@ -198,7 +210,9 @@ class SavingThread(history.HistorySavingThread):
     def stop(self) -> None:
         """Before a fork, and at the end: behind the last line."""
         self._is_over.set()
-        super().stop()
+        self.save_flag.set()
+        if self.ident is not None and self is not threading.current_thread():
+            self.join()
 
 
 # What makes the thread looks for it there.

@@ -113,6 +113,8 @@ def test_a_child_that_is_forked_right_behind_a_cell(tmp_path):
     """The thread is stopped for it, and goes on for what comes then."""
     fork = "import os\npid = os.fork()\nif pid == 0: os._exit(3)\nos.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
     with started(tmp_path) as kernel:
-        for _ in range(5):
-            assert kernel.run(fork).value == "3"
-        wait_for(tmp_path / "history.sqlite", 5)
+        # At each moment of the thread's pause and its work.
+        for number in range(60):
+            pause = f"import time; time.sleep({number % 20 * 0.001})\n"
+            assert kernel.run(pause + fork).value == "3"
+        wait_for(tmp_path / "history.sqlite", 60)
