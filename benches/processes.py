@@ -33,6 +33,8 @@ class Kernel:
         }
         self._client: BlockingKernelClient | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        # What a minute of idleness cost, where that has been measured.
+        self.rested: tuple[int, float] | None = None
 
     def __enter__(self) -> "Kernel":
         self.start()

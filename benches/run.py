@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import kernels
+import psutil
 import report
 from kernels import Contestant
 from processes import Kernel
@@ -28,6 +29,9 @@ from rows import CURVES, GROUPS
 from rows.growth import LanguageServer
 
 Value = float | str
+
+# What a kernel that has ended, or answers nonsense, makes of whoever measures it.
+WRONG = (RuntimeError, OSError, ValueError, KeyError, IndexError, psutil.Error)
 
 
 def note(text: str) -> None:
@@ -41,7 +45,7 @@ def values_of(row: Row, kernel: Kernel, size: Size) -> list[Value]:
         return [str(failure)]
     except queue.Empty:
         return ["no answer"]
-    except (RuntimeError, OSError, ValueError, KeyError, IndexError) as error:
+    except WRONG as error:
         return [f"failed: {error}"[:80]]
     return [*value] if isinstance(value, list) else [value]
 
@@ -77,6 +81,11 @@ def play(
     return taken
 
 
+def has_failed(results: dict, row: Row, contestant: Contestant) -> bool:
+    values = results.get(row.name, {}).get(contestant.name, [])
+    return any(isinstance(value, str) for value in values)
+
+
 def measure_rows(
     contestants: list[Contestant],
     rows: list[Row],
@@ -96,7 +105,9 @@ def measure_rows(
         for number in range(most):
             now = [row for row in batch if number < (row.rounds or rounds)]
             for contestant in contestants:
-                for name, values in play(now, contestant, folder, size).items():
+                # Who has failed is not asked again: it takes longest.
+                able = [row for row in now if not has_failed(results, row, contestant)]
+                for name, values in play(able, contestant, folder, size).items():
                     keep(name, contestant.name, values)
             for row in now:
                 if row.floor == "kernel" and nothing:
@@ -121,6 +132,8 @@ def measure_curve(curve: Curve, contestant: Contestant, folder: Path, size: Size
         return str(failure)
     except queue.Empty:
         return "no answer"
+    except WRONG as error:
+        return f"failed: {error}"[:80]
 
 
 def failures(results: dict) -> list[str]:
