@@ -150,13 +150,21 @@ def shutdown(before: str) -> Callable[[Kernel, Size], float]:
     return play
 
 
+def per_thread(kernel: Kernel, file: str, number: Callable[[str], str]) -> int:
+    """The sum over the threads of a process of what a file of /proc says of each."""
+    threads = Path(f"/proc/{kernel.process.pid}/task").glob(f"*/{file}")
+    return sum(int(number(thread.read_text())) for thread in threads)
+
+
 def wake_ups(kernel: Kernel) -> int:
     """How often any thread of it was put to sleep: each time it had been woken."""
-    total = 0
-    for status in Path(f"/proc/{kernel.process.pid}/task").glob("*/status"):
-        text = status.read_text()
-        total += int(text.rpartition("\nvoluntary_ctxt_switches:")[2].split()[0])
-    return total
+    name = "\nvoluntary_ctxt_switches:"
+    return per_thread(kernel, "status", lambda text: text.rpartition(name)[2].split()[0])
+
+
+def processor_time(kernel: Kernel) -> float:
+    """In seconds, by the scheduler's nanoseconds."""
+    return per_thread(kernel, "schedstat", lambda text: text.split()[0]) / 1e9
 
 
 def rest(kernel: Kernel, size: Size) -> tuple[int, float]:
@@ -164,12 +172,12 @@ def rest(kernel: Kernel, size: Size) -> tuple[int, float]:
     if kernel.rested is None:
         kernel.disconnect()
         time.sleep(3)
-        process = psutil.Process(kernel.process.pid)
-        before, times = wake_ups(kernel), process.cpu_times()
+        woken, spent = wake_ups(kernel), processor_time(kernel)
         time.sleep(minute := size(60, 4))
-        after = process.cpu_times()
-        spent = after.user + after.system - times.user - times.system
-        kernel.rested = (wake_ups(kernel) - before) * 60 // minute, spent * 60 / minute
+        kernel.rested = (
+            (wake_ups(kernel) - woken) * 60 // minute,
+            (processor_time(kernel) - spent) * 60 / minute,
+        )
     return kernel.rested
 
 
