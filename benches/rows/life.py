@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 from processes import Kernel
 from row import Failed, Row, Size, median
 
