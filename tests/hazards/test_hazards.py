@@ -8,6 +8,7 @@ else this interpreter. DRUPE_HAZARD_SLACK multiplies every time that a row allow
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def _cases() -> list:
 @pytest.fixture(scope="session", autouse=True)
 def prepared() -> None:
     """The runner reaps orphans, and the native extension is there before the first row."""
+    # Whoever runs the tests by nohup would have every child of every kernel's be one that its user wants to stay.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     become_reaper()
     kernels.build_extension()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
