@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib.machinery
+import itertools
 import json
 import os
 import pkgutil
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from .describing import MAX_DOC, describe, short
@@ -42,6 +43,10 @@ MAX_TYPES = 500
 MAX_KEYED = 100
 MAX_OBJECTS = 1_000
 MAX_TEXTS = 2_000
+# Names that are copied in one go.
+MAX_COPIED = 10_000
+# Names between which others may run.
+STEP = 200
 
 
 class Texts:
@@ -82,11 +87,21 @@ class Inspector:
 
     def snapshot(self) -> bytes | None:
         """The namespace without its objects, as JSON; None when it is as it was the last time."""
-        values = self._values.values()
-        seen = (list(self._values), list(map(id, values)), list(map(type, values)))
+        steps = self.steps()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
+
+    def steps(self) -> Generator[None, None, bytes | None]:
+        """The same in steps of a few hundred names. Between two of them others may run; where they have bound names, RuntimeError."""
+        found = yield from self._names()
+        seen = [(name, id(value), type(value)) for name, value in found]
         if seen == self._seen and self._sizes == self._sizes_now():
             return None
-        self._seen = seen
+        # Until it is done there is none that the next could be like.
+        self._seen = None
         # The parts are JSON already: most of them are as they were after the cell before.
         items: list[str] = []
         members: dict[str, str] = {}
@@ -95,7 +110,9 @@ class Inspector:
         suffixes: dict[type, str] = {}
         done: set[type] = set()
         self._keyed = []
-        for name, value in self._names():
+        for number, (name, value) in enumerate(found):
+            if number % STEP == STEP - 1:
+                yield
             kind = type(value)
             suffix = suffixes.get(kind)
             if suffix is None:
@@ -134,6 +151,7 @@ class Inspector:
         parts = (
             f'{{"names":[{",".join(items)}],"members":{_join(members)},"objects":{_join(objects)},'
         )
+        self._seen = seen
         return parts.encode("ascii") + rest[1:]
 
     def answer(self, question: bytes) -> bytes:
@@ -204,21 +222,26 @@ class Inspector:
     def _values(self) -> dict[str, Any]:
         return self._shell.user_ns if self._namespace is None else self._namespace
 
-    def _names(self) -> list[tuple[str, Any]]:
+    def _names(self) -> Generator[None, None, list[tuple[str, Any]]]:
+        """Those that a reader may ask for, as they were bound; where there are too many, the newest."""
         hidden = self._shell.user_ns_hidden
-        names = []
-        # A copy, since other threads may bind names meanwhile; the newest names are kept.
-        for name, value in reversed(list(self._values.items())):
-            # What is no identifier cannot be typed, and an identifier needs no escapes but for what is not ASCII.
-            if type(name) is not str or name[:1] == "_" or not name.isidentifier():
-                continue
-            if name in hidden and hidden[name] is value:
-                continue
-            names.append((name, value))
+        names: list[tuple[str, Any]] = []
+        # A copy, since other threads may bind names meanwhile; where that takes too long, they end this.
+        copied = len(self._values) <= MAX_COPIED
+        newest_first = reversed(list(self._values.items()) if copied else self._values.items())
+        while some := list(itertools.islice(newest_first, STEP)):
+            for name, value in some:
+                # What is no identifier cannot be typed, and an identifier needs no escapes but for what is not ASCII.
+                if type(name) is not str or name[:1] == "_" or not name.isidentifier():
+                    continue
+                if name in hidden and hidden[name] is value:
+                    continue
+                names.append((name, value))
             if len(names) >= MAX_NAMES:
                 break
+            yield
         names.reverse()
-        return names
+        return names[-MAX_NAMES:]
 
     def _sizes_now(self) -> list[Any]:
         """What tells that a mapping or table was changed in place."""

@@ -31,17 +31,14 @@ from .hooks import when_imported
 from .interrupt import HAND_OVER, InPlace, interrupts
 from .log import log
 from .loop import Words
+from .snapshots import Snapshots
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Coroutine, Generator
     from typing import Any
 
-    from .inspection import Inspector
     from .shell import ZMQInteractiveShell
-
-# Seconds below which a snapshot of the namespace is taken between two cells, too.
-_CHEAP = 0.0005
 
 _MAIN = threading.get_ident()
 
@@ -118,10 +115,7 @@ class Server:
         # A cell's coroutine is awaited by `in_place`.
         self._in_place = False
         self._done = False
-        # A cell has run since the last snapshot of the namespace.
-        self._cells = True
-        self._inspector: Inspector | None = None
-        self._snapshots_are_cheap = False
+        self._snapshots = Snapshots(shell)
         # The loop in the words of tornado's, for those who have not imported that.
         self.words = Words(self)
         when_imported("asyncio", self._imported)
@@ -229,8 +223,10 @@ class Server:
                 if _drupe.shutting_down():
                     self._done = True
                     return
-                self._leave_snapshot()
-                wait.poll()
+                quiet = self._snapshots.before_waiting()
+                if not wait.poll(None if quiet is None else quiet * 1000):
+                    while self._snapshots.go_on() and not wait.poll(0):
+                        pass
                 continue
             steps = interrupts.steps(self._answer(request))
             self._begun = steps, steps.__await__()
@@ -298,6 +294,11 @@ class Server:
             if _drupe.shutting_down():
                 interrupts.cancel_cell()
 
+    def _is_quiet(self, idle: asyncio.Future[None]) -> None:
+        """Nobody has asked for anything since it began to wait. The user's tasks get their turn between the slices."""
+        if idle is self._idle and not idle.done() and self._snapshots.go_on():
+            idle.get_loop().call_later(0, self._is_quiet, idle)
+
     async def _serve(self) -> None:
         import asyncio
 
@@ -314,8 +315,10 @@ class Server:
                 elif _drupe.shutting_down():
                     break
                 else:
-                    self._leave_snapshot()
+                    quiet = self._snapshots.before_waiting()
                     self._idle = self.loop.create_future()
+                    if quiet is not None:
+                        self.loop.call_later(quiet, self._is_quiet, self._idle)
                     await self._idle
             except asyncio.CancelledError:
                 # A cell has cancelled all tasks of the loop, this one among them.
@@ -328,25 +331,6 @@ class Server:
     def _uncancel(self) -> None:
         while getattr(self._task, "cancelling", int)() > 0:
             self._task.uncancel()
-
-    def _leave_snapshot(self) -> None:
-        """Before it waits: what the language server may say of the namespace while nobody can be asked."""
-        if not self._cells:
-            return
-        self._cells = False
-        begin = time.perf_counter()
-        try:
-            if self._inspector is None:
-                from .inspection import Inspector
-
-                self._inspector = Inspector(self.shell)
-                _drupe.set_inspector(self._inspector)
-            snapshot = self._inspector.snapshot()
-            if snapshot is not None:
-                _drupe.leave_snapshot(snapshot)
-        except Exception:
-            log.warning("no snapshot of the namespace could be taken", exc_info=True)
-        self._snapshots_are_cheap = time.perf_counter() - begin < _CHEAP
 
     async def _answer(self, request: _drupe.Request) -> None:
         """Answer one request, whatever becomes of it."""
@@ -361,10 +345,7 @@ class Server:
         self._in_request = True
         try:
             if runs_cell:
-                if self._snapshots_are_cheap:
-                    # Of the cell before, where this one was queued behind it.
-                    self._leave_snapshot()
-                self._cells = True
+                self._snapshots.before_cell()
             await requests.carry_out(kernel, request)
         finally:
             interrupts.install()

@@ -11,11 +11,14 @@ import os
 import sys
 import types
 from collections import OrderedDict, defaultdict
+from itertools import islice
 from typing import Any
 
 # Bounds on what is read of one object.
 MAX_MEMBERS = 1_000
 MAX_KEYS = 1_000
+# Keys of a mapping that are looked at for a beginning.
+MAX_LOOKED_AT = 100_000
 
 MAPPINGS = (dict, OrderedDict, defaultdict)
 FUNCTIONS = (types.FunctionType, types.MethodType)
@@ -177,7 +180,8 @@ def keys_of(value: Any, prefix: str = "") -> list[str]:
     found: Any = columns_of(value)
     try:
         if type(value) in MAPPINGS:
-            found = list(value)
+            # The first of them, where there are many: to look at all takes as long as there are many.
+            found = list(islice(value, MAX_LOOKED_AT if prefix else MAX_KEYS))
         elif is_exactly(type(value), "pandas", "Series"):
             found = list(value.index[:MAX_KEYS])
         elif type(value) is type(os.environ):

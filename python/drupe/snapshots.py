@@ -1,0 +1,114 @@
+"""When the picture of the namespace is made from which questions are answered while a cell runs.
+
+Where there is little in the namespace it is made at once, before the main thread waits and between two cells. Where there is much it would
+cost each cell its length: then it waits for a moment in which nobody asks for anything, and is made in slices, of which the last that was begun is all
+that a request has to wait for.
+
+Called by `serve.py`, on the main thread.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from . import _drupe
+from .log import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .inspection import Inspector
+
+# Seconds below which one is made between two cells, too.
+_CHEAP = 0.0005
+# More than so many names, or seconds, and it waits until nobody has asked for anything for so long.
+_MANY = 500
+_DEAR = 0.005
+_QUIET = 0.2
+# Seconds of a slice.
+_SLICE = 0.0003
+
+
+class Snapshots:
+    """One picture at a time, of one shell's namespace."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._inspector: Inspector | None = None
+        # A cell has run since the last one was made.
+        self._due = True
+        self._took: float | None = None
+        # One that is being made in slices, and the seconds that it has taken.
+        self._steps: Iterator[None] | None = None
+        self._taken = 0.0
+
+    def before_cell(self) -> None:
+        """A cell begins, maybe right behind another one."""
+        if self._took is not None and self._took < _CHEAP and not self._is_dear():
+            self._make_at_once()
+        self._steps = None
+        self._due = True
+
+    def before_waiting(self) -> float | None:
+        """Makes it where that is quick. Otherwise returns after how many seconds without a request to `go_on`."""
+        if not self._due:
+            return None
+        if self._is_dear():
+            return _QUIET
+        self._make_at_once()
+        return None
+
+    def go_on(self) -> bool:
+        """One slice; whether there is another one to be made."""
+        if not self._due:
+            return False
+        if self._steps is None:
+            self._steps, self._taken = self._make(), 0.0
+        begin = now = time.perf_counter()
+        try:
+            while now - begin < _SLICE:
+                next(self._steps)
+                now = time.perf_counter()
+            self._taken += now - begin
+            return True
+        except StopIteration:
+            self._took = self._taken + time.perf_counter() - begin
+        except RuntimeError:
+            # A thread has bound a name: again, when it is quiet the next time.
+            self._steps = None
+            return False
+        except Exception:
+            self._failed()
+        self._due, self._steps = False, None
+        return False
+
+    def _is_dear(self) -> bool:
+        return len(self._shell.user_ns) > _MANY or (self._took or 0.0) > _DEAR
+
+    def _make_at_once(self) -> None:
+        if not self._due:
+            return
+        self._due = False
+        begin = time.perf_counter()
+        try:
+            for _ in self._make():
+                pass
+        except Exception:
+            self._failed()
+        self._took = time.perf_counter() - begin
+
+    def _make(self) -> Iterator[None]:
+        if self._inspector is None:
+            from .inspection import Inspector
+
+            self._inspector = Inspector(self._shell)
+            _drupe.set_inspector(self._inspector)
+        snapshot = yield from self._inspector.steps()
+        if snapshot is not None:
+            _drupe.leave_snapshot(snapshot)
+
+    @staticmethod
+    def _failed() -> None:
+        log.warning("no snapshot of the namespace could be taken", exc_info=True)

@@ -1,0 +1,87 @@
+"""What is known of the namespace while a cell runs, however much is in it; and that no cell pays for that."""
+
+import time
+
+import pytest
+from cells import Kernel
+from conftest import command
+
+MANY = "globals().update({f'name_{n}': n for n in range(50_000)})"
+# How often a picture of the namespace is begun.
+COUNT = (
+    "from drupe.inspection import Inspector\nbegun, steps = [], Inspector.steps\n"
+    "def counted(self):\n    begun.append(1)\n    return (yield from steps(self))\n"
+    "Inspector.steps = counted"
+)
+
+
+@pytest.fixture
+def kernel():
+    with Kernel(command()) as kernel:
+        yield kernel
+
+
+def matches(kernel, code):
+    request = kernel.send("complete_request", {"code": code, "cursor_pos": len(code)})
+    end = time.monotonic() + 10
+    while True:
+        reply = kernel.client.get_shell_msg(timeout=end - time.monotonic())
+        if reply["parent_header"]["msg_id"] == request:
+            return reply["content"]["matches"]
+
+
+def busy(kernel, seconds=3):
+    kernel.send(
+        "execute_request",
+        {"code": f"import time; print('on', flush=True); time.sleep({seconds})", "silent": False},
+    )
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=10)
+        if message["msg_type"] == "stream":
+            return
+
+
+def test_a_name_is_known_in_the_cell_right_behind(kernel):
+    kernel.run("latest_of_all = 1")
+    busy(kernel)
+    assert matches(kernel, "latest_of") == ["latest_of_all"]
+
+
+@pytest.mark.parametrize("imports", ["", "import asyncio"])
+def test_a_name_among_many_is_known_after_a_moment(kernel, imports):
+    """Without a loop, and with one."""
+    kernel.run(imports)
+    kernel.run(MANY)
+    kernel.run("latest_of_all = 1")
+    time.sleep(1.5)
+    busy(kernel)
+    assert matches(kernel, "latest_of") == ["latest_of_all"]
+
+
+@pytest.mark.parametrize("imports", ["", "import asyncio"])
+def test_no_cell_pays_for_many_names(kernel, imports):
+    kernel.run(imports)
+    kernel.run(COUNT)
+    kernel.run("few = 1")
+    assert int(kernel.run("len(begun)").value) >= 1
+    kernel.run(MANY)
+    kernel.run("begun.clear()")
+    for n in range(30):
+        kernel.run(f"more_{n} = {n}")
+    assert int(kernel.run("len(begun)").value) <= 3
+    time.sleep(1)
+    assert int(kernel.run("len(begun)").value) >= 1
+
+
+def test_a_thread_that_binds_names_all_the_time_harms_nothing(kernel):
+    kernel.run(MANY)
+    kernel.run(
+        "import threading, time\ndef bind():\n    n = 0\n    while not over:\n        globals()[f'of_thread_{n % 5000}'] = n\n"
+        "        n += 1\n        if not n % 50: time.sleep(0.001)\nover = False\nthreading.Thread(target=bind).start()"
+    )
+    for n in range(20):
+        assert kernel.run(f"{n} + 1").value == str(n + 1)
+        time.sleep(0.1)
+    kernel.run("over = True")
+    kernel.log.seek(0)
+    assert "no snapshot" not in kernel.log.read()
