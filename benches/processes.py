@@ -1,11 +1,13 @@
 """A kernel process and jupyter_client's client for it, for the measures."""
 
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,30 @@ from jupyter_client.connect import write_connection_file
 PATIENCE = 30.0
 
 
+def free_ports() -> Iterator[int]:
+    """Below those that the system gives to connections: among many kernels one would take what another is about to listen on."""
+    for port in itertools.cycle(range(15_000, 32_000)):
+        with socket.socket() as tried:
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+
+
+FREE_PORTS = free_ports()
+
+
 class Kernel:
     """Starts on entry to the context, which is when the clock starts; gone at its end, whatever happened."""
 
     def __init__(self, argv: list[str], folder: Path) -> None:
         self.command, self.folder = argv, folder
         name = str(folder / f"kernel-{time.monotonic_ns()}.json")
-        self.file, info = write_connection_file(name, key=uuid.uuid4().hex.encode())
-        self.port = info["shell_port"]
+        names = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
+        ports = {name: next(FREE_PORTS) for name in names}
+        self.file, _ = write_connection_file(name, key=uuid.uuid4().hex.encode(), **ports)
+        self.port = ports["shell_port"]
         self.argv = [word.replace("{connection_file}", self.file) for word in argv]
         self.environment = os.environ | {
             "IPYTHONDIR": str(folder / "ipython"),
