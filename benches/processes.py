@@ -19,6 +19,11 @@ from jupyter_client.connect import write_connection_file
 PATIENCE = 30.0
 
 
+def parent_of(message: dict) -> str | None:
+    """The request that a message belongs to; ipykernel's greeting of a new subscriber has none at all."""
+    return (message["parent_header"] or {}).get("msg_id")
+
+
 def free_ports() -> Iterator[int]:
     """Below those that the system gives to connections: among many kernels one would take what another is about to listen on."""
     for port in itertools.cycle(range(15_000, 32_000)):
@@ -124,7 +129,7 @@ class Kernel:
         receive = getattr(self.client, f"get_{channel}_msg")
         while True:
             message = receive(timeout=patience)
-            if message["parent_header"].get("msg_id") == request:
+            if parent_of(message) == request:
                 return message
 
     def outputs(self, request: str) -> list[dict]:
@@ -132,7 +137,7 @@ class Kernel:
         messages = []
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
-            if message["parent_header"].get("msg_id") != request:
+            if parent_of(message) != request:
                 continue
             if message["content"].get("execution_state") == "idle":
                 return messages
@@ -153,7 +158,7 @@ class Kernel:
         idle = 0
         while idle < len(requests):
             message = self.client.get_iopub_msg(timeout=PATIENCE)
-            mine = outputs.get(message["parent_header"].get("msg_id"))
+            mine = outputs.get(parent_of(message))
             if mine is None:
                 continue
             mine.append(message)
@@ -175,7 +180,7 @@ class Kernel:
         request = self.client.execute(code)
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
-            if message["msg_type"] == "stream" and message["parent_header"]["msg_id"] == request:
+            if message["msg_type"] == "stream" and parent_of(message) == request:
                 return request
 
     def memory(self, kind: str) -> float:

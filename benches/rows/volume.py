@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from processes import Kernel
+from processes import Kernel, parent_of
 from row import Failed, Row, Size, need, shown, text_of, timed
 
 
@@ -135,8 +135,7 @@ def echo(kernel: Kernel, buffers: list[bytes], name: str = "echo", patience: flo
             message = kernel.client.get_iopub_msg(timeout=patience)
         except queue.Empty:
             raise Failed("no answer") from None
-        parent = message["parent_header"].get("msg_id")
-        if message["msg_type"] == "comm_msg" and parent == request:
+        if message["msg_type"] == "comm_msg" and parent_of(message) == request:
             found = [len(buffer) for buffer in message["buffers"]]
             need(found == [len(buffer) for buffer in buffers], f"incomplete: {found}")
             return
