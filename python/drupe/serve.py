@@ -303,6 +303,7 @@ class Server:
         import asyncio
 
         while True:
+            idle = None
             try:
                 if self._begun is not None:
                     (steps, generator), self._begun = self._begun, None
@@ -316,15 +317,17 @@ class Server:
                     break
                 else:
                     quiet = self._snapshots.before_waiting()
-                    self._idle = self.loop.create_future()
+                    self._idle = idle = self.loop.create_future()
                     if quiet is not None:
-                        self.loop.call_later(quiet, self._is_quiet, self._idle)
-                    await self._idle
+                        self.loop.call_later(quiet, self._is_quiet, idle)
+                    await idle
             except asyncio.CancelledError:
                 # A cell has cancelled all tasks of the loop, this one among them.
                 self._uncancel()
             finally:
-                self._idle = None
+                # Where a cell has closed the loop, the task that served in it ends when it is collected, and another one waits by then.
+                if self._idle is idle:
+                    self._idle = None
         self._done = True
         self.loop.stop()
 

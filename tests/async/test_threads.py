@@ -71,6 +71,18 @@ def test_a_caller_outlives_the_loop(session):
     assert session.run("caller()\nawait asyncio.sleep(0.05)\nhits") == "[1]"
 
 
+def test_what_is_left_of_a_closed_loop_takes_nobody_along(session):
+    """The task that served in it is collected while the next one waits for a request."""
+    session.run(
+        "import gc, threading\ngc.disable()\nloop = asyncio.get_running_loop()\n"
+        "def close():\n    loop._thread_id = None\n    loop.close()\nlater = loop.call_later(0.05, close)"
+    )
+    time.sleep(0.3)
+    session.run("del loop, later, close\nthreading.Timer(0.2, gc.collect).start()")
+    time.sleep(0.6)
+    assert session.run("await asyncio.sleep(0)\n1 + 1") == "2"
+
+
 def test_a_flood_of_posts_is_bounded(session):
     assert ctypes.sizeof(ctypes.c_ulong) == 8
     session.run("from drupe.aio import Caller\nhits = []\ncaller = Caller(lambda: hits.append(1))")
