@@ -108,7 +108,7 @@ class Kernel:
                     break
                 except OSError:
                     if self.process.poll() is not None or time.monotonic() > deadline:
-                        raise RuntimeError(f"the kernel does not listen: {self.argv}") from None
+                        raise RuntimeError("the kernel does not listen") from None
                     time.sleep(0.0005)
             self._client = BlockingKernelClient()
             self._client.load_connection_file(self.file)

@@ -50,7 +50,9 @@ def failed(deep: int) -> Callable[[list[dict]], None]:
     def check(messages: list[dict]) -> None:
         errors = [message["content"] for message in messages if message["msg_type"] == "error"]
         need(len(errors) == 1, "no error was told")
-        need(errors[0]["ename"] == "ZeroDivisionError", errors[0]["ename"])
+        need(
+            errors[0]["ename"] == "ZeroDivisionError", f"its name is told as `{errors[0]['ename']}`"
+        )
         lines = "\n".join(errors[0]["traceback"]).count("\n")
         need(lines >= deep, f"the traceback has {lines} lines")
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 # Seconds below which one is made between two cells, too.
 _CHEAP = 0.0005
-# More than so many names, or seconds, and it waits until nobody has asked for anything for so long.
+# More than so many names, or seconds of the processor, and it waits until nobody has asked for anything for so long.
 _MANY = 500
-_DEAR = 0.005
+_DEAR = 0.01
 _QUIET = 0.2
 # Seconds of a slice.
 _SLICE = 0.0003
@@ -40,13 +40,14 @@ class Snapshots:
         # A cell has run since the last one was made.
         self._due = True
         self._took: float | None = None
+        self._is_first = True
         # One that is being made in slices, and the seconds that it has taken.
         self._steps: Iterator[None] | None = None
         self._taken = 0.0
 
     def before_cell(self) -> None:
         """A cell begins, maybe right behind another one."""
-        if self._took is not None and self._took < _CHEAP and not self._is_dear():
+        if not self._is_first and (self._took or 0.0) < _CHEAP and not self._is_dear():
             self._make_at_once()
         self._steps = None
         self._due = True
@@ -66,15 +67,15 @@ class Snapshots:
             return False
         if self._steps is None:
             self._steps, self._taken = self._make(), 0.0
-        begin = now = time.perf_counter()
+        begin = now = time.thread_time()
         try:
             while now - begin < _SLICE:
                 next(self._steps)
-                now = time.perf_counter()
+                now = time.thread_time()
             self._taken += now - begin
             return True
         except StopIteration:
-            self._took = self._taken + time.perf_counter() - begin
+            self._took = self._taken + time.thread_time() - begin
         except RuntimeError:
             # A thread has bound a name: again, when it is quiet the next time.
             self._steps = None
@@ -91,13 +92,15 @@ class Snapshots:
         if not self._due:
             return
         self._due = False
-        begin = time.perf_counter()
+        begin = time.thread_time()
         try:
             for _ in self._make():
                 pass
         except Exception:
             self._failed()
-        self._took = time.perf_counter() - begin
+        # The first one imports what it needs: it says nothing of those that come.
+        self._took = None if self._is_first else time.thread_time() - begin
+        self._is_first = False
 
     def _make(self) -> Iterator[None]:
         if self._inspector is None:

@@ -18,6 +18,9 @@ COUNT = (
 @pytest.fixture
 def kernel():
     with Kernel(command()) as kernel:
+        # The first picture needs a moment.
+        kernel.run("pass")
+        time.sleep(0.5)
         yield kernel
 
 
@@ -63,6 +66,7 @@ def test_no_cell_pays_for_many_names(kernel, imports):
     kernel.run(imports)
     kernel.run(COUNT)
     kernel.run("few = 1")
+    time.sleep(0.5)
     assert int(kernel.run("len(begun)").value) >= 1
     kernel.run(MANY)
     kernel.run("begun.clear()")
