@@ -85,6 +85,9 @@ def _rung(name: str, work: Callable[..., Any], on_main: bool) -> None:
         # It is over already, or another thread has taken over.
         return
     deadline = monotonic() + left
+    if on_main:
+        # What has come by now was meant for the cell, or for the rung before.
+        interrupts.take_missed()
     try:
         # The functions of atexit are interrupted one by one.
         is_mine = on_main and name != "atexit"
@@ -246,11 +249,18 @@ def _join(deadline: float) -> None:
         # They join without limit: on a thread that nobody waits for longer than there is time.
         runner = threading.Thread(target=_call_all, args=(pending,), name="drupe-exit", daemon=True)
         _start(runner)
-        runner.join(_left(deadline))
+        _await(runner, deadline)
     for thread in _awaited():
-        thread.join(_left(deadline))
+        _await(thread, deadline)
     # Those that were started while we waited for others.
     for thread in _awaited():
+        _await(thread, deadline)
+
+
+def _await(thread: threading.Thread, deadline: float) -> None:
+    """It ends when its time does, without being interrupted: what comes sooner was meant for a cell that has just ended, and a thread
+    that needs another second would be left behind for it."""
+    with interrupts.own_code(strikes=False):
         thread.join(_left(deadline))
 
 
