@@ -249,18 +249,11 @@ def _join(deadline: float) -> None:
         # They join without limit: on a thread that nobody waits for longer than there is time.
         runner = threading.Thread(target=_call_all, args=(pending,), name="drupe-exit", daemon=True)
         _start(runner)
-        _await(runner, deadline)
+        runner.join(_left(deadline))
     for thread in _awaited():
-        _await(thread, deadline)
+        thread.join(_left(deadline))
     # Those that were started while we waited for others.
     for thread in _awaited():
-        _await(thread, deadline)
-
-
-def _await(thread: threading.Thread, deadline: float) -> None:
-    """It ends when its time does, without being interrupted: what comes sooner was meant for a cell that has just ended, and a thread
-    that needs another second would be left behind for it."""
-    with interrupts.own_code(strikes=False):
         thread.join(_left(deadline))
 
 
