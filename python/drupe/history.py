@@ -146,7 +146,14 @@ class HistoryManager(history.HistoryManager):
         conn = self.db if conn is None else conn
         with self._writing:
             batch: Any = _Batch(self)
-            history.HistoryManager.writeout_cache(batch, conn)
+            lines = batch.db_input_cache
+            try:
+                history.HistoryManager.writeout_cache(batch, conn)
+            except Exception:
+                # Somebody keeps the database: for whoever writes next, which the end does at the latest.
+                with self.db_input_cache_lock:
+                    self.db_input_cache = lines + self.db_input_cache
+                raise
 
 
 class _Batch:
@@ -197,7 +204,10 @@ class SavingThread(threading.Thread):
                         return
                     if connection is None:
                         connection = manager.connect()
-                    manager.writeout_cache(connection)
+                    try:
+                        manager.writeout_cache(connection)
+                    except Exception as error:
+                        log.warning("lines of the history wait: %s", text_of(error))
                 if is_over or manager is None:
                     return
                 del manager

@@ -109,6 +109,24 @@ def test_a_cell_does_not_wait_for_a_database_that_somebody_keeps(tmp_path):
         wait_for(tmp_path / "history.sqlite", 21)
 
 
+def test_lines_outlive_a_database_that_was_kept_too_long(tmp_path):
+    with Kernel(
+        [
+            *command(),
+            f"--HistoryManager.hist_file={tmp_path / 'history.sqlite'}",
+            "--HistoryManager.connection_options={'check_same_thread': False, 'timeout': 0.1}",
+        ]
+    ) as kernel:
+        kernel.run("a = 1")
+        wait_for(tmp_path / "history.sqlite", 1)
+        with closing(sqlite3.connect(tmp_path / "history.sqlite", isolation_level=None)) as other:
+            other.execute("begin exclusive")
+            kernel.run("b = 2; import time; time.sleep(0.5)")
+            other.execute("rollback")
+        kernel.run("c = 3")
+        wait_for(tmp_path / "history.sqlite", 3)
+
+
 def test_a_child_that_is_forked_right_behind_a_cell(tmp_path):
     """The thread is stopped for it, and goes on for what comes then."""
     fork = "import os\npid = os.fork()\nif pid == 0: os._exit(3)\nos.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
