@@ -34,6 +34,7 @@ use loom::thread;
 
 use drupe::os;
 use gate::Gate;
+use ladder::{Rung, Turn};
 use machine::{Action, Asker, Event, Place, RequestKind, Trigger};
 use mailbox::Mailbox;
 use switch::Switch;
@@ -216,5 +217,36 @@ fn a_request_takes_effect_or_is_refused_and_never_both() {
         let (ran, _) = main.join().expect("main");
         assert_eq!(ran + refused, 1);
         assert_eq!(switch.step(Event::Stop(Trigger::Terminate)), []);
+    });
+}
+
+#[test]
+fn an_interrupt_for_a_cell_never_meets_the_teardown() {
+    loom::model(|| {
+        let switch = Switch::new();
+        assert_eq!(switch.step(Event::Ready), []);
+        let (id, kind) = (1, RequestKind::Execute);
+        let _ = switch.step(Event::Request { id, kind, shell: 0 });
+        assert!(switch.take_effect(id, Place::Main));
+        let asker = Asker {
+            id: 2,
+            restart: false,
+        };
+        let _ = switch.step(Event::ShutdownRequest(asker));
+        let in_teardown = Arc::new(AtomicUsize::new(0));
+        let main = {
+            let (switch, in_teardown) = (switch.clone(), Arc::clone(&in_teardown));
+            thread::spawn(move || {
+                // The cell has ended by itself, and nobody has heard of it yet.
+                assert!(switch.take_up(Turn::main(Rung::Tasks)));
+                in_teardown.store(1, Ordering::SeqCst);
+            })
+        };
+        let strike = || assert_eq!(in_teardown.load(Ordering::SeqCst), 0);
+        switch.interrupt_request(strike);
+        switch.interrupt_turn(Turn::main(Rung::Interrupt), false, strike);
+        switch.interrupt_turn(Turn::main(Rung::Interrupt), true, strike);
+        main.join().expect("main");
+        switch.interrupt_request(|| panic!("the cell is over"));
     });
 }

@@ -86,7 +86,7 @@ def _rung(name: str, work: Callable[..., Any], on_main: bool) -> None:
         return
     deadline = monotonic() + left
     if on_main:
-        # What has come by now was meant for the cell, or for the rung before.
+        # What is remembered was meant for the cell, or for the rung before.
         interrupts.take_missed()
     try:
         # The functions of atexit are interrupted one by one.

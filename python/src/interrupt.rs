@@ -217,18 +217,18 @@ fn forget_interrupt(py: Python<'_>) -> PyResult<bool> {
     if fork::is_child() {
         return Ok(false);
     }
-    let awaited = py.detach(|| {
-        let awaited = std::mem::take(&mut repetition().awaited);
-        if awaited {
-            // A signal to this thread is taken at the end of a system call at the latest.
-            std::thread::yield_now();
-        }
-        awaited
-    });
+    let awaited = py.detach(|| std::mem::take(&mut repetition().awaited));
     if awaited {
-        py.check_signals()?;
+        settle(py)?;
     }
     Ok(awaited)
+}
+
+/// Let the signals that have been sent to this thread arrive, and have their effect.
+pub fn settle(py: Python<'_>) -> PyResult<()> {
+    // They are taken at the end of a system call at the latest.
+    py.detach(std::thread::yield_now);
+    py.check_signals()
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

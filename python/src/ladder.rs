@@ -34,10 +34,15 @@ fn rungs() -> Vec<&'static str> {
 }
 
 /// A rung begins: the seconds that it may take. None: leave it out, it is over or somebody else's by now.
+/// On the main thread, whatever signal was meant for what came before has had its effect when this returns.
 #[pyfunction]
-fn begin_rung(name: &str) -> PyResult<Option<f64>> {
+fn begin_rung(py: Python<'_>, name: &str) -> PyResult<Option<f64>> {
     let handle = boot::handle().ok_or_else(boot::not_started)?;
-    Ok(handle.take_up(turn(name)?).map(|left| left.as_secs_f64()))
+    let left = handle.take_up(turn(name)?);
+    if interrupt::is_main() {
+        interrupt::settle(py)?;
+    }
+    Ok(left.map(|left| left.as_secs_f64()))
 }
 
 /// A rung has ended.

@@ -186,14 +186,16 @@ impl Io {
         };
         let reminder = began + self.handle.budgets.reminder_at(turn);
         let now = Instant::now();
-        // The teardown is on the main thread's mind, and keeps to its time by itself until the reminder.
-        let has_it = turn.rung != Rung::Interrupt && !self.handle.switch.is_waited_for(turn);
-        if has_it && now < reminder {
-            self.timers.add(reminder, Due::InterruptAgain(turn));
-            return;
-        }
-        self.interpreter.interrupt_main();
-        self.timers.add(now + INTERRUPT_EVERY, Due::InterruptAgain(turn));
+        // Once the main thread has taken it up, it keeps to its time by itself until the reminder.
+        let is_late = now >= reminder;
+        let (switch, interpreter) = (&self.handle.switch, &self.interpreter);
+        let struck = switch.interrupt_turn(turn, is_late, || interpreter.interrupt_main());
+        let next = if struck || is_late {
+            now + INTERRUPT_EVERY
+        } else {
+            reminder
+        };
+        self.timers.add(next, Due::InterruptAgain(turn));
     }
 
     pub(super) fn gate_empty(&mut self) {

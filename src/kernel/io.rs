@@ -318,7 +318,8 @@ impl Io {
 
     /// Interrupt what runs, so that it notices.
     pub(super) fn strike(&mut self) {
-        self.interpreter.interrupt();
+        let interpreter = &self.interpreter;
+        self.handle.switch.interrupt_request(|| interpreter.interrupt());
         self.wake_main_again();
     }
 
@@ -405,7 +406,12 @@ impl Io {
             Due::SubshellAnswer(shell) => self.subshell_answer(shell),
             // The turn looks.
             Due::LookForRoom => {}
-            Due::InterruptMain => self.interpreter.interrupt_main(),
+            Due::InterruptMain => {
+                let interpreter = &self.interpreter;
+                self.handle
+                    .switch
+                    .interrupt_request(|| interpreter.interrupt_main());
+            }
             Due::Drain(round) => self.look_at_sockets(round),
         }
     }

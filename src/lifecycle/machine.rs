@@ -427,10 +427,21 @@ impl Lifecycle {
         })
     }
 
-    /// Whether this turn is under way and nobody has taken it up yet.
+    /// Whether the teardown has been begun with: by now the main thread is behind whatever request it carried out, or left behind.
+    pub fn teardown_is_taken_up(&self) -> bool {
+        matches!(&self.phase, Phase::Draining(draining) if draining.taken_up.is_some())
+    }
+
+    /// Whether this turn is under way and nobody has taken it up yet, nor gone past it.
     pub fn is_waited_for(&self, turn: Turn) -> bool {
         matches!(&self.phase, Phase::Draining(draining)
             if draining.turn == turn && draining.taken_up < Some(turn.rung))
+    }
+
+    /// Whether this turn is under way and nobody has gone past it.
+    pub fn is_not_passed(&self, turn: Turn) -> bool {
+        matches!(&self.phase, Phase::Draining(draining)
+            if draining.turn == turn && draining.taken_up <= Some(turn.rung))
     }
 
     /// Takes one event and returns what is to be done about it, in order.

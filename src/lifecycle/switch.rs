@@ -1,6 +1,6 @@
 //! The one switch: the life cycle behind a lock, shared by the io loop, which owns it, and by those who
-//! carry requests out, who ask it one thing. The lock is held for the microsecond of a transition and
-//! never while anything is performed or waited for, with or without the GIL.
+//! carry requests out, who ask it one thing. The lock is held for the microsecond of a transition, or of a signal,
+//! and never while anything else is performed or waited for, with or without the GIL.
 
 use super::ladder::Turn;
 use super::machine::{Action, Event, Lifecycle, Place, RequestId};
@@ -60,9 +60,28 @@ impl Switch {
         actions.contains(&Action::TakenUp(turn))
     }
 
-    /// Whether this turn is under way and nobody has taken it up.
-    pub fn is_waited_for(&self, turn: Turn) -> bool {
-        self.lock().life.is_waited_for(turn)
+    /// For the io loop: calls `signal`, which is meant for the request that the main thread carries out, unless the teardown has
+    /// been begun with. Nobody begins with it meanwhile, and would be met. `signal` must be one system call that does not wait.
+    pub fn interrupt_request(&self, signal: impl FnOnce()) {
+        let state = self.lock();
+        if !state.life.teardown_is_taken_up() {
+            signal();
+        }
+    }
+
+    /// The same for what holds a turn of the teardown up: where nobody has taken it up or, with `is_late`, where nobody has gone past
+    /// it. Whether it did.
+    pub fn interrupt_turn(&self, turn: Turn, is_late: bool, signal: impl FnOnce()) -> bool {
+        let state = self.lock();
+        let holds_up = if is_late {
+            state.life.is_not_passed(turn)
+        } else {
+            state.life.is_waited_for(turn)
+        };
+        if holds_up {
+            signal();
+        }
+        holds_up
     }
 
     /// A copy of the life cycle as it stands, to look at.

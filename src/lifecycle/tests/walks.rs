@@ -428,3 +428,26 @@ fn an_asker_after_the_reply_has_one_of_its_own() {
         Some(&Action::Exit { status: 0 })
     );
 }
+
+#[test]
+fn who_is_told_that_a_turn_is_over_its_time() {
+    let mut life = running_a_cell();
+    assert!(!life.teardown_is_taken_up());
+    life.step(Event::ShutdownRequest(ASKER));
+    let main = Turn::main;
+    // The cell goes on.
+    assert!(life.is_waited_for(main(Rung::Interrupt)));
+    assert!(life.is_not_passed(main(Rung::Interrupt)));
+    // It has ended, and its last word is on its way: nothing in the teardown is meant by what holds the cell up.
+    life.step(Event::TakeUp(main(Rung::Tasks)));
+    assert!(life.teardown_is_taken_up());
+    assert!(!life.is_waited_for(main(Rung::Interrupt)));
+    assert!(!life.is_not_passed(main(Rung::Interrupt)));
+    life.step(Event::Done(main(Rung::Tasks)));
+    // The next has not been begun with; then it is, and takes its time.
+    assert!(life.is_waited_for(main(Rung::Threads)));
+    life.step(Event::TakeUp(main(Rung::Threads)));
+    assert!(!life.is_waited_for(main(Rung::Threads)));
+    assert!(life.is_not_passed(main(Rung::Threads)));
+    assert!(!life.is_not_passed(main(Rung::Tasks)));
+}
