@@ -119,8 +119,8 @@ def open_notebook(lab: Lab, browser: Browser, request):
         file = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
         file.metadata.kernelspec = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
         nbformat.write(file, lab.folder / f"{name}.ipynb")
-        page.goto(f"{lab.url}lab/tree/{name}.ipynb?reset")
         notebook = Notebook(page)
+        page.goto(f"{lab.url}lab/tree/{name}.ipynb?reset")
         expect(notebook.cells).to_have_count(len(cells))
         # The circle is idle before there is a kernel, too; the bar below is not.
         expect(page.get_by_text("| Idle")).to_be_visible()

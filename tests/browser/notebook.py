@@ -5,7 +5,10 @@ The tests of this folder open one by the fixture `open_notebook`. Nothing here w
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+import contextlib
+from collections.abc import Iterator
+
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 SLOW = 30_000
 """Milliseconds that a page, a kernel or a machine under load may need."""
@@ -17,6 +20,17 @@ class Notebook:
     def __init__(self, page: Page):
         self.page = page
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
+        self.messages: list[bytes] = []
+        """What the server has sent since the page was opened, as it came."""
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on(
+            "framereceived",
+            lambda frame: self.messages.append(
+                frame if isinstance(frame, bytes) else frame.encode()
+            ),
+        )
 
     @property
     def status(self) -> Locator:
@@ -49,6 +63,18 @@ class Notebook:
         """Restart the kernel by the menu, and say yes to the question."""
         self.menu("Kernel", "Restart Kernel…")
         self.page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+
+    @contextlib.contextmanager
+    def expect_message(self, *words: str) -> Iterator[None]:
+        """Behind this block, a message that holds these strings of JSON has come since its beginning: for what the page does not show."""
+        before = len(self.messages)
+        sought = [f'"{word}"'.encode() for word in words]
+        yield
+        for _ in range(SLOW // 100):
+            if any(all(word in it for word in sought) for it in self.messages[before:]):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"no message with {words} has come from the server")
 
     def interrupt(self) -> None:
         """Interrupt the kernel by the notebook's button."""

@@ -181,7 +181,8 @@ def test_a_variable_is_copied_to_the_globals(stopped):
 def test_breakpoints_outlive_a_restart_while_stopped(stopped):
     debugger = stopped
     notebook = debugger.notebook
-    notebook.restart()
+    with notebook.expect_message("setBreakpoints", "response"):
+        notebook.restart()
     expect(debugger.frames).to_have_count(0)
     expect(notebook.status).to_have_attribute("data-status", "idle")
     expect(debugger.breakpoints).to_have_count(1)
