@@ -69,6 +69,7 @@ Kernel flags:
   -f, --f, --connection-file FILE  The connection file; without it one is written and shown
       --python EXE                 The Python to run in: an executable, or an environment's folder
       --environment FILE           The record that `drupe install` wrote
+      --prefix DIR                 The environment of the Jupyter server
       --Class.trait=VALUE          A setting of IPython, such as --HistoryManager.hist_file=:memory:
       --matplotlib[=BACKEND]       The matplotlib backend to begin with
       --shutdown-timeout SECONDS   How long a shutdown may take (also DRUPE_SHUTDOWN_TIMEOUT)
@@ -80,7 +81,8 @@ Kernel flags:
       --no-subshells               There are none
       --quiet, --no-stdout, --no-stderr, --ip ADDRESS, --transport tcp|ipc
 
-The Python is that of --python, else of --environment, else of $VIRTUAL_ENV, else of $CONDA_PREFIX, else python3 on PATH.";
+The Python is that of --python, else of --environment, else of the environment that drupe is installed in, else of --prefix,
+$VIRTUAL_ENV or $CONDA_PREFIX, else python3 on PATH.";
 
 /// Runs the command that `args` (without the program's name) describe.
 ///
@@ -95,8 +97,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> Result<Outcome> {
         Some("run") => return run(args.get(1..).unwrap_or_default()),
         Some("lsp") => return Err(become_lsp(args.get(1..).unwrap_or_default())),
         Some("--help" | "-h" | "--version" | "-V") => {}
-        // Front-ends begin with a flag; a bare word is a command, known or mistyped.
-        Some(word) if !word.starts_with('-') => {}
+        // Front-ends begin with a flag; a bare word is a command, known or mistyped, or a script for Python.
+        Some(word) if !word.starts_with('-') && !word.ends_with(".py") => {}
         _ => return run(&args),
     }
     let words = std::iter::once("drupe").chain(args.iter().map(String::as_str));

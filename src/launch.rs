@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::options::RunOptions;
+use choice::Asked;
 pub use environment::Environment;
 pub use error::LaunchError;
 pub use record::Record;
@@ -58,7 +59,11 @@ pub struct LaunchConfig {
 /// No suitable Python, no package, or a core that cannot be loaded. `Ok` is the status of a core that gave up early.
 pub fn run(args: &[String], options: RunOptions) -> Result<c_int, LaunchError> {
     let package = package::find()?;
-    let choice = choice::choose(options.python.as_deref(), options.environment.as_deref())?;
+    let choice = choice::choose(Asked {
+        python: options.python.as_deref(),
+        record: options.environment.as_deref(),
+        prefix: options.prefix.as_deref(),
+    })?;
     let environment = choice.resolve(&package)?;
     environment.require_suitable()?;
     let Some(libpython) = environment.libpython.clone() else {

@@ -29,11 +29,12 @@ fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS; // `drupe doctor | head`: the reader has seen enough
     }
     let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "drupe: {error:#}");
     if let Some(launch) = error.downcast_ref::<LaunchError>() {
-        let _ = writeln!(stderr, "  to mend it: {}", launch.mend());
+        // All in the first line: front-ends show no more of a kernel that has died.
+        let _ = writeln!(stderr, "drupe: {error:#}. To mend it: {}", launch.mend());
         return ExitCode::from(2);
     }
+    let _ = writeln!(stderr, "drupe: {error:#}");
     if error.is::<UsageError>() {
         let _ = writeln!(stderr, "  for help: drupe run --help");
         return ExitCode::from(2);

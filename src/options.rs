@@ -19,6 +19,8 @@ pub struct RunOptions {
     pub python: Option<PathBuf>,
     /// `--environment`: the record that `drupe install` wrote. Read by the launcher only.
     pub environment: Option<PathBuf>,
+    /// `--prefix`: the environment of the Jupyter server, as its kernelspec writes it. Read by the launcher only.
+    pub prefix: Option<PathBuf>,
     /// `--Class.trait=value`, for IPython's configuration; values are as given, and all of them: a list takes each.
     pub traits: BTreeMap<String, Vec<String>>,
     /// `--logfile`, `--log`: where the log goes instead of stderr.

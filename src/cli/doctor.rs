@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::places::{self, KernelJson};
+use crate::launch::choice::Asked;
 use crate::launch::{Environment, LaunchError, Record, choice, load, package, record};
 
 #[derive(Debug, Args)]
@@ -104,7 +105,11 @@ impl Doctor {
         } else {
             report.add(&LaunchError::NoCore { path: core });
         }
-        let choice = choice::choose(self.python.as_deref(), None)?;
+        let python = self.python.as_deref();
+        let choice = choice::choose(Asked {
+            python,
+            ..Asked::default()
+        })?;
         report.python = Some(choice.python.clone());
         report.python_chosen_by = Some(choice.source.to_string());
         let environment = Environment::probe(&choice.python, &package)?;
@@ -178,7 +183,8 @@ impl Report {
             .to_string_lossy()
             .into_owned();
         let here = folder.display();
-        if let Err(error) = choice::program(&program) {
+        let program = program.replace("{resource_dir}", &folder.to_string_lossy());
+        if let Err(error) = choice::program(Path::new(&program)) {
             self.problem(
                 format!("the kernelspec {here} starts a program that cannot be run: {error}"),
                 format!("drupe install --replace --name {name}"),
@@ -190,7 +196,7 @@ impl Report {
                 Ok(record::Found::Fresh(record)) => python = Some(record.environment.executable),
                 // A stale record is renewed by the next start, so only a vanished interpreter is a problem.
                 Ok(record::Found::Stale { python: stale }) => {
-                    if let Err(error) = choice::choose(Some(&stale), None) {
+                    if let Err(error) = choice::program(&stale) {
                         self.problem(
                             format!("the kernelspec {here} cannot start: {error}"),
                             format!("drupe install --replace --name {name} --python EXE"),

@@ -26,6 +26,9 @@ pub enum UsageError {
     },
     #[error("the argument {value:?} is not valid UTF-8")]
     NotUtf8 { value: OsString },
+    /// Somebody took drupe for an interpreter, as editors do that ask every program of a kernelspec what it is.
+    #[error("{word:?} is for Python, and drupe is a Jupyter kernel: nothing was started")]
+    ForPython { word: String },
 }
 
 /// Reads the kernel's arguments (without the program's name and without the word `run`).
@@ -41,6 +44,9 @@ pub fn parse(args: &[String]) -> Result<RunOptions, UsageError> {
 
 /// [`parse`] with the environment handed in, so that a test need not change its own.
 fn parse_with(args: &[String], variable: impl Fn(&str) -> Option<String>) -> Result<RunOptions, UsageError> {
+    if let Some(word) = args.first().filter(|word| is_for_python(word)) {
+        return Err(UsageError::ForPython { word: word.clone() });
+    }
     let mut options = RunOptions::default();
     let mut words = Words { rest: args };
     while let Some(word) = words.next() {
@@ -63,6 +69,13 @@ fn parse_with(args: &[String], variable: impl Fn(&str) -> Option<String>) -> Res
     Ok(options)
 }
 
+/// Whether a first word is what Python's own command line begins with: one of its short flags, or several in one, or a script. The
+/// kernel's one short flag is `-f`, which Python does not have.
+fn is_for_python(word: &str) -> bool {
+    let flags = word.strip_prefix('-').unwrap_or_default();
+    flags.starts_with(|flag| "bBcdEiImOPqRsStuvWxX".contains(flag)) || word.ends_with(".py")
+}
+
 /// Takes one flag, with its value where it has one.
 fn take_flag(
     options: &mut RunOptions,
@@ -77,6 +90,7 @@ fn take_flag(
     match name.as_str() {
         "f" | "connection-file" => options.connection_file = Some(value()?.into()),
         "python" => options.python = Some(value()?.into()),
+        "prefix" => options.prefix = Some(value()?.into()),
         "environment" => options.environment = Some(value()?.into()),
         "logfile" | "log" => options.logfile = Some(value()?.into()),
         "loglevel" | "log-level" => options.log_level = Some(log_level(flag, &value()?)?),

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::places::{self, KernelJson, Place, RECORD};
-use crate::launch::{LaunchError, Record, package};
+use crate::launch::error::Missing;
+use crate::launch::{Environment, LaunchError, Record, package};
 
 /// The kernelspec as it is in the source tree; `install` changes what must be absolute.
 const KERNEL_JSON: &str = include_str!("../../kernelspec/kernel.json");
@@ -48,6 +49,9 @@ pub(super) struct Install {
     /// Replace a kernelspec of the same name
     #[arg(long)]
     replace: bool,
+    /// Install into the environment what a kernel needs and it lacks, by its pip, or by uv
+    #[arg(long)]
+    with_deps: bool,
 }
 
 #[derive(Debug, Args)]
@@ -61,8 +65,20 @@ pub(super) struct Uninstall {
 
 impl Install {
     pub(super) fn run(&self) -> Result<Outcome> {
-        let environment = places::environment(self.python.as_deref())?;
+        let mut environment = places::environment(self.python.as_deref())?;
+        if self.with_deps
+            && let Err(LaunchError::MissingModules { missing, .. }) = environment.require_suitable()
+        {
+            bring(&environment, &missing)?;
+            environment = places::environment(Some(&environment.executable))?;
+        }
         environment.require_suitable()?;
+        if environment.is_overlay() {
+            bail!(
+                "{} is an environment of `uv run --with`, which is gone when that command ends: name one that stays, by --python",
+                environment.prefix.display()
+            );
+        }
         let package = package::find()?;
         let core = package.join(package::CORE);
         if !core.is_file() {
@@ -128,6 +144,9 @@ impl Install {
         spec.insert("argv".to_owned(), argv);
         if let Some(metadata) = spec.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("debugger".to_owned(), json!(record.environment.has_debugger()));
+            // By this VS Code knows which environment to activate and where to look names up.
+            let python = utf8(&record.environment.executable)?;
+            metadata.insert("interpreter".to_owned(), json!({ "path": python }));
         }
         if let Some(name) = &self.display_name {
             spec.insert("display_name".to_owned(), json!(name));
@@ -166,6 +185,29 @@ impl Uninstall {
         )?;
         Ok(Outcome::Done)
     }
+}
+
+/// Installs what the environment lacks, by the command that would be named otherwise. What that says is shown as it says it.
+fn bring(environment: &Environment, missing: &[Missing]) -> Result<()> {
+    let Some(words) = environment.installer(missing) else {
+        return Ok(());
+    };
+    let [program, args @ ..] = words.as_slice() else {
+        return Ok(());
+    };
+    let status = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(std::io::stderr())
+        .status()
+        .with_context(|| format!("running {}", program.display()))?;
+    if !status.success() {
+        bail!(
+            "what is missing could not be installed: {} ended with {status}",
+            program.display()
+        );
+    }
+    Ok(())
 }
 
 /// Has `python` compile the package now, as pip does. Else each start would, where kernels may not write beside the sources or were

@@ -10,6 +10,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::jupyter::data_dir;
+use crate::launch::choice::Asked;
 use crate::launch::{Environment, choice, package};
 
 /// The record's file name, beside `kernel.json`.
@@ -60,7 +61,11 @@ fn check_name(name: &str) -> Result<()> {
 pub(super) fn environment(python: Option<&Path>) -> Result<Environment> {
     let package = package::find()?;
     Ok(Environment::probe(
-        &choice::choose(python, None)?.python,
+        &choice::choose(Asked {
+            python,
+            ..Asked::default()
+        })?
+        .python,
         &package,
     )?)
 }

@@ -1,8 +1,14 @@
-//! Which interpreter: the flag, else the record, else the active environment, else `python3` on PATH.
+//! Which interpreter: the flag, else the record, else that of an environment: where drupe is installed, or one that sees this
+//! drupe; else the server's, else the active one; else `python3` on PATH.
 //!
 //! Called by `run`, `install` and `doctor`. A choice that was made by name (a flag, a record, `$VIRTUAL_ENV`) and
 //! does not work is an error: running in another environment than the one asked for would be worse. Must never
 //! resolve symbolic links.
+//!
+//! A drupe that is installed in an environment runs that environment's Python, whichever else is active. It may lie behind another
+//! one: `uv run --with drupe` installs it into an environment that nobody is told of, and makes one for the command that
+//! sees it and the project. That one is the right one, and is known by its kernelspec, which is a link to drupe's own. A
+//! drupe that belongs to no environment serves the server's, or the active one.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -11,15 +17,23 @@ use std::path::{Path, PathBuf};
 use super::cache;
 use super::environment::{Environment, python_home};
 use super::error::LaunchError;
+use super::package::{self, Home};
 use super::record::{Found, Record};
+
+/// What a front-end leaves in a kernelspec where it does not know that Jupyter puts the prefix of its own environment there.
+const NO_PREFIX: &str = "{prefix}";
 
 /// Who chose the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Flag,
     Record(PathBuf),
+    /// The environment of the Jupyter server, which its kernelspec names.
+    Server,
     VirtualEnv,
     CondaPrefix,
+    /// The environment that drupe is installed in.
+    Beside,
     Path,
     Kernelspec,
 }
@@ -29,8 +43,10 @@ impl std::fmt::Display for Source {
         match self {
             Self::Flag => to.write_str("--python"),
             Self::Record(path) => write!(to, "the record {}", path.display()),
+            Self::Server => to.write_str("the server's --prefix"),
             Self::VirtualEnv => to.write_str("$VIRTUAL_ENV"),
             Self::CondaPrefix => to.write_str("$CONDA_PREFIX"),
+            Self::Beside => to.write_str("where drupe is installed"),
             Self::Path => to.write_str("PATH"),
             Self::Kernelspec => to.write_str("a kernelspec"),
         }
@@ -45,15 +61,26 @@ pub struct Choice {
     fresh: Option<Box<Record>>,
 }
 
-/// Chooses from `--python`, `--environment` and this process's environment variables, in that order.
+/// What the command line says about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// `--python`.
+    pub python: Option<&'a Path>,
+    /// `--environment`.
+    pub record: Option<&'a Path>,
+    /// `--prefix`.
+    pub prefix: Option<&'a Path>,
+}
+
+/// Chooses from the command line and this process's environment variables.
 ///
 /// # Errors
 /// What was named does not exist or is not executable, or nothing was named and PATH has no Python.
-pub fn choose(python: Option<&Path>, record: Option<&Path>) -> Result<Choice, LaunchError> {
-    if let Some(given) = python {
-        return named(given, Source::Flag);
+pub fn choose(asked: Asked<'_>) -> Result<Choice, LaunchError> {
+    if let Some(given) = asked.python {
+        return named(given, Source::Flag, None);
     }
-    if let Some(path) = record {
+    if let Some(path) = asked.record {
         let source = Source::Record(path.to_owned());
         return match Record::read(path)? {
             Found::Fresh(record) => Ok(Choice {
@@ -61,34 +88,64 @@ pub fn choose(python: Option<&Path>, record: Option<&Path>) -> Result<Choice, La
                 python: record.environment.executable.clone(),
                 fresh: Some(record),
             }),
-            Found::Stale { python } => named(&python, source),
+            Found::Stale { python } => named(&python, source, None),
         };
     }
-    for (variable, source) in [
-        ("VIRTUAL_ENV", Source::VirtualEnv),
-        ("CONDA_PREFIX", Source::CondaPrefix),
-    ] {
-        if let Some(folder) = std::env::var_os(variable).filter(|folder| !folder.is_empty()) {
-            return named(Path::new(&folder), source);
-        }
+    let home = package::find().ok().and_then(|package| Home::of(&package));
+    let home = home.as_ref();
+    let around = around(asked.prefix);
+    let sees = |folder: &Path| home.is_some_and(|home| home.is_seen_from(folder));
+    if let Some((folder, source)) = around.iter().find(|(folder, _)| sees(folder)) {
+        return named(folder, source.clone(), home);
     }
-    for name in ["python3", "python"] {
-        if let Some(python) = search_path(name) {
-            return Ok(Choice {
-                source: Source::Path,
-                python,
-                fresh: None,
-            });
-        }
+    if let Some(python) = home.and_then(Home::python) {
+        return Ok(Choice::of(python, Source::Beside));
     }
-    Err(LaunchError::NoPython {
-        looked: "no --python was given, neither VIRTUAL_ENV nor CONDA_PREFIX is set, \
-                 and there is no python3 on PATH"
-            .to_owned(),
-    })
+    // A user's own drupe was installed by one of the user's Pythons, and has what it needs there.
+    let own = home.map(|home| home.name.as_str());
+    let has_own = |folder: &Path| own.is_none_or(|own| is_executable(&folder.join("bin").join(own)));
+    if let Some((folder, source)) = around.iter().find(|(folder, _)| has_own(folder)) {
+        return named(folder, source.clone(), home);
+    }
+    if let Some(python) = own.and_then(search_path) {
+        return Ok(Choice::of(python, Source::Path));
+    }
+    if let Some((folder, source)) = around.into_iter().next() {
+        return named(&folder, source, None);
+    }
+    let found = ["python3", "python"].into_iter().find_map(search_path);
+    found
+        .map(|python| Choice::of(python, Source::Path))
+        .ok_or_else(|| LaunchError::NoPython {
+            looked: "no --python was given, neither VIRTUAL_ENV nor CONDA_PREFIX is set, \
+                     and there is no python3 on PATH"
+                .to_owned(),
+        })
+}
+
+/// The environments that this process finds itself in, the nearest first.
+fn around(prefix: Option<&Path>) -> Vec<(PathBuf, Source)> {
+    let variable = |name: &str| std::env::var_os(name).filter(|folder| !folder.is_empty());
+    let prefix = prefix.filter(|given| *given != Path::new(NO_PREFIX));
+    [
+        (prefix.map(Path::to_owned), Source::Server),
+        (variable("VIRTUAL_ENV").map(PathBuf::from), Source::VirtualEnv),
+        (variable("CONDA_PREFIX").map(PathBuf::from), Source::CondaPrefix),
+    ]
+    .into_iter()
+    .filter_map(|(folder, source)| Some((folder?, source)))
+    .collect()
 }
 
 impl Choice {
+    fn of(python: PathBuf, source: Source) -> Self {
+        Self {
+            source,
+            python,
+            fresh: None,
+        }
+    }
+
     /// The interpreter's account of itself: from its record, from the cache, or asked for now.
     ///
     /// # Errors
@@ -124,19 +181,19 @@ impl Choice {
 ///
 /// # Errors
 /// It does not exist or is not executable.
-pub fn program(name: &str) -> Result<PathBuf, LaunchError> {
-    named(Path::new(name), Source::Kernelspec).map(|choice| choice.python)
+pub fn program(name: &Path) -> Result<PathBuf, LaunchError> {
+    named(name, Source::Kernelspec, None).map(|choice| choice.python)
 }
 
 /// An interpreter given as a path, as an environment's folder, or as a name on PATH.
-fn named(given: &Path, source: Source) -> Result<Choice, LaunchError> {
+fn named(given: &Path, source: Source, home: Option<&Home>) -> Result<Choice, LaunchError> {
     let by_name = given.components().count() == 1 && !given.exists();
     let path = match by_name.then(|| search_path(given)).flatten() {
         Some(found) => found,
         // Absolute, since the kernel's working folder may be another one; links stay.
         None => std::path::absolute(given).unwrap_or_else(|_| given.to_owned()),
     };
-    let python = if path.is_dir() { inside(&path) } else { path };
+    let python = if path.is_dir() { inside(&path, home) } else { path };
     if !python.exists() {
         return Err(LaunchError::PythonMissing {
             path: python,
@@ -149,15 +206,16 @@ fn named(given: &Path, source: Source) -> Result<Choice, LaunchError> {
             source_name: source.to_string(),
         });
     }
-    Ok(Choice {
-        source,
-        python,
-        fresh: None,
-    })
+    Ok(Choice::of(python, source))
 }
 
-/// The interpreter of an environment's folder.
-fn inside(folder: &Path) -> PathBuf {
+/// The interpreter of an environment's folder. Where several share one, such as `/usr`, it is the one that drupe was installed for.
+fn inside(folder: &Path, home: Option<&Home>) -> PathBuf {
+    if let Some(python) = home.map(|home| folder.join("bin").join(&home.name))
+        && is_executable(&python)
+    {
+        return python;
+    }
     let python3 = folder.join("bin/python3");
     let python = folder.join("bin/python");
     if !python.exists() && python3.exists() {

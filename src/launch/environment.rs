@@ -226,27 +226,64 @@ impl Environment {
         }
     }
 
-    /// The command that brings what is missing: pip where there is one, uv where not, a new environment where the
-    /// distribution forbids both.
+    /// The command that brings what is missing, as it is typed.
     fn install_command(&self, missing: &[Missing]) -> String {
-        let wanted: Vec<String> = missing
-            .iter()
-            .map(|one| format!("'{}'", one.requirement.text()))
-            .collect();
-        let wanted = wanted.join(" ");
-        let python = self.executable.display();
-        if self.externally_managed && self.prefix == self.base_prefix {
-            format!(
+        let Some(words) = self.installer(missing) else {
+            let wanted: Vec<String> = missing
+                .iter()
+                .map(|one| quoted(&one.requirement.text()))
+                .collect();
+            return format!(
                 "this Python is its distribution's own, so make an environment: \
                  {python} -m venv ENV && ENV/bin/python -m pip install {wanted} && \
-                 drupe install --replace --python ENV/bin/python"
-            )
-        } else if self.has_pip {
-            format!("{python} -m pip install {wanted}")
-        } else {
-            format!("uv pip install --python {python} {wanted}")
-        }
+                 drupe install --replace --python ENV/bin/python",
+                python = self.executable.display(),
+                wanted = wanted.join(" ")
+            );
+        };
+        let words: Vec<String> = words.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+        words.join(" ")
     }
+
+    /// The program and its arguments that bring what is missing: pip where there is one, uv where not. `None` where the distribution
+    /// forbids both.
+    #[must_use]
+    pub fn installer(&self, missing: &[Missing]) -> Option<Vec<OsString>> {
+        if self.externally_managed && self.prefix == self.base_prefix {
+            return None;
+        }
+        let python = self.executable.clone().into_os_string();
+        let mut words: Vec<OsString> = if self.has_pip {
+            vec![python, "-m".into(), "pip".into(), "install".into()]
+        } else {
+            ["uv", "pip", "install", "--python"]
+                .into_iter()
+                .map(OsString::from)
+                .chain([python])
+                .collect()
+        };
+        words.extend(missing.iter().map(|one| one.requirement.text().into()));
+        Some(words)
+    }
+
+    /// Whether it is one of those that `uv run --with` makes for the time of a command.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        let about = std::fs::read_to_string(self.prefix.join("pyvenv.cfg")).unwrap_or_default();
+        about.lines().any(|line| {
+            line.split_once('=')
+                .is_some_and(|(key, _)| key.trim() == "extends-environment")
+        })
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 struct Answer {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, refuses, succeeds, write_executable};
+use crate::world::{World, refuses, run, succeeds, write_executable};
 
 #[test]
 fn install_and_uninstall() {
@@ -191,4 +191,86 @@ fn a_record_spares_the_probe_until_it_is_stale() {
 fn touch_like(model: &str, file: &str) {
     let status = Command::new("touch").args(["-r", model, file]).status().unwrap();
     assert!(status.success());
+}
+
+/// By it VS Code knows which environment to activate.
+#[test]
+fn the_kernelspec_names_its_interpreter() {
+    let world = World::new();
+    let python = world.python("env/bin/python", &world.suitable());
+    succeeds(&mut world.drupe(&[
+        "install",
+        "--prefix",
+        world.path("p").to_str().unwrap(),
+        "--python",
+        &python,
+    ]));
+    let text = fs::read(world.path("p/share/jupyter/kernels/drupe/kernel.json")).unwrap();
+    let spec: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(spec["metadata"]["interpreter"]["path"], json!(python));
+}
+
+#[test]
+fn an_environment_that_is_gone_with_its_command_gets_no_kernelspec() {
+    let world = World::new();
+    let python = world.python("env/bin/python", &world.suitable());
+    let about = "home = /usr/bin\nextends-environment = /project/.venv\n";
+    fs::write(world.path("env/pyvenv.cfg"), about).unwrap();
+    let mut install = world.drupe(&["install", "--user", "--python", &python]);
+    refuses(&mut install, 1, &["uv run --with", "--python"]);
+    assert!(!world.path(".local").exists());
+}
+
+/// A Python without comm, whose pip installs it, or fails to.
+fn lacking(world: &World, pip: &str) -> String {
+    let without = world.but(&json!({"modules": {
+        "IPython": {"version": "9.1.0", "origin": null},
+        "matplotlib_inline": {"version": "0.1.7", "origin": null},
+    }}));
+    let text = format!(
+        "#!/bin/sh\ncase \"$1 $2\" in\n\
+         */probe.py*) if [ -e {done} ]; then echo '{with}'; else echo '{without}'; fi;;\n\
+         '-m pip') echo \"pip: $*\" >>{done}.said; {pip};;\nesac\n",
+        done = world.path("done").display(),
+        with = world.suitable(),
+    );
+    world.executable("env/bin/python", &text)
+}
+
+#[test]
+fn what_is_missing_is_named_in_one_line_and_brought_when_asked_for() {
+    let world = World::new();
+    let python = lacking(&world, &format!("touch {}", world.path("done").display()));
+    let command = format!("{python} -m pip install 'comm>=0.2'");
+    for words in [["install", "--python"], ["run", "--python"]] {
+        let (code, _, stderr) = run(&mut world.drupe(&[words.as_slice(), &[&python]].concat()));
+        assert_eq!(code, Some(2));
+        let first = stderr.lines().next().unwrap();
+        assert!(
+            first.starts_with("drupe: ") && first.contains(&command),
+            "{first}"
+        );
+    }
+    assert!(!world.path("done.said").exists(), "nobody had asked for it");
+    succeeds(&mut world.drupe(&["install", "--with-deps", "--python", &python]));
+    let said = fs::read_to_string(world.path("done.said")).unwrap();
+    assert_eq!(said, "pip: -m pip install comm>=0.2\n");
+    assert!(
+        world
+            .path(".local/share/jupyter/kernels/drupe/kernel.json")
+            .exists()
+    );
+}
+
+#[test]
+fn what_cannot_be_brought_is_said() {
+    let world = World::new();
+    let python = lacking(&world, "echo no network >&2; exit 3");
+    let (code, _, stderr) = run(&mut world.drupe(&["install", "--with-deps", "--python", &python]));
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("no network") && stderr.contains("could not be installed"),
+        "{stderr}"
+    );
+    assert!(!world.path(".local").exists());
 }

@@ -46,6 +46,28 @@ fn wrong_usage_ends_with_2() {
     assert_eq!(code, Some(2));
 }
 
+/// Editors ask every program that a kernelspec names what Python it is.
+#[test]
+fn what_is_meant_for_python_starts_nothing() {
+    let world = World::new();
+    let python = world.python("python", &world.suitable());
+    for words in [
+        ["-c", "import sys"].as_slice(),
+        &["-m", "ipykernel_launcher", "-f", "x"],
+        &["-I", "/tmp/probe.py"],
+        &["-Im", "venv"],
+        &["-Wdefault", "-c", "pass"],
+        &["-X", "utf8"],
+        &["/tmp/probe.py"],
+        &["probe.py", "-f", "x"],
+        &["run", "-c", "pass"],
+    ] {
+        let mut command = world.drupe(words);
+        command.args(["--python", &python]);
+        refuses(&mut command, 2, &["is for Python", "nothing was started"]);
+    }
+}
+
 /// `drupe … | head -1`: the reader is gone before the command has said all, and the command has not failed.
 #[test]
 fn a_reader_that_has_seen_enough() {

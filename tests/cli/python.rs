@@ -203,6 +203,113 @@ fn the_choice_of_a_python() {
     refuses(&mut choose(false, false, false), 2, &["path/python3 was asked"]);
 }
 
+/// A world in which drupe is installed in an environment or below a user's folder, with others around, each with a Python that says
+/// who was asked.
+struct Installed {
+    world: World,
+    package: &'static str,
+}
+
+impl Installed {
+    fn new(package: &'static str, pythons: &[&str]) -> Self {
+        let world = World::new();
+        for name in pythons {
+            world.executable(name, &format!("#!/bin/sh\necho {name} was asked >&2\nexit 1\n"));
+        }
+        for name in ["__main__.py", "probe.py", "_drupe.abi3.so"] {
+            let path = world.path(package).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let installed = Self { world, package };
+        let prefix = package.split("/lib").next().unwrap();
+        fs::create_dir_all(installed.world.path(prefix).join("share/jupyter")).unwrap();
+        installed
+    }
+
+    /// As its kernelspec starts it, from a server in the environment `server`, or by a front-end that does not say.
+    #[track_caller]
+    fn runs(&self, server: &str, active: &[(&str, &str)], expected: &str) {
+        let prefix = if server.is_empty() {
+            "{prefix}".into()
+        } else {
+            self.world.path(server).display().to_string()
+        };
+        let mut command = self.world.drupe(&["--prefix", &prefix, "-f", "x"]);
+        command.env("DRUPE_PACKAGE", self.world.path(self.package));
+        command.env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", self.world.path("path").display()),
+        );
+        for (name, folder) in active {
+            command.env(name, self.world.path(folder));
+        }
+        refuses(&mut command, 2, &[&format!("{expected} was asked")]);
+    }
+}
+
+#[test]
+fn a_drupe_that_is_installed_in_an_environment_runs_its_python() {
+    let pythons = [
+        "env/bin/python3.12",
+        "env/bin/python",
+        "other/bin/python",
+        "path/python3",
+    ];
+    let installed = Installed::new("env/lib/python3.12/site-packages/drupe", &pythons);
+    let ours = "env/bin/python3.12";
+    installed.runs("env", &[], ours);
+    installed.runs(
+        "env",
+        &[("VIRTUAL_ENV", "other"), ("CONDA_PREFIX", "other")],
+        ours,
+    );
+    installed.runs("", &[("VIRTUAL_ENV", "env"), ("CONDA_PREFIX", "other")], ours);
+    installed.runs("", &[("VIRTUAL_ENV", "other"), ("CONDA_PREFIX", "env")], ours);
+    // By JUPYTER_PATH, or by the path of the program.
+    installed.runs("other", &[], ours);
+    installed.runs("", &[("VIRTUAL_ENV", "other")], ours);
+    installed.runs("", &[], ours);
+}
+
+/// What `uv run --with drupe` makes.
+#[test]
+fn an_environment_in_front_of_drupes_own_sees_more() {
+    let pythons = ["cached/bin/python", "overlay/bin/python", "other/bin/python"];
+    let installed = Installed::new("cached/lib/python3.12/site-packages/drupe", &pythons);
+    let world = &installed.world;
+    fs::create_dir_all(world.path("overlay/share")).unwrap();
+    let link = world.path("overlay/share/jupyter");
+    std::os::unix::fs::symlink(world.path("cached/share/jupyter"), link).unwrap();
+    installed.runs("overlay", &[("VIRTUAL_ENV", "other")], "overlay/bin/python");
+    installed.runs("", &[("VIRTUAL_ENV", "overlay")], "overlay/bin/python");
+}
+
+/// `pip install --user`, and Debian's `/usr/local`.
+#[test]
+fn a_users_own_drupe_runs_the_python_that_installed_it() {
+    let pythons = [
+        "usr/bin/python3.12",
+        "usr/bin/python",
+        "env/bin/python",
+        "path/python3.12",
+        "path/python3",
+    ];
+    for package in [
+        "home/lib/python3.12/site-packages/drupe",
+        "home/lib/python3.12/dist-packages/drupe",
+        "home/lib64/python3.12/site-packages/drupe",
+    ] {
+        let installed = Installed::new(package, &pythons);
+        installed.runs("usr", &[], "usr/bin/python3.12");
+        installed.runs("env", &[], "path/python3.12");
+        installed.runs("", &[], "path/python3.12");
+    }
+    let installed = Installed::new("home/lib/python3.13/site-packages/drupe", &pythons);
+    installed.runs("env", &[], "env/bin/python");
+    installed.runs("", &[], "path/python3");
+}
+
 /// A library of another Python than the interpreter is noticed, and the other door is taken.
 #[test]
 fn a_library_of_another_python_is_not_used() {
