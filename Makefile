@@ -23,7 +23,8 @@ VENV := .venv
 TOOLS := .cache/tools
 BROWSER := $(or $(DRUPE_BROWSER),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 PIP := -m pip install --quiet --disable-pip-version-check
-PY_SOURCES := python tests benches examples
+PY_SOURCES := python tests benches examples packaging
+WHEEL := .cache/wheel
 
 ifeq ($(shell uname -s),Darwin)
 CDYLIB := $(BUILT)/lib_drupe.dylib
@@ -32,7 +33,7 @@ CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
 .PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench bench-smoke hazards notebooks \
-  origins crowd soak races fuzz install uninstall lock clean
+  origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -195,6 +196,27 @@ fuzz: ## Fuzz each reader of hostile bytes for SECONDS_EACH (60), as many at onc
 	cd fuzz && $(CARGO) build --release --locked
 	@cd fuzz && basename -s .rs fuzz_targets/*.rs | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I @ $(SHELL) -c "$$FUZZ"
 
+# --- ship ---------------------------------------------------------------------------------------------------------
+
+$(WHEEL)/.tools: requirements/wheel.txt | $(TOOLS)/.tools
+	"$(python)" -m venv --clear $(WHEEL)
+	$(call fill,$(WHEEL),$<)
+	@touch $@
+
+wheel: $(WHEEL)/.tools ## Build dist/drupe-*.whl, for every Linux with glibc 2.17 or newer, and the sdist
+	$(WHEEL)/bin/python packaging/backend.py dist
+
+wheel-again: $(WHEEL)/.tools ## Build the wheel once more, from a clone in another place, and compare: every byte is the same
+	rm -rf .cache/again && git clone --quiet --no-local . .cache/again
+	cd .cache/again && ../../$(WHEEL)/bin/python packaging/backend.py dist
+	cd .cache/again && sha256sum dist/* | (cd ../.. && sha256sum --check)
+
+dist-check: $(WHEEL)/.tools ## Check what dist/ holds: contents, sizes, symbols, metadata, the stable ABI
+	$(WHEEL)/bin/python packaging/check.py dist
+
+test-wheel: $(VENV)/.test ## Install the wheel in dist/ by pip and uv for every Python (DRUPE_TEST_PYTHONS='oldest newest'), and play it
+	$(VENV)/bin/python -m pytest -q packaging/tests $(ARGS)
+
 # --- keep ---------------------------------------------------------------------------------------------------------
 
 # Each lock is for all of CPython 3.10 to 3.13, that of the libraries from 3.11 on; the smaller ones take their versions from the tests'.
@@ -202,8 +224,9 @@ UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
+	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade wheel.in -o wheel.txt
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c parity.txt notebooks.in -o notebooks.txt
 	cd requirements && for lock in runtime demo lab bench browser hazards suites toolkits; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 clean: ## Remove everything that was made
-	rm -rf target $(VENV) .venvs .cache $(CORE)
+	rm -rf target $(VENV) .venvs .cache dist THIRD-PARTY-LICENSES.txt $(CORE)

@@ -47,7 +47,9 @@ def cargo_build(target: str | None = None) -> dict[str, Path]:
         command += ["--target", target]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode:
-        raise CannotBuild(f"the programs could not be built: {' '.join(command)} ended with {done.returncode}")
+        raise CannotBuild(
+            f"the programs could not be built: {' '.join(command)} ended with {done.returncode}"
+        )
     built = {}
     for line in done.stdout.splitlines():
         message = json.loads(line)
@@ -132,7 +134,11 @@ def settings() -> None:
     """The environment in which the same sources give the same bytes, wherever they lie."""
     if "SOURCE_DATE_EPOCH" not in os.environ:
         time = subprocess.run(
-            ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False
+            ["git", "log", "-1", "--format=%ct"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         os.environ["SOURCE_DATE_EPOCH"] = time.stdout.strip() or "946684800"
     home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")

@@ -101,14 +101,17 @@ pub fn choose(asked: Asked<'_>) -> Result<Choice, LaunchError> {
     if let Some(python) = home.and_then(Home::python) {
         return Ok(Choice::of(python, Source::Beside));
     }
-    // A user's own drupe was installed by one of the user's Pythons, and has what it needs there.
-    let own = home.map(|home| home.name.as_str());
-    let has_own = |folder: &Path| own.is_none_or(|own| is_executable(&folder.join("bin").join(own)));
-    if let Some((folder, source)) = around.iter().find(|(folder, _)| has_own(folder)) {
-        return named(folder, source.clone(), home);
-    }
-    if let Some(python) = own.and_then(search_path) {
-        return Ok(Choice::of(python, Source::Path));
+    // A user's own drupe was installed by one of the user's Pythons, and what it needs is seen by that one, but not from
+    // virtual environments.
+    if let Some(own) = home.map(|home| home.name.as_str()) {
+        let near = around
+            .iter()
+            .map(|(folder, source)| (folder.join("bin"), source.clone()));
+        let far = path_folders().map(|folder| (folder, Source::Path));
+        let mut places = near.chain(far).map(|(bin, source)| (bin.join(own), source));
+        if let Some((python, source)) = places.find(|(python, _)| is_nobodys(python)) {
+            return Ok(Choice::of(python, source));
+        }
     }
     if let Some((folder, source)) = around.into_iter().next() {
         return named(&folder, source, None);
@@ -225,12 +228,22 @@ fn inside(folder: &Path, home: Option<&Home>) -> PathBuf {
     }
 }
 
+/// A Python outside of virtual environments.
+fn is_nobodys(python: &Path) -> bool {
+    let environment = python.parent().and_then(Path::parent);
+    is_executable(python) && environment.is_some_and(|folder| !folder.join("pyvenv.cfg").exists())
+}
+
 fn search_path(name: impl AsRef<Path>) -> Option<PathBuf> {
-    let path: OsString = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
+    path_folders()
         .map(|folder| folder.join(name.as_ref()))
         .find(|file| is_executable(file))
+}
+
+fn path_folders() -> impl Iterator<Item = PathBuf> {
+    let path: OsString = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.into_iter().filter(|folder| folder.is_absolute())
 }
 
 fn is_executable(path: &Path) -> bool {

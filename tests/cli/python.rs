@@ -291,6 +291,7 @@ fn a_users_own_drupe_runs_the_python_that_installed_it() {
     let pythons = [
         "usr/bin/python3.12",
         "usr/bin/python",
+        "env/bin/python3.12",
         "env/bin/python",
         "path/python3.12",
         "path/python3",
@@ -301,6 +302,7 @@ fn a_users_own_drupe_runs_the_python_that_installed_it() {
         "home/lib64/python3.12/site-packages/drupe",
     ] {
         let installed = Installed::new(package, &pythons);
+        fs::write(installed.world.path("env/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
         installed.runs("usr", &[], "usr/bin/python3.12");
         installed.runs("env", &[], "path/python3.12");
         installed.runs("", &[], "path/python3.12");
