@@ -34,13 +34,18 @@ class CannotBuild(SystemExit):
     """What is missing, and how to come by it."""
 
 
-def cargo_build(target: str | None = None) -> dict[str, Path]:
-    """Build the programs; with a target for that, by zig. Returns where each is."""
+def need_cargo() -> None:
+    """maturin needs it, too, even to say what the wheel is called."""
     if shutil.which("cargo") is None:
         raise CannotBuild(
             "drupe is built from source with Rust (1.95 or newer), and there is no cargo on PATH: get it from https://rustup.rs, "
             "or install a wheel of drupe, which needs none"
         )
+
+
+def cargo_build(target: str | None = None) -> dict[str, Path]:
+    """Build the programs; with a target for that, by zig. Returns where each is."""
+    need_cargo()
     command = ["cargo", "build" if target is None else "zigbuild", "--release", "--locked"]
     command += ["--package", "drupe", "--bins", "--message-format", "json-render-diagnostics"]
     if target is not None:
@@ -60,6 +65,7 @@ def cargo_build(target: str | None = None) -> dict[str, Path]:
 
 def lay_out(programs: dict[str, Path]) -> None:
     """Make the wheel's data folder."""
+    need_cargo()
     shutil.rmtree(DATA, ignore_errors=True)
     scripts, kernel = DATA / "scripts", DATA / "data" / KERNEL
     scripts.mkdir(parents=True)

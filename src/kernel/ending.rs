@@ -17,7 +17,7 @@ use super::timers::Due;
 use crate::jupyter;
 use crate::lifecycle::budget::INTERRUPT_EVERY;
 use crate::lifecycle::record::{Abandoned, ExitRecord, Outcome};
-use crate::lifecycle::{Action, Asker, Event, MAIN, Phase, Recorder, Rung, Turn};
+use crate::lifecycle::{Action, Asker, Event, MAIN, Phase, Recorder, Rung, Trigger, Turn};
 use crate::log;
 use crate::os;
 use crate::transport;
@@ -31,6 +31,10 @@ const LOOK: Duration = Duration::from_millis(1);
 /// How long the end waits for its record to be written, on a file system that does not hang.
 const RECORD_AT_MOST: Duration = Duration::from_millis(50);
 
+/// How long the process stays after a cell has asked for the end and all is said. A console reads the cell's answer, which tells it to end
+/// as well, only from a kernel that is alive, and looks for it every 50 ms. ipykernel stays as long.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// Where the end stands, as the io thread knows it.
 #[derive(Default)]
 pub(super) struct Ladder {
@@ -40,6 +44,8 @@ pub(super) struct Ladder {
     record: Option<ExitRecord>,
     recorder: Option<Recorder>,
     pub(super) restart: bool,
+    /// A cell has asked for it.
+    asked: bool,
     pub(super) abandoned: Vec<Abandoned>,
     /// Nobody got into Python any more, and its stacks were asked for.
     stuck: bool,
@@ -112,6 +118,7 @@ impl Io {
             let deadline = now + self.handle.budgets.deadline();
             self.timers.add(deadline, Due::Event(Event::Deadline));
             if let Phase::Draining(draining) = self.handle.switch.snapshot().phase() {
+                self.ladder.asked = matches!(draining.trigger, Trigger::AskExit);
                 self.keep_record(ExitRecord::begin(draining.trigger, self.ladder.restart));
             }
         }
@@ -301,6 +308,10 @@ impl Io {
         }
         while !self.channels.are_drained() && Instant::now() < began + budgets.last_write() {
             tokio::time::sleep(LOOK).await;
+        }
+        if self.ladder.asked {
+            let left = (began + budgets.last_write()).saturating_duration_since(Instant::now());
+            tokio::time::sleep(left.min(FAREWELL)).await;
         }
         if let Some(recorder) = recorder {
             let last_moment = began + budgets.last_moment();
