@@ -10,6 +10,20 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def _need_the_gil() -> None:
+    """A build without the GIL finds no core, since that is not built for it. The launcher says the same."""
+    if "t" not in getattr(sys, "abiflags", ""):
+        return
+    with_gil = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    print(
+        f"drupe: {sys.executable} is free-threaded Python {sys.version.split()[0]}, which drupe does not run in yet "
+        "(see docs/decisions/free-threading.md). "
+        f"To mend it: choose a build with the GIL, {with_gil} and not {with_gil}t",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+
 def _leave_working_folder() -> None:
     """Take away what Python put in front for the script or for `-m`; nothing where it was told not to."""
     if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
@@ -51,6 +65,7 @@ def _register_package() -> None:
 
 
 if __name__ == "__main__":
+    _need_the_gil()
     _stand_somewhere()
     _leave_working_folder()
     if not __package__:

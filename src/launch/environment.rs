@@ -170,10 +170,16 @@ impl Environment {
     /// # Errors
     /// Not CPython, too old, a build that the core does not fit, or a module that is missing or too old.
     pub fn require_suitable(&self) -> Result<(), LaunchError> {
-        let fits = self.implementation == "cpython"
-            && self.version_info >= MIN_PYTHON
-            && self.bits == usize::BITS
-            && !self.free_threaded;
+        let is_cpython = self.implementation == "cpython";
+        if is_cpython && self.free_threaded {
+            let (major, minor) = self.version_info;
+            return Err(LaunchError::FreeThreaded {
+                path: self.executable.clone(),
+                version: self.version.clone(),
+                with_gil: format!("python{major}.{minor}"),
+            });
+        }
+        let fits = is_cpython && self.version_info >= MIN_PYTHON && self.bits == usize::BITS;
         if !fits {
             return Err(LaunchError::Unsuitable {
                 path: self.executable.clone(),
@@ -219,9 +225,8 @@ impl Environment {
         } else {
             &self.implementation
         };
-        match (self.free_threaded, self.bits) {
-            (true, _) => format!("free-threaded {name}"),
-            (false, bits) if bits != 0 && bits != usize::BITS => format!("{bits}-bit {name}"),
+        match self.bits {
+            bits if bits != 0 && bits != usize::BITS => format!("{bits}-bit {name}"),
             _ => name.to_owned(),
         }
     }

@@ -28,6 +28,17 @@ pub enum LaunchError {
         version: String,
     },
     #[error(
+        "{path} is free-threaded Python {version}, which drupe does not run in yet \
+         (see docs/decisions/free-threading.md)",
+        path = .path.display()
+    )]
+    FreeThreaded {
+        path: PathBuf,
+        version: String,
+        /// The command of the same Python with the GIL, such as `python3.14`.
+        with_gil: String,
+    },
+    #[error(
         "{path} (Python {version}) {what}; drupe needs {needed}",
         path = .path.display(), what = missing_text(.missing), needed = needed_text(.missing)
     )]
@@ -93,12 +104,16 @@ impl LaunchError {
                     None => runs,
                 }
             }
-            Self::Unsuitable { .. } => format!(
-                "make an environment with a newer Python: python{}.{} -m venv ENV && \
-                 ENV/bin/python -m pip install ipython && \
-                 drupe install --replace --python ENV/bin/python",
-                MIN_PYTHON.0,
-                MIN_PYTHON.1 + 2
+            Self::Unsuitable { .. } => {
+                let newer = format!("python{}.{}", MIN_PYTHON.0, MIN_PYTHON.1 + 2);
+                format!(
+                    "make an environment with a newer Python: {}",
+                    new_environment(&newer)
+                )
+            }
+            Self::FreeThreaded { with_gil, .. } => format!(
+                "choose a build with the GIL, {with_gil} and not {with_gil}t: {}",
+                new_environment(with_gil)
             ),
             Self::MissingModules { install, .. } => install.clone(),
             Self::BadRecord { .. } => "write it anew: drupe install --replace".to_owned(),
@@ -115,6 +130,14 @@ impl LaunchError {
             Self::NotUtf8 { .. } => "choose a path that is valid UTF-8".to_owned(),
         }
     }
+}
+
+/// The commands that make an environment of this Python's, and have the kernel run there.
+fn new_environment(python: &str) -> String {
+    format!(
+        "{python} -m venv ENV && ENV/bin/python -m pip install ipython && \
+         drupe install --replace --python ENV/bin/python"
+    )
 }
 
 /// Such as `has no comm and only ipython 7.34.0`.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -87,18 +88,60 @@ fn a_python_that_will_not_do() {
         2,
         &["pypy 3.12.1", "CPython 3.10"],
     );
-    let free = world.python("free", &world.but(&json!({"free_threaded": true})));
-    refuses(
-        &mut world.drupe(&["--python", &free]),
-        2,
-        &["free-threaded Python 3.12.1"],
-    );
     let narrow = world.python("narrow", &world.but(&json!({"bits": 16})));
     refuses(
         &mut world.drupe(&["--python", &narrow]),
         2,
         &["16-bit Python 3.12.1"],
     );
+}
+
+const NO_GIL: &str = "is free-threaded Python 3.14.2, which drupe does not run in yet \
+    (see docs/decisions/free-threading.md). To mend it: choose a build with the GIL, python3.14 and not python3.14t";
+
+/// Front-ends show the first line of a kernel that did not start: it has the cause, what to do, and where the reasons stand.
+#[test]
+fn a_python_without_the_gil() {
+    let world = World::new();
+    let answer = json!({
+        "executable": "/opt/free/bin/python3.14t", "version": "3.14.2", "version_info": [3, 14], "free_threaded": true,
+    });
+    let free = world.python("python3.14t", &world.but(&answer));
+    let (status, stdout, stderr) = run(&mut world.drupe(&["--python", &free, "-f", "x"]));
+    assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
+    let commands = "python3.14 -m venv ENV && ENV/bin/python -m pip install ipython && \
+        drupe install --replace --python ENV/bin/python";
+    assert_eq!(
+        stderr,
+        format!("drupe: /opt/free/bin/python3.14t {NO_GIL}: {commands}\n")
+    );
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions/free-threading.md");
+    assert!(page.is_file(), "the page that the line names");
+    let stdout = run(&mut world.drupe(&["doctor", "--python", &free])).1;
+    assert!(
+        stdout.contains("PROBLEM") && stdout.contains("free-threaded Python 3.14.2"),
+        "{stdout}"
+    );
+    refuses(
+        &mut world.drupe(&["install", "--python", &free]),
+        2,
+        &["free-threaded Python 3.14.2"],
+    );
+}
+
+/// The other door says the same. Such a Python is known by its flag there.
+#[test]
+fn the_second_door_of_a_python_without_the_gil() {
+    let world = World::new();
+    let main = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/drupe/__main__.py");
+    let script = "import runpy, sys; sys.abiflags, sys.version, sys.version_info = 't', '3.14.2 x', (3, 14)
+sys.executable = '/opt/free/bin/python3.14t'
+runpy.run_path(sys.argv[1], run_name='__main__')";
+    let mut python = Command::new(real_python());
+    python.args(["-c", script]).arg(main).args(["-f", "x"]);
+    let (status, stdout, stderr) = run(python.current_dir(world.path("package")));
+    assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert_eq!(stderr, format!("drupe: /opt/free/bin/python3.14t {NO_GIL}\n"));
 }
 
 #[test]
