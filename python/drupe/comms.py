@@ -7,6 +7,7 @@ this module's, whatever other kernel's package is imported later: see `patches.p
 from __future__ import annotations
 
 import contextvars
+import threading
 from typing import TYPE_CHECKING
 
 from . import _drupe, parents
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TYPES = ("comm_open", "comm_msg", "comm_close")
 
 _manager = None
+# Held while it is made: cells of two shells may want the first comm at a time, and both are to be known.
+_making = threading.RLock()
 
 
 def publish_msg(
@@ -58,7 +61,9 @@ def manager() -> CommManager:
         from .commtypes import CommManager
 
         parents.watch_threads()
-        _manager = CommManager()
+        with _making:
+            if _manager is None:
+                _manager = CommManager()
     return _manager
 
 

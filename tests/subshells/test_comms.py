@@ -148,3 +148,26 @@ def test_what_waits_for_a_deleted_one_is_handled_by_main(kernel):
     kernel.delete(shell)
     kernel.pump(lambda: all(map(kernel.is_idle, numbers)))
     assert [value for value, _ in said(kernel)] == [0, 1, 2]
+
+
+SLOW = """
+import comm, time
+import drupe.commtypes as types
+class Slow(types.CommManager):
+    def __init__(self):
+        time.sleep(0.2)
+        super().__init__()
+types.CommManager = Slow
+"""
+
+
+def test_two_shells_want_the_first_comm_at_a_time(kernel):
+    """Both comms are known afterwards."""
+    shell = kernel.create()
+    kernel.cell(SLOW)
+    made = [
+        kernel.execute(f"{name} = comm.create_comm(target_name='t')", where)
+        for name, where in (("a", shell), ("b", None))
+    ]
+    assert [kernel.result(number) for number in made] == ["", ""]
+    assert kernel.cell("{a.comm_id, b.comm_id} <= {*comm.get_comm_manager().comms}") == "True"
