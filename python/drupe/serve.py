@@ -101,6 +101,8 @@ class Server:
         if event_loop != "asyncio":
             importlib.import_module(event_loop)
         self._loop: Any = None
+        # Held while it is made: whoever asks meanwhile waits for that one. A handler of a signal's may ask in the middle of it.
+        self._making = threading.RLock()
         # Wakes the main thread out of its wait for a request, when another thread asks for the loop.
         self._asked, self._ask = os.pipe()
         self._context: contextvars.Context | None = None
@@ -126,12 +128,13 @@ class Server:
         if self._loop is None:
             import asyncio
 
-            if self._loop is None:
-                self._loop = importlib.import_module(self._whose).new_event_loop()
-                interrupts.loop = self._loop
-                if threading.get_ident() == _MAIN:
-                    asyncio.set_event_loop(self._loop)
-                os.write(self._ask, b".")
+            with self._making:
+                if self._loop is None:
+                    self._loop = importlib.import_module(self._whose).new_event_loop()
+                    interrupts.loop = self._loop
+                    if threading.get_ident() == _MAIN:
+                        asyncio.set_event_loop(self._loop)
+                    os.write(self._ask, b".")
         return self._loop
 
     @property

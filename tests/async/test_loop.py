@@ -345,3 +345,30 @@ def test_a_cell_that_awaits_is_woken_alone(session):
         "    return found"
     )
     assert session.run("await above()") == "['<module>', 'run_code', '__await__', '_serve']"
+
+
+SLOW = """
+import time
+
+def new_event_loop():
+    import asyncio
+    time.sleep(0.2)
+    return asyncio.new_event_loop()
+"""
+
+
+def test_two_threads_that_ask_first_get_one_loop(python, tmp_path):
+    """A callback that one of them posts would else wait in a loop that nobody runs."""
+    (tmp_path / "uvloop.py").write_text(SLOW)
+    session = Session(python, "--loop=uvloop", env={"PYTHONPATH": str(tmp_path)})
+    try:
+        session.run(
+            "import threading\nserver, loops = get_ipython().kernel.server, []\n"
+            "def ask(): loops.append(server.loop); loops[-1].call_soon_threadsafe(called.append, 1)\n"
+            "called, threads = [], [threading.Thread(target=ask) for _ in range(2)]\n"
+            "for one in threads: one.start()\nfor one in threads: one.join()"
+        )
+        said = session.run("import asyncio; await asyncio.sleep(0.05)\nlen(set(loops)), called")
+        assert said == "(1, [1, 1])"
+    finally:
+        session.close()
