@@ -33,7 +33,7 @@ CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
 .PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench bench-smoke hazards notebooks \
-  origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock docs clean
+  origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock docs lint-release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -222,21 +222,28 @@ test-wheel: $(VENV)/.test ## Install the wheel in dist/ by pip and uv for every 
 # Each lock is for all of CPython 3.10 to 3.13, that of the libraries from 3.11 on; the smaller ones take their versions from the tests'.
 UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
-	cd requirements && for lock in test tools docs; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
+	cd requirements && for lock in test tools docs release; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade wheel.in -o wheel.txt
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c parity.txt notebooks.in -o notebooks.txt
 	cd requirements && for lock in runtime demo lab bench browser hazards suites toolkits; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
-# An environment of its own, since it shares nothing with the kernel's.
-.cache/docs/.filled: requirements/docs.txt | $(TOOLS)/.tools
-	"$(python)" -m venv --clear .cache/docs
-	$(call fill,.cache/docs,$<)
+# Environments of their own, since they share nothing with the kernel's.
+.cache/docs/.filled .cache/release/.filled: .cache/%/.filled: requirements/%.txt | $(TOOLS)/.tools
+	"$(python)" -m venv --clear $(@D)
+	$(call fill,$(@D),$<)
 	@touch $@
 
 docs: .cache/docs/.filled ## Build the documentation's site into .cache/site; a link that leads nowhere is an error
 	NO_MKDOCS_2_WARNING=1 .cache/docs/bin/mkdocs build --strict
 	@echo "Built .cache/site/index.html"
+
+lint-release: .cache/release/.filled ## Check the workflows and the conda recipe
+	.cache/release/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.cache/release/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.cache/release/bin/zizmor --offline --no-progress .github
+	if command -v actionlint >/dev/null; then actionlint; fi
+	.cache/release/bin/python packaging/conda/check.py
 
 clean: ## Remove everything that was made
 	rm -rf target $(VENV) .venvs .cache dist THIRD-PARTY-LICENSES.txt $(CORE)
