@@ -147,6 +147,8 @@ def settings() -> None:
             check=False,
         )
         os.environ["SOURCE_DATE_EPOCH"] = time.stdout.strip() or "946684800"
+    # Its own, so that whoever builds a checkout meanwhile need not wait.
+    os.environ.setdefault("CARGO_TARGET_DIR", str(DATA.parent))
     home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     flags = [f"--remap-path-prefix={ROOT}=/drupe", f"--remap-path-prefix={home}=/cargo"]
     os.environ["RUSTFLAGS"] = " ".join([os.environ.get("RUSTFLAGS", ""), *flags]).strip()

@@ -311,7 +311,8 @@ def take_interrupt() -> bool:
 
 def listed() -> list[str]:
     """The identifiers of the subshells, the oldest first."""
-    return [_by_number[number].subshell.id for number in sorted(_by_number)]
+    # In one step: one may end meanwhile.
+    return [shell.subshell.id for _, shell in sorted(_by_number.copy().items())]
 
 
 def end(deadline: float) -> None:
