@@ -23,7 +23,7 @@ VENV := .venv
 TOOLS := .cache/tools
 BROWSER := $(or $(DRUPE_BROWSER),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 PIP := -m pip install --quiet --disable-pip-version-check
-PY_SOURCES := python tests benches examples packaging
+PY_SOURCES := python tests benches examples packaging docs/site.py
 WHEEL := .cache/wheel
 
 ifeq ($(shell uname -s),Darwin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ def fill(environment: Environment, installer: str, wheel: Path) -> None:
     if installer == "pip":
         environment.pip("install", wheel, *TOUR)
     else:
-        environment.uv("install", "--resolution", "lowest-direct", wheel)
+        # Named here, they are direct ones.
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        lowest = ["--resolution", "lowest-direct", *project["dependencies"]]
+        environment.uv("install", wheel, *lowest)
         # What the tour needs beside it, without touching those.
         frozen = run(UV, "-q", "pip", "freeze", "--python", environment.python).stdout
         kept = environment.prefix / "kept.txt"
@@ -54,13 +58,21 @@ def test_the_tour(environment):
     run(environment.python, ROOT / "examples/run_tour.py", env=surroundings(environment.home))
 
 
-def test_the_hazards(environment, request):
-    if request.node.callspec.params["environment"][1] != "pip":
-        pytest.skip(
-            "which versions of its dependencies are there makes no difference to how it ends"
-        )
+# Which versions of its dependencies are there makes no difference to how it ends.
+@pytest.mark.parametrize(
+    "environment", [(name, "pip") for name in PYTHONS], ids="-".join, indirect=True
+)
+def test_the_hazards(environment):
     command = [sys.executable, ROOT / "tests/hazards/run.py", "--kernel", "drupe"]
     # A test on a busy machine is no stop-watch.
-    command += ["--python", environment.python, "--representative", "--jobs", "2", "--at-least", "0.5"]
+    command += [
+        "--python",
+        environment.python,
+        "--representative",
+        "--jobs",
+        "2",
+        "--at-least",
+        "0.5",
+    ]
     # Its own tools, such as a C compiler, are the tests'.
     run(*command, env=os.environ | {"DRUPE": str(environment.drupe)})

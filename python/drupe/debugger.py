@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -36,7 +37,9 @@ _ARGUMENTS = (
     "protocol",
     "block_until_connected",
 )
-_NEEDED = "debugpy>=1.6.5"
+# The first whose breakpoints in cells are met; those before it take everything that they are asked, and stop nowhere.
+_OLDEST = (1, 8, 7)
+_NEEDED = f"debugpy>={'.'.join(map(str, _OLDEST))}"
 
 # Variables of the environment that debugpy reads when it is imported: no check of frozen modules, and no warning about them.
 _ENVIRONMENT = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -172,9 +175,12 @@ def _check(pydevd: Any, debugpy: ModuleType) -> None:
     settrace = getattr(pydevd, "settrace", None)
     known = inspect.signature(settrace).parameters if callable(settrace) else ()
     lacks = [name for name in _ARGUMENTS if name not in known]
+    version = getattr(debugpy, "__version__", "of an unknown version")
     if lacks:
-        version = getattr(debugpy, "__version__", "of an unknown version")
         raise Refused(f"debugpy {version} does not fit, it lacks {', '.join(lacks)}. {_mend()}")
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers and numbers < _OLDEST:
+        raise Refused(f"debugpy {version} is too old: it would stop at no breakpoint. {_mend()}")
 
 
 def _debugger() -> Any:

@@ -23,6 +23,15 @@ STAND_INS = {
         OLD,
         "debugpy 1.5.1 does not fit, it lacks access_token, client_access_token, protocol, block_until_connected.",
     ),
+    "too old for cells": (
+        {
+            "debugpy/__init__.py": "__version__ = '1.8.6'\n",
+            "debugpy/server.py": "",
+            "pydevd.py": "def stoptrace(): pass\n"
+            "def settrace(access_token, client_access_token, notify_stdin, protocol, block_until_connected): pass\n",
+        },
+        "debugpy 1.8.6 is too old: it would stop at no breakpoint.",
+    ),
     "too old for its server": (
         {"debugpy/__init__.py": "__version__ = '0.1'\n"},
         "debugpy cannot be imported: No module named 'debugpy.server'.",
@@ -72,7 +81,7 @@ def put(packages: Path, files: dict[str, str]) -> None:
 def test_initialize_says_what_is_wrong_and_what_mends_it(hindered, packages, what):
     files, said = STAND_INS[what]
     put(packages, files)
-    mend = f"Mend it with: {sys.executable} -m pip install --upgrade 'debugpy>=1.6.5', and restart the kernel"
+    mend = f"Mend it with: {sys.executable} -m pip install --upgrade 'debugpy>=1.8.7', and restart the kernel"
     # As often as it is asked: the sentence of a second start is none about what the first has left behind.
     for _ in range(2):
         reply = hindered.ask("initialize", adapterID="")
