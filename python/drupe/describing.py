@@ -6,6 +6,7 @@ import inspect
 import types
 from typing import Any
 
+from . import hints
 from .statics import (
     BUILTIN_FUNCTIONS,
     FUNCTIONS,
@@ -98,7 +99,7 @@ def signature(value: Any, *, bound: bool = False) -> str:
         value, skip = value.__func__, 1
     try:
         if type(value) is types.FunctionType:
-            found = inspect.signature(value)
+            found = hints.signature_or_text(value)
         elif type(value) in BUILTIN_FUNCTIONS:
             # The C signature of an unbound method still names its receiver; that of a bound one does not.
             skip = skip if type(value) is not types.BuiltinFunctionType else 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections import namedtuple
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import facade
 from .hooks import when_imported
 
 if TYPE_CHECKING:
-    from types import ModuleType, TracebackType
+    from types import TracebackType
     from typing import Any
 
 # `what`: the names that are replaced, separated by spaces. `by`: who replaces them, where `apply(module)` is None.
@@ -74,6 +75,45 @@ def _excepthook(module: Any) -> None:
         sys.__excepthook__(kind, error, trace)
 
     module.excepthook = show_uncaught
+
+
+def _hints(name: str) -> Any:
+    """A function of `hints.py`, which is imported when somebody calls it."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        from . import hints
+
+        return getattr(hints, name)(*args, **options)
+
+    return call
+
+
+def _signature(module: Any) -> None:
+    module.signature = _hints("signature")
+
+
+def _inspect(module: Any) -> None:
+    theirs = module.inspect
+    module.inspect = ModuleType(theirs.__name__, theirs.__doc__)
+    vars(module.inspect).update(vars(theirs), signature=_hints("signature"))
+
+
+def _guarded_evaluation(module: Any) -> None:
+    module.signature = _hints("signature_or_text")
+    module.get_annotations = _hints("annotations_of")
+
+
+def _jedi(module: Any) -> None:
+    from . import hints
+
+    def get_return_annotation(self: Any) -> Any:
+        found = hints.returned(self._obj)
+        return None if found is None else self._create_access_path(found)
+
+    _inspect(module)
+    module.hasattr = hints.has_attribute
+    module.getattr = hints.attribute
+    module.DirectObjectAccess.get_return_annotation = get_return_annotation
 
 
 _COMMS = "comms speak through this kernel, whatever other kernel's package is imported"
@@ -150,6 +190,23 @@ TABLE = (
     ),
 )
 
+_ANNOTATIONS = "who asks for completions or help does not evaluate annotations, see `hints.py`"
+
+# Annotations are code that runs later from this Python on.
+TABLE_FROM_3_14 = (
+    Patch("IPython.core.oinspect", "signature", _ANNOTATIONS, _signature),
+    Patch("IPython.core.completer", "inspect", _ANNOTATIONS, _inspect),
+    Patch(
+        "IPython.core.guarded_eval", "signature get_annotations", _ANNOTATIONS, _guarded_evaluation
+    ),
+    Patch(
+        "jedi.inference.compiled.access",
+        "inspect hasattr getattr DirectObjectAccess.get_return_annotation",
+        _ANNOTATIONS,
+        _jedi,
+    ),
+)
+
 # Where the name `ipykernel` is the real package's, see `facade.py`.
 TABLE_BESIDE_IPYKERNEL = (
     Patch("ipykernel.ipkernel", "comm.create_comm comm.get_comm_manager", _COMMS, _comm),
@@ -159,6 +216,9 @@ TABLE_BESIDE_IPYKERNEL = (
 
 def install() -> None:
     """Carry out the rows that have a function."""
-    for patch in TABLE if facade.ON else TABLE + TABLE_BESIDE_IPYKERNEL:
+    table = TABLE if facade.ON else TABLE + TABLE_BESIDE_IPYKERNEL
+    if sys.version_info >= (3, 14):
+        table += TABLE_FROM_3_14
+    for patch in table:
         if patch.apply is not None:
             when_imported(patch.module, patch.apply)

@@ -25,7 +25,12 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
 
     completer = shell.Completer
     with provisionalcompleter():
-        found = list(rectify_completions(code, completer.completions(code, cursor)))
+        try:
+            found = list(rectify_completions(code, completer.completions(code, cursor)))
+        except Exception:
+            if not completer.use_jedi:
+                raise
+            found = []
         if not found and completer.use_jedi:
             # jedi finds nothing also where it fails, for one because another process is writing to its cache.
             completer.use_jedi = False
