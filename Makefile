@@ -32,11 +32,11 @@ else
 CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
-.PHONY: help build venv kernelspec demo tour lab test test-venvs test-rust test-python test-soak check bench bench-smoke hazards notebooks \
+.PHONY: help build venv kernelspec demo tour lab test test-venvs newer-pythons test-rust test-python test-soak check bench bench-smoke hazards notebooks \
   origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock docs lint-release clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- build --------------------------------------------------------------------------------------------------------
 
@@ -95,9 +95,10 @@ $(addprefix $(VENV)/.,demo test bench lab browser hazards suites): $(VENV)/.%: r
 	$(call fill,.cache/toolkits,$<)
 	@touch $@
 
-test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for each Python of this machine
-	@python3 tests/pythons.py | while read -r name python; do \
-	  venv=.venvs/$$name; \
+# An environment in the folder $(2) for each line "NAME PATH" that $(1) prints.
+define environments
+	@$(1) | while read -r name python; do \
+	  venv=$(2)/$$name; \
 	  if [ ! -e $$venv/.hazards ] || [ requirements/hazards.txt -nt $$venv/.hazards ]; then \
 	    echo "filling $$venv ($$python)"; \
 	    [ -x $$venv/bin/python ] || "$$python" -m venv --clear $$venv; \
@@ -105,6 +106,13 @@ test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for eac
 	    touch $$venv/.hazards; \
 	  fi; \
 	done
+endef
+
+test-venvs: $(TOOLS)/.tools requirements/hazards.txt ## Make .venvs/NAME for each Python of this machine
+	$(call environments,python3 tests/pythons.py,.venvs)
+
+newer-pythons: $(TOOLS)/.tools requirements/hazards.txt ## Bring CPython 3.14 and 3.15 in a root of Debian unstable (as root; mmdebstrap)
+	$(call environments,python3 tests/newer/root.py,.cache/newer-pythons)
 
 # --- show ---------------------------------------------------------------------------------------------------------
 
@@ -219,7 +227,7 @@ test-wheel: $(VENV)/.test ## Install the wheel in dist/ by pip and uv for every 
 
 # --- keep ---------------------------------------------------------------------------------------------------------
 
-# Each lock is for all of CPython 3.10 to 3.13, that of the libraries from 3.11 on; the smaller ones take their versions from the tests'.
+# Each lock is for all of CPython 3.10 to 3.15, that of the libraries from 3.11 on; the smaller ones take their versions from the tests'.
 UV := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate
 lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && for lock in test tools docs release; do ../$(UV) --upgrade $$lock.in -o $$lock.txt; done
