@@ -8,12 +8,23 @@ else the newest. Runs on any Python 3, so that it can find a better one.
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
-OLDEST = (3, 10)
-NEWEST = (3, 13)
+
+def oldest():
+    """The oldest Python that the launcher takes, from where it is said."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    path = os.path.join(here, "..", "src", "launch", "environment.rs")
+    with open(path, "rb") as source:
+        said = re.search(r"MIN_PYTHON: \(u32, u32\) = \((\d+), (\d+)\);", source.read().decode())
+    return int(said.group(1)), int(said.group(2))
+
+
+OLDEST = oldest()
+NEWEST = (3, 15)
 
 # The tests read TOML with Python's own parser.
 OLDEST_FOR_TESTS = (3, 11)
