@@ -77,6 +77,11 @@ def answer(question: bytes) -> bytes:
 def mark() -> None:
     """Neither stop nor trace the calling thread, which the debugger itself may need."""
     _mark(threading.current_thread())
+    # Where pydevd hears of every function, it has met the thread on its way here, and remembers what it took it for.
+    monitoring = sys.modules.get("_pydevd_sys_monitoring.pydevd_sys_monitoring")
+    stop = getattr(monitoring, "stop_monitoring", None)
+    if stop is not None:
+        stop()
 
 
 @contextlib.contextmanager

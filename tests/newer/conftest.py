@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-for suite in ("frontends", "hazards"):
+for suite in ("frontends", "hazards", "debugger"):
     sys.path.append(str(Path(__file__).parents[1] / suite))
 
 from kernels import Newer, command  # noqa: E402
