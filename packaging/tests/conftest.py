@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from environments import CLIENT, ROOT, Environment, pythons  # noqa: E402
+from environments import CLIENT, ROOT, Environment, ordinary  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def wheel() -> Path:
 @pytest.fixture(scope="session")
 def base() -> str:
     """The Python of the tests that need but one."""
-    known = pythons()
+    known = ordinary()
     own = [name for name in known if not name.startswith("system")]
     return known[(own or list(known))[-1]]
 

@@ -87,23 +87,31 @@ class Environment:
         return done.stderr
 
 
+NEWER = ROOT / ".cache/newer-pythons/bin"
+"""Those that `make newer-pythons` brings, in a root of their own."""
+
+
+def ordinary() -> dict[str, str]:
+    """The machine's own Pythons by their names, the oldest first and the system's last."""
+    lines = run(sys.executable, ROOT / "tests/pythons.py").stdout.splitlines()
+    known = dict(line.split(" ", 1) for line in lines)
+    by_age = sorted(known, key=lambda name: int(name.rpartition(".")[2]))
+    return {
+        name: known[name] for name in sorted(by_age, key=lambda name: name.startswith("system"))
+    }
+
+
 def pythons() -> dict[str, str]:
-    """The Pythons to test with, by their names: DRUPE_TEST_PYTHONS has some of those that tests/pythons.py finds."""
-    found = run(sys.executable, ROOT / "tests/pythons.py").stdout.splitlines()
-    known = dict(line.split(" ", 1) for line in found)
+    """The Pythons to test with, by their names: DRUPE_TEST_PYTHONS has some of those that are here."""
+    known = ordinary()
+    for path in sorted(NEWER.glob("python3.*")):
+        known.setdefault(path.name.removeprefix("python"), str(path))
+    systems = [name for name in known if name.startswith("system")]
+    own = [name for name in known if name not in systems] or systems
+    special = {"oldest": own[0], "newest": own[-1], "system": (systems or own)[0]}
     wanted = os.environ.get("DRUPE_TEST_PYTHONS", "").split()
     for name in wanted:
-        if name not in {"oldest", "newest", "system", *known}:
+        if name not in {*special, *known}:
             raise SystemExit(f"there is no Python {name} here: {', '.join(known)}")
-    ordered = sorted(
-        known,
-        key=lambda name: (
-            name.startswith("system"),
-            [int(n) for n in name.split("-")[-1].split(".")],
-        ),
-    )
-    own = [name for name in ordered if not name.startswith("system")] or ordered
-    systems = [name for name in ordered if name.startswith("system")]
-    special = {"oldest": own[0], "newest": own[-1], "system": (systems or own)[0]}
     chosen = {special.get(name, name) for name in wanted} or set(known)
-    return {name: known[name] for name in ordered if name in chosen}
+    return {name: path for name, path in known.items() if name in chosen}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomllib
 from environments import ROOT, UV, Environment, pythons, run, surroundings
 
 PYTHONS = pythons()
