@@ -8,11 +8,14 @@ of PEP 517 below; `make wheel` runs this file, which builds for an old glibc, wi
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +159,30 @@ def settings() -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
+def forget_place(path: Path) -> None:
+    """Take out of a wheel where it was built: maturin's list of what went into it (the SBOM) names the folders of our own crates."""
+    draft = path.with_suffix(".new")
+    with zipfile.ZipFile(path) as wheel, zipfile.ZipFile(draft, "w") as result:
+        record = next(info for info in wheel.infolist() if info.filename.endswith("/RECORD"))
+        lines = wheel.read(record).decode()
+        for info in wheel.infolist():
+            data = wheel.read(info)
+            if info is record:
+                data = lines.encode()
+            elif "/sboms/" in info.filename:
+                old = entry(info.filename, data)
+                data = data.replace(f"file://{ROOT}".encode(), b"file:///drupe")
+                lines = lines.replace(old, entry(info.filename, data))
+            result.writestr(info, data)
+    draft.replace(path)
+
+
+def entry(name: str, data: bytes) -> str:
+    """A file's line in a wheel's RECORD."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}\n"
+
+
 def release(folder: Path) -> None:
     """The wheel for old machines, and the sdist."""
     settings()
@@ -169,6 +196,8 @@ def release(folder: Path) -> None:
     command = ["maturin", "build", "--release", "--locked", "--zig", "--target", target]
     command += ["--compatibility", tag, "--out", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True)
+    for wheel in folder.glob("drupe-*.whl"):
+        forget_place(wheel)
     lay_out({})
     subprocess.run(["maturin", "sdist", "--out", str(folder)], cwd=ROOT, check=True)
 

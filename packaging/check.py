@@ -81,6 +81,9 @@ def faults_of_wheel(path: Path) -> Iterator[str]:
             if info.compress_type not in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
                 yield f"{info.filename} is packed in a way that older Pythons cannot read"
             data = wheel.read(info)
+            for place in (ROOT, Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")):
+                if str(place).encode() in data:
+                    yield f"{info.filename} tells where it was built: {place}"
             if data.startswith(b"\x7fELF"):
                 yield from faults_of_program(info.filename, data, floor(platform))
         if f"drupe-{version}.dist-info/METADATA" in names:
@@ -108,9 +111,6 @@ def faults_of_program(name: str, data: bytes, glibc: tuple[int, ...]) -> Iterato
                 found = re.fullmatch(r"GLIBC_([\d.]+)", version.name)
                 if found and tuple(map(int, found[1].split("."))) > glibc:
                     yield f"{name} needs {version.name}, and the wheel promises {'.'.join(map(str, glibc))}"
-    for place in (ROOT, Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")):
-        if str(place).encode() in data:
-            yield f"{name} tells where it was built: {place}"
 
 
 def faults_of_metadata(text: bytes, version: str) -> Iterator[str]:
