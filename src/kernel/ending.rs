@@ -32,8 +32,8 @@ const LOOK: Duration = Duration::from_millis(1);
 const RECORD_AT_MOST: Duration = Duration::from_millis(50);
 
 /// How long the process stays after a cell has asked for the end and all is said. A console reads the cell's answer, which tells it to end
-/// as well, only from a kernel that is alive, and looks for it every 50 ms. ipykernel stays as long.
-const FAREWELL: Duration = Duration::from_millis(100);
+/// as well, only from a kernel that is alive, and looks for it every 50 ms. ipykernel stays for 0.1 s.
+const FAREWELL: Duration = Duration::from_millis(150);
 
 /// Where the end stands, as the io thread knows it.
 #[derive(Default)]
