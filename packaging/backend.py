@@ -80,8 +80,8 @@ def lay_out(programs: dict[str, Path]) -> None:
     for path in sorted((ROOT / "kernelspec").iterdir()):
         shutil.copyfile(path, kernel / path.name)
         (kernel / path.name).chmod(0o644)
-    if not LICENSES.exists():
-        LICENSES.write_text(licenses.text(ROOT), encoding="utf-8")
+    # Each time: another Cargo.lock has other crates.
+    LICENSES.write_text(licenses.text(ROOT), encoding="utf-8")
 
 
 # The hooks of PEP 517 and PEP 660.

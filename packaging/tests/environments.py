@@ -24,9 +24,9 @@ CLIENT = ["jupyter_client>=8.6"]
 
 
 def run(*command: str | Path, check: bool = True, **options) -> subprocess.CompletedProcess:
-    """Run a command to its end; its output is text, and shown where it fails."""
+    """Run a command to its end, ten minutes at most; its output is text, and shown where it fails."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, **options)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, **options)
     if check:
         assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
     return done

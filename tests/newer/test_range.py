@@ -34,10 +34,17 @@ def test_oldest(path):
 
 
 def test_oldest_of_the_package():
-    if not (HERE / "pyproject.toml").exists():
-        pytest.skip("there is no pyproject.toml")
     oldest = found("pyproject.toml", r'(?m)^requires-python\s*=\s*">=\s*(\d+)\.(\d+)"')
     assert oldest == {OLDEST}
+
+
+def test_the_launcher_asks_for_what_the_package_depends_on():
+    source = (HERE / "src/launch/environment.rs").read_text()
+    asked = re.findall(r'distribution: "([\w-]+)",\s*minimum: \((\d+), (\d+)\)', source)
+    assert len(asked) == 3
+    package = (HERE / "pyproject.toml").read_text()
+    for name, major, minor in asked:
+        assert re.search(rf'"{name}>={major}\.{minor}\b', package), name
 
 
 def test_newest():
