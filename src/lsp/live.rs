@@ -42,9 +42,18 @@ pub enum LiveQuery {
     },
     /// Keys of a mapping, columns of a data frame, labels of a series.
     Keys {
-        /// The expression before the bracket.
+        /// The expression before the bracket: `d`, `df`, `df.loc`.
         expression: String,
+        /// Commas before the cursor within the bracket: 1 for `df.loc[:, "`.
+        index: usize,
         /// What has been typed of the key, without the quote.
+        prefix: String,
+    },
+    /// What a string may hold that is an argument, or within one: columns, keys, the values that a `Literal` allows.
+    Strings {
+        /// The calls around the string, the innermost first.
+        calls: Vec<LiveCall>,
+        /// What has been typed of the string, without the quote.
         prefix: String,
     },
     /// Modules that can be imported, by dotted name.
@@ -52,6 +61,17 @@ pub enum LiveQuery {
         /// What has been typed of the dotted name.
         prefix: String,
     },
+}
+
+/// A call in which something is being typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LiveCall {
+    /// What is called, as written: `df.groupby`, `pl.col`.
+    pub callee: String,
+    /// Commas before the cursor, at this call's level.
+    pub index: usize,
+    /// The keyword of the argument at the cursor.
+    pub keyword: Option<String>,
 }
 
 impl LiveQuery {
@@ -127,6 +147,16 @@ pub struct LiveObject {
     /// A short text of the value, for types whose text is harmless.
     #[serde(default)]
     pub preview: String,
+    /// Where its code stands, for functions and classes written in Python: a path, or the name that a cell was
+    /// compiled under; empty when unknown.
+    #[serde(default)]
+    pub file: String,
+    /// The first line of its code, from 1; 0 when unknown.
+    #[serde(default)]
+    pub line: u32,
+    /// The text of the cell that it was made in, where `file` is no file.
+    #[serde(default)]
+    pub cell: String,
 }
 
 /// The namespace without its objects: bounded, taken after each cell, shared freely.

@@ -2,15 +2,16 @@
 //!
 //! No name appears twice: where both halves know it, the session's type wins, and the source's rank stays.
 
+mod imports;
 mod list;
 mod paths;
+mod strings;
 
 use std::collections::HashSet;
 
 use super::Asker;
 use super::builtins;
 use crate::lsp::analysis::cursor::{Call, Place};
-use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
 use crate::lsp::live::{LiveAnswer, LiveQuery};
@@ -84,6 +85,19 @@ pub struct Candidate {
     pub rank: u8,
     /// The expression that describes it, for a later look.
     pub expression: String,
+    /// What is inserted in place of the label, where that is something else; may be empty.
+    pub insert: String,
+    /// What is to be inserted elsewhere besides: an import.
+    pub besides: Option<Insertion>,
+}
+
+/// Text that comes into a program without taking anything away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insertion {
+    /// Before which byte of the program.
+    pub offset: usize,
+    /// What, line ends included.
+    pub text: String,
 }
 
 /// What was found.
@@ -123,7 +137,7 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             names(&mut list, program, scope, asker);
         }
         Place::Attribute { base } => members(&mut list, program, scope, base, typed, asker),
-        Place::Key { base, .. } => keys(&mut list, base, typed, asker),
+        Place::Key { base, .. } => strings::keys(&mut list, base, typed, asker),
         Place::Text { callee: Some(callee) } => match callee.as_str() {
             "os.environ" | "os.getenv" | "os.environ.get" | "getenv" => {
                 for name in &asker.snapshot.environment {
@@ -135,8 +149,8 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
         // A string that is nobody's argument is a path only if it looks like one.
         Place::Text { callee: None } if folder.is_empty() => {}
         Place::Text { callee: None } | Place::Shell => paths(&mut list, folder, asker),
-        Place::Module => modules(&mut list, line, typed, asker),
-        Place::Member { module } => imported(&mut list, program, module, typed, asker),
+        Place::Module => imports::modules(&mut list, line, typed, asker),
+        Place::Member { module } => imports::imported(&mut list, program, module, typed, asker),
         Place::Magic { cell } => magics(&mut list, *cell, asker),
     }
     list.finish(offset - typed.len())
@@ -261,92 +275,6 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
         };
         for name in literal.map(builtins::members).unwrap_or_default() {
             list.add(name, Kind::Function, "", 1, "");
-        }
-    }
-}
-
-fn keys(list: &mut List, base: &str, prefix: &str, asker: &mut Asker) {
-    let answer = asker.complete(&LiveQuery::Keys {
-        expression: base.to_owned(),
-        prefix: prefix.to_owned(),
-    });
-    match answer {
-        LiveAnswer::Known(items) => {
-            for item in items {
-                list.add(&item.name, Kind::Property, &item.type_name, 0, "");
-            }
-        }
-        LiveAnswer::Busy => {
-            let snapshot = std::sync::Arc::clone(&asker.snapshot);
-            for key in snapshot.keys.get(base).map(Vec::as_slice).unwrap_or_default() {
-                list.add(key, Kind::Property, "", 0, "");
-            }
-        }
-        LiveAnswer::Unknown => {}
-    }
-}
-
-fn modules(list: &mut List, line: &str, typed: &str, asker: &mut Asker) {
-    let before = line.get(..line.len() - typed.len()).unwrap_or_default();
-    let is_dotted = |char: char| char == '.' || is_word(char);
-    // `os.` of `import os.pa`: only the last part is typed anew, and a dot ends a word for clients.
-    let package = before
-        .get(before.trim_end_matches(is_dotted).len()..)
-        .unwrap_or_default();
-    if package.is_empty() {
-        for name in builtins::MODULES {
-            list.add(name, Kind::Module, "", 1, "");
-        }
-        let snapshot = std::sync::Arc::clone(&asker.snapshot);
-        for name in &snapshot.modules {
-            list.add(name, Kind::Module, "", 0, "");
-        }
-    }
-    if let LiveAnswer::Known(items) = asker.complete(&LiveQuery::Modules {
-        prefix: format!("{package}{typed}"),
-    }) {
-        for item in items {
-            if let Some(name) = item.name.strip_prefix(package) {
-                list.add(name, Kind::Module, "", 0, "");
-            }
-        }
-    }
-}
-
-fn imported(list: &mut List, program: &Program, module: &str, prefix: &str, asker: &mut Asker) {
-    // Only a module that is loaded is looked into: importing one would run its code.
-    let query = LiveQuery::Members {
-        expression: format!("sys.modules['{module}']"),
-        prefix: prefix.to_owned(),
-    };
-    if module
-        .chars()
-        .all(|char| char == '.' || char == '_' || char.is_alphanumeric())
-        && let LiveAnswer::Known(items) = asker.complete(&query)
-    {
-        list.add_live(&items, 0, "");
-    }
-    let query = LiveQuery::Modules {
-        prefix: format!("{module}.{prefix}"),
-    };
-    if let LiveAnswer::Known(items) = asker.complete(&query) {
-        let parent = format!("{module}.");
-        for item in items {
-            if let Some(name) = item.name.strip_prefix(&parent) {
-                list.add(name, Kind::Module, "", 1, "");
-            }
-        }
-    }
-    // What the program imports from there elsewhere is known to exist.
-    for (_, symbol) in program.model.symbols() {
-        for binding in &symbol.bindings {
-            if let BindingKind::FromImport { module: from, member } = &binding.kind
-                && from == module
-                && !binding.name.is_empty()
-                && member != prefix
-            {
-                list.add(member, Kind::Instance, "", 2, "");
-            }
         }
     }
 }

@@ -52,7 +52,19 @@ pub fn complete(
         .candidates
         .into_iter()
         .enumerate()
-        .map(|(index, candidate)| item(candidate, index, range))
+        .map(|(index, candidate)| {
+            let besides = candidate.besides.as_ref().and_then(|besides| {
+                let at = TextRange::empty(size(besides.offset));
+                Some(TextEdit {
+                    range: session.documents.range_in(&uri, &program, at)?,
+                    new_text: besides.text.clone(),
+                })
+            });
+            CompletionItem {
+                additional_text_edits: besides.map(|edit| vec![edit]),
+                ..item(candidate, index, range)
+            }
+        })
         .collect();
     if let Some(answer) = typed.and_then(|asked| asked.answer(until)) {
         add_typed(&mut items, answer, program.text(word), range);
@@ -124,7 +136,10 @@ pub fn resolve(session: &mut Session, mut item: CompletionItem) -> Result<Comple
 }
 
 fn item(candidate: Candidate, index: usize, range: lsp_types::Range) -> CompletionItem {
-    let new_text = candidate.label.clone();
+    let new_text = match candidate.insert.as_str() {
+        "" => candidate.label.clone(),
+        insert => insert.to_owned(),
+    };
     CompletionItem {
         label: candidate.label,
         kind: Some(match candidate.kind {

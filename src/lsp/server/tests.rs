@@ -76,7 +76,7 @@ impl Live for Mock {
                     })
                     .collect(),
             ),
-            LiveQuery::Modules { .. } => LiveAnswer::Unknown,
+            LiveQuery::Strings { .. } | LiveQuery::Modules { .. } => LiveAnswer::Unknown,
         }
     }
 

@@ -51,6 +51,8 @@ impl List {
             detail: detail.to_owned(),
             rank: rank + private,
             expression: expression.to_owned(),
+            insert: String::new(),
+            besides: None,
         });
     }
 
