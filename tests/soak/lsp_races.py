@@ -6,13 +6,16 @@
 
 N runs for each of the three. What must hold: nobody is told of a server after the kernel said its
 last word, an activation that came after the request is refused, no port that was named listens once
-the process is gone, and the end keeps its budget.
+the process is gone, no type checker that an editor's question has started outlives it, and the end
+keeps its budget.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
+import json
 import random
 import shutil
 import socket
@@ -41,6 +44,38 @@ STATES = {
 }
 
 
+MARK = "DRUPE_RACE"
+"""The environment variable by which the processes of a run are known; it holds the seed."""
+
+HALF_A_MESSAGE = b"Content-Length: 100\r\n\r\n{"
+
+
+def _conversation() -> bytes:
+    """As an editor that asks for the members of what a call returns."""
+    uri = "file:///tmp/races.py"
+    text = "import json\njson.JSONDecoder().decode('1')."
+    document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+    position = {"line": 1, "character": len(text.split("\n")[1])}
+    says = [
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {"processId": None, "rootUri": None, "capabilities": {}},
+        },
+        {"method": "initialized", "params": {}},
+        {"method": "textDocument/didOpen", "params": {"textDocument": document}},
+        {
+            "id": 2,
+            "method": "textDocument/completion",
+            "params": {"textDocument": {"uri": uri}, "position": position},
+        },
+    ]
+    bodies = [json.dumps({"jsonrpc": "2.0"} | message).encode() for message in says]
+    return b"".join(b"Content-Length: %d\r\n\r\n%s" % (len(body), body) for body in bodies)
+
+
+QUESTION = _conversation()
+
 LAST_WORDS = 0.1
 """Seconds before its end from which on a kernel need not read any more: its last reply is out."""
 
@@ -59,6 +94,10 @@ class Draw:
     """Which of the two is sent first, where they are sent at once."""
     connects: bool
     """Whether an editor connects to the port, if there is one."""
+    asks: bool
+    """Whether it asks what only a type checker can answer, so that one is started."""
+    pause: int
+    """Milliseconds between that and the request to end."""
 
     def __str__(self) -> str:
         return f"seed {self.seed}: {self.when} by {self.delay} ms, {self.state}, {self.target}"
@@ -89,6 +128,8 @@ def draw(seed: int) -> Draw:
         target=dice.choice(["positron.lsp", "lsp"]),
         first=dice.choice(["shutdown", "activation"]),
         connects=dice.random() < 0.5,
+        asks=dice.random() < 0.7,
+        pause=dice.choice([0, 0, 5, 20, 100, 500]),
     )
 
 
@@ -96,7 +137,7 @@ def play(seed: int, kernel: kernels.Kernel) -> Outcome:
     """Play one draw; never raises for what the kernel does."""
     drawn = draw(seed)
     outcome = Outcome(drawn, kernel.python)
-    stage = scene.Scene(kernel, patience=10)
+    stage = scene.Scene(kernel, patience=10, extra_env={MARK: str(seed)})
     activation = {"comm_open": drawn.target, "data": {"ip_address": "127.0.0.1"}}
     try:
         stage.wait_started("ready")
@@ -106,7 +147,8 @@ def play(seed: int, kernel: kernels.Kernel) -> Outcome:
             stage.perform(activation)
             stage.pump(drawn.delay / 1000)
             if drawn.connects:
-                connect(stage)
+                connect(stage, QUESTION if drawn.asks else HALF_A_MESSAGE)
+                stage.pump(drawn.pause / 1000 if drawn.asks else 0)
             stage.perform("shutdown")
         elif drawn.when == "at":
             both = ["shutdown", activation]
@@ -142,12 +184,31 @@ def refusal(request) -> list[verdict.Failure]:
     return [verdict.Failure("refusal", f"it was answered by {kinds}")]
 
 
-def connect(stage: scene.Scene) -> None:
-    """As an editor does once it knows the port, with half a message, so that something is unanswered."""
+def connect(stage: scene.Scene, says: bytes) -> None:
+    """As an editor does once it knows the port; what it says is unanswered when the end comes."""
     for port in named_ports(stage):
         link = socket.create_connection(("127.0.0.1", port), timeout=5)
-        link.sendall(b"Content-Length: 100\r\n\r\n{")
+        link.sendall(says)
         stage.links.append(link)
+
+
+def survivors(seed: int) -> list[str]:
+    """The processes of a kernel that is gone, once they have had a second to go too."""
+    mark = f"{MARK}={seed}".encode()
+
+    def alive() -> list[str]:
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has gone meanwhile
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found.append(f"{folder.name}: {command.decode(errors='replace')}")
+        return found
+
+    until = time.monotonic() + 1
+    while (left := alive()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
 
 
 def named_ports(stage: scene.Scene) -> list[int]:
@@ -173,6 +234,8 @@ def judge(drawn: Draw, stage: scene.Scene, ending, outcome: Outcome) -> None:
         outcome.failures.append(verdict.Failure("refusal", f"started on {ports}"))
     if drawn.when == "before" and not ports and drawn.delay > 100:
         outcome.failures.append(verdict.Failure("answer", "no port within 100 ms"))
+    if left := survivors(drawn.seed):
+        outcome.failures.append(verdict.Failure("child", f"still there: {left}"))
     for port in ports:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
