@@ -57,7 +57,7 @@ def expected(version: str) -> set[str]:
         | {f"{data}/scripts/{name}" for name in PROGRAMS}
         | {f"{data}/data/{KERNEL}/{path.name}" for path in (ROOT / "kernelspec").iterdir()}
         | {f"{info}/licenses/{name}" for name in licenses}
-        | {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD")}
+        | {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
         | {f"{info}/sboms/drupe-python.cyclonedx.json"}
     )
 

@@ -28,7 +28,7 @@ use crate::options::Checker;
 
 pub use live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, LiveSession, Snapshot};
 pub use server::Server;
-pub use stdio::{bridge_stdio, serve_stdio};
+pub use stdio::{bridge_stdio, serve, serve_stdio};
 
 /// How a language server is set up.
 #[derive(Clone)]

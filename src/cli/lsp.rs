@@ -1,30 +1,27 @@
 //! The program `drupe-lsp`, which `drupe lsp` turns into: a language server over standard input and output, for any editor.
-//! With `--existing` it is the one inside a running kernel, which knows the session; without, what can be known from the source.
+//! With `--existing` it is the one inside a running kernel, which knows the session; with `--jupyter` those of all kernels of
+//! a Jupyter server; without, what can be known from the source.
 //!
 //! A program of its own, since `drupe` stays in the memory of every kernel that it starts.
 
-use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+mod activation;
+mod finder;
+mod http;
+mod message;
+mod router;
+mod server;
+mod stream;
 
-use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
 use clap::Parser;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use uuid::Uuid;
-use zeromq::{DealerSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
+use socket2::{Domain, Socket, Type};
 
 use crate::jupyter;
 use crate::lsp::{self, Options};
 use crate::options::Checker;
-use crate::wire::message::to_json;
-use crate::wire::{ConnectionFile, ConnectionInfo, Outgoing};
-
-/// How long a running kernel may take to name a port. It answers while a cell runs, so this is for a kernel that is gone.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The comm target whose answer names the port as JSON-RPC does.
-const TARGET: &str = "lsp";
 
 /// A language server for Python and IPython, over standard input and output.
 #[derive(Debug, Clone, Parser)]
@@ -33,19 +30,15 @@ pub struct Lsp {
     /// Serve from a running kernel: its connection file, or the newest kernel's where none is named
     #[arg(long, value_name = "CONNECTION_FILE", num_args = 0..=1, conflicts_with = "python")]
     existing: Option<Option<PathBuf>>,
+    /// Serve each notebook of the Jupyter server that started this from its own kernel
+    #[arg(long, conflicts_with = "existing")]
+    jupyter: bool,
     /// The Python in whose environment formatters are looked for
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
     /// Ask a type checker of the environment besides
     #[arg(long, value_name = "CHECKER", conflicts_with = "existing")]
     lsp_types: Option<Checker>,
-}
-
-#[derive(Deserialize)]
-struct CommMessage {
-    comm_id: String,
-    #[serde(default)]
-    data: Value,
 }
 
 impl Lsp {
@@ -59,13 +52,7 @@ impl Lsp {
                 Some(file) => found(file),
                 None => newest()?,
             };
-            let port = activate(&file)?;
-            let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).with_context(|| {
-                format!(
-                    "the kernel of {} named the port {port}, which is closed",
-                    file.display()
-                )
-            })?;
+            let server = activation::connect(&file)?;
             lsp::bridge_stdio(&server)?;
             return Ok(true);
         }
@@ -76,13 +63,24 @@ impl Lsp {
             .map(Path::to_owned)
             .into_iter()
             .collect();
-        let orderly = lsp::serve_stdio(Options {
+        let options = Options {
             tools,
             types: self.lsp_types,
             ..Options::default()
-        })?;
-        Ok(orderly)
+        };
+        if self.jupyter {
+            return route(options);
+        }
+        Ok(lsp::serve_stdio(options)?)
     }
+}
+
+/// Serve each document from its notebook's kernel, and from the source where it has none.
+fn route(options: Options) -> Result<bool> {
+    let (near, far) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
+    lsp::serve(far.try_clone()?, far, options)?;
+    let orderly = router::route(std::io::stdin(), std::io::stdout(), near, finder::start)?;
+    Ok(orderly)
 }
 
 /// A connection file as given, or by its name in Jupyter's runtime folder.
@@ -118,60 +116,4 @@ fn newest() -> Result<PathBuf> {
                 folder.display()
             )
         })
-}
-
-/// Have the kernel start its server, and learn the port.
-fn activate(file: &Path) -> Result<u16> {
-    let ConnectionFile::Classic(info) = ConnectionFile::read(file)? else {
-        bail!(
-            "{} is a registration file: give the connection file of a running kernel",
-            file.display()
-        );
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(&info)).await });
-    match answer {
-        Ok(port) => port.with_context(|| format!("the kernel of {} gave no language server", file.display())),
-        Err(_) => bail!(
-            "the kernel of {} did not answer within {} s: is it running, and is it drupe?",
-            file.display(),
-            PATIENCE.as_secs()
-        ),
-    }
-}
-
-async fn ask(info: &ConnectionInfo) -> Result<u16> {
-    let mut session = info.session()?;
-    let mut iopub = SubSocket::new();
-    iopub.connect(&info.endpoint(info.ports.iopub)).await?;
-    iopub.subscribe("").await?;
-    // The kernel greets each subscriber; from then on nothing is missed.
-    iopub.recv().await?;
-    let mut shell = DealerSocket::new();
-    shell.connect(&info.endpoint(info.ports.shell)).await?;
-    let comm_id = Uuid::new_v4().to_string();
-    let content = json!({ "comm_id": comm_id, "target_name": TARGET, "data": { "ip_address": "127.0.0.1" } });
-    let frames = session.seal(&[], &Outgoing::new("comm_open", to_json(&content)));
-    let message = ZmqMessage::try_from(frames).map_err(|_| anyhow::anyhow!("an empty message"))?;
-    shell.send(message).await?;
-    loop {
-        let Ok(message) = session.open(iopub.recv().await?.into_vec()) else {
-            continue;
-        };
-        if !matches!(message.header.msg_type.as_str(), "comm_msg" | "comm_close") {
-            continue;
-        }
-        let Ok(said) = message.content::<CommMessage>() else {
-            continue;
-        };
-        if said.comm_id != comm_id {
-            continue;
-        }
-        let port = said.data.pointer("/params/port").and_then(Value::as_u64);
-        return port
-            .and_then(|port| u16::try_from(port).ok())
-            .context("it refused: it is ending, or has no language server");
-    }
 }

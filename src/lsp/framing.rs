@@ -55,7 +55,12 @@ pub fn read_value(input: &mut impl BufRead) -> Result<Option<Value>, FrameError>
     Ok(read_json(input)?.map(|(value, _)| value))
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(
+/// Reads the next message as whatever it is wanted as, with the bytes of its body; what else holds for [`read_message`]
+/// holds here.
+///
+/// # Errors
+/// As [`read_message`].
+pub fn read_json<T: serde::de::DeserializeOwned>(
     input: &mut impl BufRead,
 ) -> Result<Option<(T, usize)>, FrameError> {
     let Some(length) = read_header(input)? else {

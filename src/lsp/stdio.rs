@@ -5,6 +5,7 @@
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use super::Options;
 use super::analysis::depth;
@@ -18,9 +19,22 @@ use super::queue::Queue;
 /// # Errors
 /// When a thread cannot be started.
 pub fn serve_stdio(options: Options) -> io::Result<bool> {
+    let worker = serve(io::stdin(), io::stdout(), options)?;
+    Ok(worker.join().unwrap_or(false))
+}
+
+/// Serves over any input and output, on threads of its own that nobody need join. What the one that is returned ends
+/// with is what [`serve_stdio`] returns.
+///
+/// # Errors
+/// When a thread cannot be started.
+pub fn serve(
+    input: impl Read + Send + 'static,
+    mut output: impl Write + Send + 'static,
+    options: Options,
+) -> io::Result<JoinHandle<bool>> {
     let link = Arc::new(Link::new(Wire {
-        send: Box::new(|frame| {
-            let mut output = io::stdout().lock();
+        send: Box::new(move |frame| {
             output.write_all(frame)?;
             output.flush()
         }),
@@ -29,14 +43,13 @@ pub fn serve_stdio(options: Options) -> io::Result<bool> {
     let queue = Arc::new(Queue::new(1024, 32 * 1024 * 1024));
     std::thread::Builder::new().name("drupe-lsp-read".into()).spawn({
         let (queue, link) = (Arc::clone(&queue), Arc::clone(&link));
-        move || connection::read(&mut BufReader::new(io::stdin()), &queue, &link)
+        move || connection::read(&mut BufReader::new(input), &queue, &link)
     })?;
     // The work needs a stack of its own size, which the process's first thread may not have.
-    let worker = std::thread::Builder::new()
+    std::thread::Builder::new()
         .name("drupe-lsp-work".into())
         .stack_size(depth::STACK)
-        .spawn(move || connection::work(&queue, &link, options))?;
-    Ok(worker.join().unwrap_or(false))
+        .spawn(move || connection::work(&queue, &link, options))
 }
 
 /// Connects standard input and output to a running server, byte by byte, until either side ends.

@@ -17,6 +17,14 @@ pub fn parent() -> i32 {
     Pid::as_raw(rustix::process::getppid())
 }
 
+/// The number of a process's parent. `None` where there is no such process, or the system does not tell.
+pub fn parent_of(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// The number of the user that this process runs as.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()

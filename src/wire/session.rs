@@ -43,6 +43,13 @@ impl Session {
         })
     }
 
+    /// The same under an id of its own, made of plain characters: who comes back under it is the same client.
+    #[must_use]
+    pub fn named(mut self, id: String) -> Self {
+        self.id = id;
+        self
+    }
+
     /// The id that stands in every header of this session.
     pub fn id(&self) -> &str {
         &self.id
