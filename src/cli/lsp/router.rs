@@ -94,6 +94,8 @@ struct Router {
     asked: HashMap<i32, (u32, Raw)>,
     /// The last number of a request.
     number: i32,
+    /// [`PATIENCE`], but in tests.
+    patience: Duration,
     /// Who answered the last completion: the details of an item are asked there.
     completed: u32,
     shut_down: bool,
@@ -105,6 +107,16 @@ struct Router {
 /// # Errors
 /// A thread cannot be started.
 pub(super) fn route(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    source: Socket,
+    finder: impl FnOnce(SyncSender<Event>) -> Option<mpsc::Sender<Look>>,
+) -> io::Result<bool> {
+    route_within(PATIENCE, input, output, source, finder)
+}
+
+fn route_within(
+    patience: Duration,
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
     source: Socket,
@@ -131,6 +143,7 @@ pub(super) fn route(
         pending: HashMap::new(),
         asked: HashMap::new(),
         number: 0,
+        patience,
         completed: SOURCE,
         shut_down: false,
     };
@@ -302,7 +315,7 @@ impl Router {
             client,
             method: method.to_owned(),
             params,
-            until: Instant::now() + PATIENCE,
+            until: Instant::now() + self.patience,
         };
         self.pending.insert(number, pending);
     }
@@ -479,7 +492,7 @@ impl Router {
             if upstream != SOURCE {
                 self.let_go(upstream);
             } else if let Some(client) = self.pending.remove(&number).and_then(|it| it.client) {
-                let failure = format!("no answer within {} s", PATIENCE.as_secs());
+                let failure = format!("no answer within {} s", self.patience.as_secs());
                 let failure = Message::failure(ErrorCode::RequestFailed, &failure);
                 self.client.send(&failure.answering(client));
             }
