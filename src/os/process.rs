@@ -25,6 +25,32 @@ pub fn parent_of(pid: i32) -> Option<i32> {
     fields.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// The numbers of all processes. None where the system does not tell.
+pub fn all() -> Vec<i32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    processes.filter_map(number).collect()
+}
+
+/// The words of a process's command line. None where there is no such process, or the system does not tell.
+pub fn words_of(pid: i32) -> Vec<String> {
+    strings(&format!("/proc/{pid}/cmdline"))
+}
+
+/// A variable of the environment that a process of this user was started with. `None` where there is none, or the system does
+/// not tell.
+pub fn variable_of(pid: i32, name: &str) -> Option<String> {
+    let mut variables = strings(&format!("/proc/{pid}/environ")).into_iter();
+    variables.find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+}
+
+/// The strings of a file in which each ends with a zero.
+fn strings(file: &str) -> Vec<String> {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    text.split_terminator('\0').map(str::to_owned).collect()
+}
+
 /// The number of the user that this process runs as.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()

@@ -5,6 +5,7 @@ DRUPE names the launcher under test, whose folder is first on the server's PATH;
 
 from __future__ import annotations
 
+import http.cookiejar
 import json
 import os
 import subprocess
@@ -85,7 +86,7 @@ class Server:
 
         self.info = until(info, "the server writes its file")
         self.token = token
-        self.kernels: dict[str, BlockingKernelClient] = {}
+        self.cookies = ""
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -96,13 +97,24 @@ class Server:
             f"{self.info['url']}{path}", json.dumps(body).encode() if body else None, method=method
         )
         request.add_header("Authorization", f"token {self.token}")
+        request.add_header("Cookie", self.cookies)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             text = answer.read()
             return json.loads(text) if text else None
 
+    def log_in(self, password: str) -> None:
+        """From now on all is asked as the user who has said the password."""
+        jar = http.cookiejar.CookieJar()
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        form = urllib.parse.urlencode({"password": password}).encode()
+        opener.open(f"{self.info['url']}login", form, timeout=PATIENCE).close()
+        self.cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+
     def open(self, path: str, kernel: str = "drupe") -> str:
         """Start a kernel for a notebook; its id."""
-        session = {"path": path, "name": "", "type": "notebook", "kernel": {"name": kernel}}
+        (self.root / path).parent.mkdir(exist_ok=True)
+        session = {"path": path, "name": Path(path).name, "type": "notebook"}
+        session["kernel"] = {"name": kernel}
         session = self.ask("api/sessions", "POST", session)
         return session["kernel"]["id"]
 
@@ -147,7 +159,7 @@ class Page:
     def __init__(self, server: Server) -> None:
         url = server.info["url"].replace("http", "ws", 1)
         self.socket = websocket.create_connection(
-            f"{url}lsp/ws/drupe?token={server.token}", timeout=PATIENCE
+            f"{url}lsp/ws/drupe?token={server.token}", timeout=PATIENCE, cookie=server.cookies
         )
         self.root = server.root.resolve().as_uri()
         self.number = 0

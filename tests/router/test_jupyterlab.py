@@ -7,6 +7,7 @@ import signal
 
 import pytest
 from conftest import PATIENCE, Page, Server, processes, until
+from jupyter_server.auth import passwd
 
 
 def offered(page: Page, path: str, name: str, line: int = 0, character: int = 4):
@@ -149,7 +150,21 @@ def test_the_end_of_the_server_leaves_nothing(tmp_path, how):
     until(lambda: not processes(str(server.runtime)), "all processes have ended")
 
 
-def test_a_server_with_a_password_alone(tmp_path):
-    """It lets nobody in by a token, so nobody tells whose kernel is whose."""
-    server = Server(tmp_path, "--PasswordIdentityProvider.hashed_password=", token="")
-    server.end()
+def test_a_server_that_cannot_be_asked(tmp_path):
+    """With a password alone there is no token; the kernels' processes tell whose they are."""
+    flag = f"--PasswordIdentityProvider.hashed_password={passwd('secret')}"
+    locked = Server(tmp_path, flag, token="")
+    assert locked.info["token"] == ""
+    locked.log_in("secret")
+    first, second = locked.open("first.ipynb"), locked.open("sub/second.ipynb")
+    locked.run(first, "only_in_first = 1")
+    locked.run(second, "only_in_second = 1")
+    page = Page(locked)
+    page.show("first.ipynb", "only\n")
+    page.show("sub/second.ipynb", "only\n")
+    offered(page, "first.ipynb", "only_in_first")
+    offered(page, "sub/second.ipynb", "only_in_second")
+    assert "only_in_second" not in page.names("first.ipynb", 0, 4)
+    assert locked.log().count("drupe lsp: kernels are found by their processes") == 1
+    page.close()
+    locked.end()

@@ -76,24 +76,16 @@ struct Finder {
 impl Finder {
     /// Looks once. False when nobody wants to know.
     fn look(&self, look: Look, last_said: &mut String) -> bool {
-        let kernels = match self.server.kernels_of(look.uris) {
-            Ok(kernels) => {
-                last_said.clear();
-                Some(kernels)
-            }
-            Err(reason) => {
-                let reason = format!("{reason:#}");
-                if *last_said != reason {
-                    note(&reason);
-                    *last_said = reason;
-                }
-                None
-            }
-        };
-        let wanted: HashSet<String> = kernels.iter().flat_map(HashMap::values).cloned().collect();
+        let (kernels, reason) = self.server.kernels_of(look.uris);
+        let reason = reason.unwrap_or_default();
+        if !reason.is_empty() && *last_said != reason {
+            note(&format!("kernels are found by their processes: {reason}"));
+        }
+        *last_said = reason;
+        let wanted: HashSet<&String> = kernels.values().collect();
         for kernel in wanted {
-            if !look.settled.contains(&kernel) {
-                self.ask(kernel);
+            if !look.settled.contains(kernel) {
+                self.ask(kernel.clone());
             }
         }
         self.events.send(Event::Homes(kernels)).is_ok()

@@ -47,8 +47,8 @@ pub(super) enum Event {
     Client(Said),
     /// The upstream of that number has.
     Upstream(u32, Said),
-    /// Which kernel each document has, by its URI: the answer to a [`Look`]. `None` where it could not be learnt.
-    Homes(Option<HashMap<String, String>>),
+    /// Which kernel each document has, by its URI: the answer to a [`Look`].
+    Homes(HashMap<String, String>),
     /// A connection to the server of the kernel with that id.
     Connected(String, Socket),
 }
@@ -185,10 +185,8 @@ impl Router {
             Event::Client(Said::End) | Event::Upstream(SOURCE, Said::End) => return false,
             Event::Upstream(number, Said::End) => self.lose(number),
             Event::Homes(homes) => {
-                if let Some(homes) = homes {
-                    self.documents.set_homes(homes);
-                    self.settle_all();
-                }
+                self.documents.set_homes(homes);
+                self.settle_all();
                 let lacking = self.documents.all().any(|(_, document)| document.at == SOURCE);
                 self.looking.looked(Instant::now(), lacking);
             }

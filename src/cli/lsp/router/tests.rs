@@ -140,7 +140,7 @@ impl Rig {
 
     fn home(&self) {
         let homes = HashMap::from([("a".to_owned(), "k".to_owned())]);
-        self.events.send(Event::Homes(Some(homes))).unwrap();
+        self.events.send(Event::Homes(homes)).unwrap();
     }
 
     /// A new server of the kernel's, which has heard of its document.
@@ -371,8 +371,7 @@ fn a_kernel_that_counts_otherwise_is_of_no_use() {
 #[test]
 fn a_document_that_changes_its_kernel() {
     let (mut rig, mut kernel) = Rig::with_kernel();
-    rig.events.send(Event::Homes(None)).unwrap();
-    rig.events.send(Event::Homes(Some(HashMap::new()))).unwrap();
+    rig.events.send(Event::Homes(HashMap::new())).unwrap();
     kernel.expect("textDocument/didClose");
     rig.client.expect("textDocument/publishDiagnostics");
     rig.client.hover(7, "a");
