@@ -6,6 +6,7 @@ another kernelspec in its place (`python3` is ipykernel), which shows whether a 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +53,9 @@ def browser_program() -> str:
     pytest.fail(f"no browser: install one of {', '.join(BROWSERS)}, or name one in DRUPE_BROWSER")
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory) -> Lab:
-    """A JupyterLab server that knows the kernel under test, in folders of its own."""
-    folder = tmp_path_factory.mktemp("lab")
+@contextlib.contextmanager
+def running(folder: Path, **more: str) -> Iterator[Lab]:
+    """A JupyterLab server that knows the kernel under test, in folders of its own, with `more` in its environment."""
     if KERNEL == "drupe":
         install = [LAUNCHER, "install", "--prefix", str(folder), "--python", sys.executable]
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
@@ -64,7 +65,7 @@ def lab(tmp_path_factory) -> Lab:
         file.write_text(json.dumps(values))
     env = os.environ | {"JUPYTER_PATH": str(folder / "share" / "jupyter"), "HOME": str(folder)}
     env |= {"JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
-    env |= {"JUPYTER_CONFIG_DIR": str(folder / "config")}
+    env |= {"JUPYTER_CONFIG_DIR": str(folder / "config")} | more
     (folder / "notebooks").mkdir()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += [f"--ServerApp.root_dir={folder / 'notebooks'}", "--ServerApp.port=0"]
@@ -76,6 +77,12 @@ def lab(tmp_path_factory) -> Lab:
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory) -> Iterator[Lab]:
+    with running(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 def address(server: subprocess.Popen, folder: Path) -> str:
