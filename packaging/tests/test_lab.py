@@ -1,4 +1,5 @@
-"""JupyterLab's server in the environment that drupe is installed in: it lists the kernel, starts it and has a cell run."""
+"""JupyterLab's server in the environment that drupe is installed in: it lists the kernel, starts it and has a cell run,
+and has the language server for who installs jupyterlab-lsp."""
 
 from __future__ import annotations
 
@@ -55,6 +56,7 @@ def test_jupyterlab_lists_and_starts_it(make, wheel, tmp_path):
         assert listed["spec"]["metadata"]["debugger"] is True
         with urllib.request.urlopen(url.rstrip("/") + listed["resources"]["logo-64x64"]) as logo:
             assert logo.read().startswith(b"\x89PNG")
+        assert "drupe" in asked(f"{url}lsp/status")["sessions"]
         kernel = asked(f"{url}api/kernels", {"name": "drupe"})
         socket = f"{url.replace('http', 'ws')}api/kernels/{kernel['id']}/channels?session_id={uuid.uuid4()}"
         code = "import sys; print(sys.prefix)"
