@@ -17,8 +17,8 @@ use crate::wire::{ConnectionFile, ConnectionInfo, Outgoing, Session};
 
 /// How long a running kernel may take to name a port. It answers while a cell runs, so this is for a kernel that is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a kernel may take to say what it is.
-const INTRODUCTION: Duration = Duration::from_secs(3);
+/// The same for each question to one that may be ending, and that is asked again.
+const HASTE: Duration = Duration::from_secs(2);
 
 /// The comm target whose answer names the port as JSON-RPC does.
 const TARGET: &str = "lsp";
@@ -44,7 +44,7 @@ struct KernelInfo {
 /// No such file, or no kernel that answers, or one that refuses.
 pub(super) fn connect(file: &Path) -> Result<TcpStream> {
     let info = read(file)?;
-    activate(file, &info, info.session()?)
+    activate(file, &info, info.session()?, PATIENCE)
 }
 
 /// The same for a kernel that may be another than drupe: `None` then, and it has not noticed. `client` is the name under which
@@ -54,12 +54,12 @@ pub(super) fn connect(file: &Path) -> Result<TcpStream> {
 /// As [`connect`].
 pub(super) fn connect_if_drupe(file: &Path, client: &str) -> Result<Option<TcpStream>> {
     let info = read(file)?;
-    let implementation = within(INTRODUCTION, implementation(&info))?
+    let implementation = within(HASTE, implementation(&info))?
         .with_context(|| format!("the kernel of {} does not say what it is", file.display()))??;
     if implementation != IMPLEMENTATION {
         return Ok(None);
     }
-    activate(file, &info, info.session()?.named(client.to_owned())).map(Some)
+    activate(file, &info, info.session()?.named(client.to_owned()), HASTE).map(Some)
 }
 
 fn read(file: &Path) -> Result<ConnectionInfo> {
@@ -72,13 +72,13 @@ fn read(file: &Path) -> Result<ConnectionInfo> {
     }
 }
 
-fn activate(file: &Path, info: &ConnectionInfo, session: Session) -> Result<TcpStream> {
-    let port = within(PATIENCE, ask(info, session))?
+fn activate(file: &Path, info: &ConnectionInfo, session: Session, patience: Duration) -> Result<TcpStream> {
+    let port = within(patience, ask(info, session))?
         .with_context(|| {
             format!(
                 "the kernel of {} did not answer within {} s: is it running, and is it drupe?",
                 file.display(),
-                PATIENCE.as_secs()
+                patience.as_secs()
             )
         })?
         .with_context(|| format!("the kernel of {} gave no language server", file.display()))?;

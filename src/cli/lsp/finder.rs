@@ -139,7 +139,7 @@ impl Memory {
             Err(_) => {
                 let next = self.resting.get(kernel).map_or(REST, |rest| rest.next);
                 let until = Instant::now() + next;
-                let next = (next * 2).min(64 * REST);
+                let next = (next * 2).min(8 * REST);
                 self.resting.insert(kernel.to_owned(), Rest { until, next });
             }
         }

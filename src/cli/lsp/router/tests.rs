@@ -157,7 +157,7 @@ impl Rig {
         kernel
     }
 
-    fn is_over(self) -> bool {
+    fn ends_as(self) -> bool {
         let until = Instant::now() + SOON;
         while !self.end.is_finished() {
             assert!(Instant::now() < until, "it goes on");
@@ -450,7 +450,7 @@ fn it_ends_with_its_client_whoever_hangs() {
     rig.client.hover(7, "a");
     rig.client.hover(8, "b");
     rig.client.output.shutdown(std::net::Shutdown::Write).unwrap();
-    assert!(!rig.is_over());
+    assert!(!rig.ends_as());
     drop(kernel);
 
     // `exit` after `shutdown`, of a client that has not read what it was sent.
@@ -463,5 +463,5 @@ fn it_ends_with_its_client_whoever_hangs() {
     }
     rig.client.say(json!({"id": 2, "method": "shutdown"}));
     rig.client.say(json!({"method": "exit"}));
-    assert!(rig.is_over());
+    assert!(rig.ends_as());
 }
