@@ -88,6 +88,14 @@ class Server:
         self.token = token
         self.cookies = ""
 
+        def listens():
+            try:
+                return self.ask("api")
+            except OSError:
+                return None
+
+        until(listens, "the server listens")
+
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
