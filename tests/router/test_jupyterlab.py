@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 from conftest import PATIENCE, Page, Server, processes, until
@@ -128,6 +129,26 @@ def test_a_second_page(server: Server, page: Page):
     assert "shared_name" in second.names("shared.ipynb", 0, 4)
     second.close()
     assert "shared_name" in page.names("shared.ipynb", 0, 4)
+
+
+def test_nothing_counts_as_use(server: Server, page: Page):
+    """A server, or a kernel, that ends when nobody uses it does so: looking for kernels is no use of either."""
+    kernel = server.open("idle.ipynb")
+    server.run(kernel, "idle_name = 1")
+    page.show("idle.ipynb", "idle\n")
+    offered(page, "idle.ipynb", "idle_name")
+
+    def used():
+        kernels = server.ask("api/kernels?no_track_activity=1")
+        kernels = {one["id"]: one["last_activity"] for one in kernels}
+        return server.ask("api/status?no_track_activity=1")["last_activity"], kernels[kernel]
+
+    before = used()
+    # The router looks every two seconds while its client has something to say.
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        assert "idle_name" in page.names("idle.ipynb", 0, 4)
+    assert used() == before
 
 
 def test_the_last_page_ends_it(server: Server):
