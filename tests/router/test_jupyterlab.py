@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
-from conftest import PATIENCE, Page, Server, processes, until
+from conftest import LAUNCHER, PATIENCE, Page, Server, processes, until
 from jupyter_server.auth import passwd
 
 
@@ -149,6 +150,29 @@ def test_nothing_counts_as_use(server: Server, page: Page):
     while time.monotonic() < end:
         assert "idle_name" in page.names("idle.ipynb", 0, 4)
     assert used() == before
+
+
+def test_pages_that_come_and_go_push_nobody_out(server: Server):
+    """A kernel serves eight at most; a page that is loaded anew takes the place of the one before, not of an editor."""
+    kernel = server.open("reloaded.ipynb")
+    server.run(kernel, "kept_name = 1")
+    file = server.runtime / f"kernel-{kernel}.json"
+    editor = subprocess.Popen(
+        [LAUNCHER, "lsp", "--existing", file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    body = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}'
+    editor.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    editor.stdin.flush()
+    assert editor.stdout.readline().startswith(b"Content-Length")
+    for _ in range(10):
+        page = Page(server)
+        page.show("reloaded.ipynb", "kept\n")
+        offered(page, "reloaded.ipynb", "kept_name")
+        page.close()
+        until(lambda: not server.servers(), "the page is gone")
+    assert editor.poll() is None
+    editor.stdin.close()
+    assert editor.wait(PATIENCE) == 0
 
 
 def test_the_last_page_ends_it(server: Server):
