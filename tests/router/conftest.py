@@ -5,6 +5,7 @@ DRUPE names the launcher under test, whose folder is first on the server's PATH;
 
 from __future__ import annotations
 
+import contextlib
 import http.cookiejar
 import json
 import os
@@ -235,6 +236,19 @@ def server(tmp_path_factory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("jupyter"))
     yield server
     server.end()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server of a test's own."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*flags: str, **more) -> Server:
+            server = Server(tmp_path, *flags, **more)
+            stack.callback(server.end)
+            return server
+
+        yield start
 
 
 @pytest.fixture

@@ -183,8 +183,8 @@ def test_the_last_page_ends_it(server: Server):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_the_end_of_the_server_leaves_nothing(tmp_path, how):
-    server = Server(tmp_path, "--ServerApp.base_url=/user/somebody/")
+def test_the_end_of_the_server_leaves_nothing(start, how):
+    server = start("--ServerApp.base_url=/user/somebody/")
     server.run(server.open("x.ipynb"), "in_session = 1")
     page = Page(server)
     page.show("x.ipynb", "in_\n")
@@ -195,10 +195,10 @@ def test_the_end_of_the_server_leaves_nothing(tmp_path, how):
     until(lambda: not processes(str(server.runtime)), "all processes have ended")
 
 
-def test_a_server_that_cannot_be_asked(tmp_path):
+def test_a_server_that_cannot_be_asked(start):
     """With a password alone there is no token; the kernels' processes tell whose they are."""
     flag = f"--PasswordIdentityProvider.hashed_password={passwd('secret')}"
-    locked = Server(tmp_path, flag, token="")
+    locked = start(flag, token="")
     assert locked.info["token"] == ""
     locked.log_in("secret")
     first, second = locked.open("first.ipynb"), locked.open("sub/second.ipynb")
@@ -212,4 +212,3 @@ def test_a_server_that_cannot_be_asked(tmp_path):
     assert "only_in_second" not in page.names("first.ipynb", 0, 4)
     assert locked.log().count("drupe lsp: kernels are found by their processes") == 1
     page.close()
-    locked.end()
