@@ -10,28 +10,47 @@ pub mod describe;
 pub mod expression;
 pub mod model;
 mod resolve;
+mod table;
 
 use lsp_types::Uri;
 use ruff_python_ast::{ModModule, PythonVersion};
-use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_cells_unchecked};
+use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_cells_unchecked, parse_unchecked};
 use ruff_text_size::{TextRange, TextSize};
 
 pub use model::{Binding, BindingKind, Model, ScopeKind, SymbolId};
+pub use table::Named;
 
 /// Programs longer than this many bytes are not analysed: a parse would take longer than an answer may
 /// (measured: about 25 ms for each MiB).
 pub const MAX_SOURCE: usize = 4 * 1024 * 1024;
 
-/// Cell magics whose body is Python; the body of any other is another language's business.
-const PYTHON_CELL_MAGICS: [&str; 8] = [
+/// Cell magics whose body is Python that runs in the session.
+const PYTHON_CELL_MAGICS: [&str; 16] = [
+    "capture",
+    "code_wrap",
+    "debug",
+    "heat",
+    "lprun",
+    "memit",
+    "mprun",
+    "prun",
+    "pyinstrument",
+    "scalene",
+    "skip",
+    "snakeviz",
     "time",
     "timeit",
-    "capture",
-    "prun",
-    "python3",
-    "pypy",
-    "debug",
-    "code_wrap",
+    "timer",
+    "trace",
+];
+
+/// Cell magics whose body is something else. The body of any other magic is read if it looks like Python.
+#[rustfmt::skip]
+const OTHER_CELL_MAGICS: [&str; 48] = [
+    "!", "HTML", "R", "SVG", "ai", "bash", "bigquery", "cmd", "cpp", "css", "cu", "dot", "duckdb", "file",
+    "fortran", "graphviz", "html", "javascript", "jl", "js", "json", "julia", "latex", "markdown", "md",
+    "mermaid", "octave", "perl", "powershell", "prql", "pwsh", "pypy", "python", "python2", "python3", "raw",
+    "ruby", "rust", "script", "sh", "sql", "svg", "sx", "system", "text", "toml", "writefile", "yaml",
 ];
 
 /// One cell of a notebook, or the whole of a plain document.
@@ -65,6 +84,8 @@ pub struct Program {
     pub parts: Vec<Part>,
     /// Parts that were not parsed, by index.
     pub skipped: Vec<(usize, Skipped)>,
+    /// Parts behind a magic that is not known, by index: they look like Python, but what they see is the magic's affair.
+    pub guessed: Vec<usize>,
     /// Syntax tree, tokens and errors, with offsets into [`Program::source`].
     pub module: Parsed<ModModule>,
     /// Scopes, names and their uses.
@@ -86,21 +107,25 @@ impl Program {
             });
             source.push('\n');
         }
-        let skipped: Vec<_> = parts
-            .iter()
-            .enumerate()
-            .filter_map(|(index, part)| {
-                let text = source.get(part.start..part.end)?;
-                Some((index, reason_to_skip(text, source.len(), ipython)?))
-            })
-            .collect();
-        let mode = if ipython { Mode::Ipython } else { Mode::Module };
-        let mut masked = source.clone();
-        for (index, _) in &skipped {
-            if let Some(part) = parts.get(*index) {
-                mask(&mut masked, part.start, part.end);
+        let (mut skipped, mut guessed) = (Vec::new(), Vec::new());
+        let mut masked = String::with_capacity(source.len());
+        for (index, part) in parts.iter().enumerate() {
+            let text = source.get(part.start..part.end).unwrap_or_default();
+            let mut python = text.len();
+            match read(text, source.len(), ipython) {
+                Reading::Python => {}
+                Reading::Guessed => guessed.push(index),
+                Reading::Skipped(reason, from) => {
+                    python = from;
+                    skipped.push((index, reason));
+                }
             }
+            let (read, hidden) = text.split_at_checked(python).unwrap_or((text, ""));
+            masked.push_str(read);
+            masked.extend(hidden.bytes().map(blank));
+            masked.push('\n');
         }
+        let mode = if ipython { Mode::Ipython } else { Mode::Module };
         let ranges: Vec<TextRange> = parts
             .iter()
             .map(|part| TextRange::new(size(part.start), size(part.end)))
@@ -113,6 +138,7 @@ impl Program {
             source,
             parts,
             skipped,
+            guessed,
             module,
             model,
         }
@@ -150,31 +176,46 @@ pub fn size(offset: usize) -> TextSize {
     TextSize::try_from(offset).unwrap_or_else(|_| TextSize::new(u32::MAX))
 }
 
-fn reason_to_skip(text: &str, whole: usize, ipython: bool) -> Option<Skipped> {
-    if whole > MAX_SOURCE {
-        return Some(Skipped::TooLong);
-    }
-    if ipython
-        && let Some(magic) = text.trim_start().strip_prefix("%%")
-        && !PYTHON_CELL_MAGICS.contains(&magic.split_whitespace().next().unwrap_or_default())
-    {
-        return Some(Skipped::OtherLanguage);
-    }
-    (depth::of(text) > depth::LIMIT).then_some(Skipped::TooDeep)
+/// What becomes of a part.
+enum Reading {
+    Python,
+    Guessed,
+    /// Not read from this byte on.
+    Skipped(Skipped, usize),
 }
 
-/// Blanks a part without moving anything: bytes become spaces, line ends stay.
-fn mask(source: &mut String, start: usize, end: usize) {
-    let blank: String = source
-        .get(start..end)
-        .unwrap_or_default()
-        .bytes()
-        .map(|byte| match byte {
-            b'\n' | b'\r' => char::from(byte),
-            _ => ' ',
-        })
-        .collect();
-    source.replace_range(start..end, &blank);
+fn read(text: &str, whole: usize, ipython: bool) -> Reading {
+    if whole > MAX_SOURCE {
+        return Reading::Skipped(Skipped::TooLong, 0);
+    }
+    let magic = text.trim_start().strip_prefix("%%").filter(|_| ipython);
+    let name = magic.map(|rest| rest.split_whitespace().next().unwrap_or_default());
+    let body = magic.map_or(0, |rest| {
+        text.len() - rest.len() + rest.find(['\n', '\r']).unwrap_or(rest.len())
+    });
+    let is_other = name.is_some_and(|name| OTHER_CELL_MAGICS.binary_search(&name).is_ok());
+    if is_other {
+        return Reading::Skipped(Skipped::OtherLanguage, body);
+    }
+    if depth::of(text) > depth::LIMIT {
+        return Reading::Skipped(Skipped::TooDeep, 0);
+    }
+    if name.is_none_or(|name| PYTHON_CELL_MAGICS.binary_search(&name).is_ok()) {
+        return Reading::Python;
+    }
+    let options = ParseOptions::from(Mode::Ipython).with_target_version(PythonVersion::latest());
+    match parse_unchecked(text.get(body..).unwrap_or_default(), options).errors() {
+        [] => Reading::Guessed,
+        _ => Reading::Skipped(Skipped::OtherLanguage, body),
+    }
+}
+
+/// What hides a byte without moving anything: a space, but line ends stay.
+fn blank(byte: u8) -> char {
+    match byte {
+        b'\n' | b'\r' => char::from(byte),
+        _ => ' ',
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +249,34 @@ mod tests {
         }
         assert!(program.model.module_symbol("y").is_some());
         assert!(program.model.module_symbol("z").is_some());
+    }
+
+    #[test]
+    fn cells_of_magics_are_read_where_they_are_python() {
+        let program = notebook(&[
+            "%%bash --out x --err y\nfor x in *; do",
+            "%%memit\nm = 1",
+            "%%unheard_of\nu = 1",
+            "%%unheard_of\n<b>",
+            "\n%%capture c\nd = 1",
+            "%%writefile w.py\nw = 1",
+        ]);
+        let other = [0, 3, 5].map(|index| (index, Skipped::OtherLanguage));
+        assert_eq!(program.skipped, other);
+        assert_eq!(program.guessed, [2]);
+        assert_eq!(program.module.errors(), []);
+        for (name, is_bound) in [
+            ("x", true),
+            ("y", true),
+            ("m", true),
+            ("u", true),
+            ("c", true),
+            ("d", true),
+            ("w", false),
+        ] {
+            assert_eq!(program.model.module_symbol(name).is_some(), is_bound, "{name}");
+        }
+        assert!(PYTHON_CELL_MAGICS.is_sorted() && OTHER_CELL_MAGICS.is_sorted());
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod definitions;
 mod escapes;
 mod targets;
 
+use std::collections::HashSet;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     self as ast, ExceptHandler, Expr, ExprContext, Identifier, ModModule, Pattern, Stmt, TypeParam,
@@ -14,7 +16,7 @@ use ruff_python_ast::{
 use ruff_python_parser::parse_string_annotation;
 use ruff_text_size::{Ranged, TextRange};
 
-use super::model::{Binding, BindingKind, Model, Scope, ScopeId, ScopeKind, Symbol, SymbolId};
+use super::model::{Binding, BindingKind, Model, Scope, ScopeId, ScopeKind};
 use super::resolve::{self, Pending};
 
 /// Collects and resolves the names of `module`.
@@ -40,7 +42,7 @@ pub(super) fn bind(module: &ModModule, source: &str) -> Model {
         dynamic: false,
     });
     binder.visit_body(&module.body);
-    resolve::resolve(binder.model, binder.pending)
+    resolve::resolve(binder.model, binder.pending, source)
 }
 
 struct Binder<'s> {
@@ -78,36 +80,38 @@ impl Binder<'_> {
             bases: Vec::new(),
             dynamic: false,
         });
+        self.pending.regions.push((range, id));
         let before = std::mem::replace(&mut self.current, id);
         body(self, id);
         self.current = before;
         id
     }
 
-    fn bind(&mut self, name: &str, binding: Binding) -> SymbolId {
-        let scope = self.model.binding_scope(self.current, name);
-        self.bind_in(scope, name, binding)
+    /// Marks text within a scope that is evaluated around it: a default, a first iterable, a decorator.
+    fn outside(&mut self, range: TextRange) {
+        self.pending.regions.push((range, self.current));
     }
 
-    fn bind_in(&mut self, scope: ScopeId, name: &str, binding: Binding) -> SymbolId {
-        let next = SymbolId(self.model.symbols.len());
-        let id = match self.model.scopes.get_mut(scope.0) {
-            Some(scope) => *scope.symbols.entry(name.to_owned()).or_insert(next),
-            None => next,
+    fn bind(&mut self, name: &str, binding: Binding) {
+        self.bind_from(self.current, name, binding);
+    }
+
+    /// Binds `name` by an assignment in `scope`, wherever it is declared to belong.
+    fn bind_from(&mut self, scope: ScopeId, name: &str, binding: Binding) {
+        let declared = |names: fn(&Scope) -> &HashSet<String>| {
+            let scope = self.model.scopes.get(scope.0);
+            scope.is_some_and(|scope| names(scope).contains(name))
         };
-        if id == next {
-            self.model.symbols.push(Symbol {
-                name: name.to_owned(),
-                scope,
-                bindings: Vec::new(),
-                uses: Vec::new(),
-                mentioned: false,
-            });
+        if declared(|scope| &scope.nonlocals) {
+            self.pending.nonlocals.push((scope, name.to_owned(), binding));
+            return;
         }
-        if let Some(symbol) = self.model.symbols.get_mut(id.0) {
-            symbol.bindings.push(binding);
-        }
-        id
+        let home = if declared(|scope| &scope.globals) {
+            ScopeId(0)
+        } else {
+            scope
+        };
+        self.model.bind_in(home, name, binding);
     }
 
     fn bind_identifier(&mut self, name: &Identifier, kind: BindingKind, whole: TextRange) {
@@ -125,6 +129,7 @@ impl Binder<'_> {
     fn comprehension(&mut self, whole: TextRange, generators: &[ast::Comprehension], parts: &[&Expr]) {
         // The first iterable is evaluated outside.
         if let Some(first) = generators.first() {
+            self.outside(first.iter.range());
             self.visit_expr(&first.iter);
         }
         self.within(ScopeKind::Comprehension, "", whole, |binder, _| {
@@ -226,7 +231,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                     binder.visit_annotation(&alias.value);
                 });
             }
-            Stmt::IpyEscapeCommand(command) => self.escape(command.kind, &command.value),
+            Stmt::IpyEscapeCommand(command) => self.escape(command.kind, command.range),
             _ => visitor::walk_stmt(self, stmt),
         }
     }
@@ -244,10 +249,9 @@ impl<'a> Visitor<'a> for Binder<'_> {
                 self.visit_expr(&named.value);
                 if let Expr::Name(name) = &*named.target {
                     let scope = self.model.enclosing_statement_scope(self.current);
-                    let scope = self.model.binding_scope(scope, &name.id);
                     let mut binding = targets::plain(BindingKind::Target, name.range, named.range);
                     binding.value = targets::value(&named.value);
-                    self.bind_in(scope, &name.id, binding);
+                    self.bind_from(scope, &name.id, binding);
                 }
             }
             Expr::Lambda(lambda) => {
@@ -311,7 +315,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                 }
                 visitor::walk_expr(self, expr);
             }
-            Expr::IpyEscapeCommand(command) => self.escape(command.kind, &command.value),
+            Expr::IpyEscapeCommand(command) => self.escape(command.kind, command.range),
             _ => visitor::walk_expr(self, expr),
         }
     }
@@ -332,11 +336,19 @@ impl<'a> Visitor<'a> for Binder<'_> {
             }
             return;
         }
-        if let Expr::Subscript(subscript) = expr
-            && targets::dotted(&subscript.value).is_none_or(|name| !name.ends_with("Literal"))
-        {
+        if let Expr::Subscript(subscript) = expr {
             self.visit_expr(&subscript.value);
-            self.visit_annotation(&subscript.slice);
+            let base = targets::dotted(&subscript.value).unwrap_or_default();
+            match (base.rsplit('.').next(), &*subscript.slice) {
+                (Some("Literal"), slice) => self.visit_expr(slice),
+                // What follows the type is anything at all.
+                (Some("Annotated"), Expr::Tuple(tuple)) => {
+                    let (annotated, rest) = tuple.elts.split_at(tuple.elts.len().min(1));
+                    annotated.iter().for_each(|it| self.visit_annotation(it));
+                    rest.iter().for_each(|it| self.visit_expr(it));
+                }
+                (_, slice) => self.visit_annotation(slice),
+            }
             return;
         }
         if let Expr::Tuple(tuple) = expr {

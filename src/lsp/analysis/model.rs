@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use ruff_text_size::TextRange;
 
+use super::table::Table;
+
 /// The index of a [`Scope`] in its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopeId(pub(super) usize);
@@ -156,6 +158,21 @@ pub struct AttributeUse {
     pub store: bool,
 }
 
+/// `module.name` where the module was imported.
+#[derive(Debug)]
+pub struct ModuleUse {
+    /// What the import binds.
+    pub symbol: SymbolId,
+    /// Which of its bindings is that import.
+    pub binding: usize,
+    /// The attribute.
+    pub name: String,
+    /// The attribute's identifier.
+    pub range: TextRange,
+    /// True for an assignment.
+    pub store: bool,
+}
+
 /// `f(name=…)` where `f` is a function of this program.
 #[derive(Debug)]
 pub struct KeywordUse {
@@ -176,6 +193,12 @@ pub struct Model {
     pub unresolved: Vec<Unresolved>,
     /// Attributes of known classes.
     pub attributes: Vec<AttributeUse>,
+    /// Attributes of imported modules.
+    pub modules: Vec<ModuleUse>,
     /// Keywords in calls of known functions.
     pub keywords: Vec<KeywordUse>,
+    /// The attributes that are assigned through an instance or a class, by class.
+    pub(super) assigned: HashMap<ScopeId, HashSet<String>>,
+    /// All of these by where they stand.
+    pub(super) table: Table,
 }

@@ -1,17 +1,22 @@
 //! Resolving names and attributes once all bindings are known, and the questions that requests ask of a model.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use ruff_text_size::{TextRange, TextSize};
+use ruff_text_size::TextRange;
 
 use super::model::{
-    AttributeUse, BindingKind, KeywordUse, Model, Scope, ScopeId, ScopeKind, Symbol, SymbolId, Unresolved,
-    Value,
+    AttributeUse, Binding, BindingKind, KeywordUse, Model, ModuleUse, Scope, ScopeId, ScopeKind, Symbol,
+    SymbolId, Unresolved, Value,
 };
+use super::table::Table;
 
-/// Uses that wait for the end of the walk.
+/// What waits for the end of the walk.
 #[derive(Default)]
 pub(super) struct Pending {
+    /// Bindings of names that are `nonlocal` there: the function that they belong to may bind them further below.
+    pub(super) nonlocals: Vec<(ScopeId, String, Binding)>,
+    /// Which text belongs to which scope, each region before those within it.
+    pub(super) regions: Vec<(TextRange, ScopeId)>,
     pub(super) uses: Vec<(ScopeId, String, TextRange)>,
     pub(super) mentions: Vec<(ScopeId, String)>,
     pub(super) attributes: Vec<PendingAttribute>,
@@ -38,7 +43,14 @@ pub(super) struct PendingAttribute {
 /// How many steps from an alias to a class are followed.
 const MAX_STEPS: usize = 8;
 
-pub(super) fn resolve(mut model: Model, pending: Pending) -> Model {
+/// Resolves what waits in `pending`; `source` is the text that the model is about.
+pub(super) fn resolve(mut model: Model, pending: Pending, source: &str) -> Model {
+    for (scope, name, binding) in pending.nonlocals {
+        let id = model.bind_in(model.nonlocal_home(scope, &name), &name, binding);
+        if let Some(symbol) = model.symbols.get_mut(id.0) {
+            symbol.bindings.sort_by_key(|binding| binding.name.start());
+        }
+    }
     for (scope, name, range) in pending.uses {
         match model.lookup(scope, &name) {
             Some(id) => {
@@ -59,13 +71,35 @@ pub(super) fn resolve(mut model: Model, pending: Pending) -> Model {
             symbol.mentioned = true;
         }
     }
+    let modules = model.modules_by_expression(source);
     for attribute in pending.attributes {
-        if let Some(class) = model.class_of(attribute.scope, &attribute.base) {
+        let PendingAttribute {
+            scope,
+            base,
+            name,
+            range,
+            store,
+        } = attribute;
+        if let Some(class) = model.class_of(scope, &base) {
+            if store {
+                model.assigned.entry(class).or_default().insert(name.clone());
+            }
             model.attributes.push(AttributeUse {
                 class,
-                name: attribute.name,
-                range: attribute.range,
-                store: attribute.store,
+                name,
+                range,
+                store,
+            });
+        } else if let Some(symbol) = model.lookup(scope, base.split('.').next().unwrap_or_default())
+            && let Some(binding) = modules.get(&symbol).and_then(|it| it.get(base.as_str()))
+        {
+            let binding = *binding;
+            model.modules.push(ModuleUse {
+                symbol,
+                binding,
+                name,
+                range,
+                store,
             });
         }
     }
@@ -78,6 +112,7 @@ pub(super) fn resolve(mut model: Model, pending: Pending) -> Model {
             });
         }
     }
+    model.table = Table::of(&model, pending.regions);
     model
 }
 
@@ -116,10 +151,15 @@ impl Model {
         })
     }
 
-    /// The scopes whose names code in `scope` sees: its own, and all around it but classes.
+    /// The scopes whose names code in `scope` sees: its own, and all around it but classes. The brackets and the head
+    /// of a generic method see its class.
     pub fn visible(&self, scope: ScopeId) -> impl Iterator<Item = (ScopeId, &Scope)> {
-        self.chain(scope)
-            .filter(move |(id, candidate)| *id == scope || candidate.kind != ScopeKind::Class)
+        let mut directly = true;
+        self.chain(scope).filter(move |(_, candidate)| {
+            let seen = directly || candidate.kind != ScopeKind::Class;
+            directly &= candidate.kind == ScopeKind::TypeParameters;
+            seen
+        })
     }
 
     /// What `name` means in `scope`.
@@ -132,22 +172,55 @@ impl Model {
         })
     }
 
-    /// The scope in which an assignment to `name` in `scope` binds it.
-    pub fn binding_scope(&self, scope: ScopeId, name: &str) -> ScopeId {
-        let Some(here) = self.scope(scope) else {
-            return scope;
+    /// The function whose variable `name` is where `scope` declares it `nonlocal`.
+    fn nonlocal_home(&self, scope: ScopeId, name: &str) -> ScopeId {
+        self.visible(scope)
+            .skip(1)
+            .filter(|(_, outer)| outer.kind != ScopeKind::Module)
+            .find(|(_, outer)| outer.symbols.contains_key(name))
+            .map_or(scope, |(id, _)| id)
+    }
+
+    /// Adds a binding of `name` in `scope`.
+    pub(super) fn bind_in(&mut self, scope: ScopeId, name: &str, binding: Binding) -> SymbolId {
+        let next = SymbolId(self.symbols.len());
+        let id = match self.scopes.get_mut(scope.0) {
+            Some(scope) => match scope.symbols.get(name) {
+                Some(id) => *id,
+                None => *scope.symbols.entry(name.to_owned()).or_insert(next),
+            },
+            None => next,
         };
-        if here.globals.contains(name) {
-            return ScopeId(0);
+        match self.symbols.get_mut(id.0) {
+            Some(symbol) => symbol.bindings.push(binding),
+            None => self.symbols.push(Symbol {
+                name: name.to_owned(),
+                scope,
+                bindings: vec![binding],
+                uses: Vec::new(),
+                mentioned: false,
+            }),
         }
-        if here.nonlocals.contains(name) {
-            return self
-                .visible(scope)
-                .skip(1)
-                .find(|(_, outer)| outer.symbols.contains_key(name))
-                .map_or(scope, |(id, _)| id);
+        id
+    }
+
+    /// The expressions that are modules because of an import, by the symbol that they begin with: `np` after
+    /// `import numpy as np`, `a.b` after `import a.b`, `b` after `from a import b`.
+    fn modules_by_expression<'s>(&self, source: &'s str) -> HashMap<SymbolId, HashMap<&'s str, usize>> {
+        let mut found: HashMap<SymbolId, HashMap<&str, usize>> = HashMap::new();
+        for (id, symbol) in self.symbols() {
+            for (index, binding) in symbol.bindings.iter().enumerate() {
+                let range = match (&binding.kind, binding.signature) {
+                    (BindingKind::Import { .. }, Some(alias)) if alias.end() != binding.name.end() => alias,
+                    (BindingKind::Import { .. } | BindingKind::FromImport { .. }, _) => binding.name,
+                    _ => continue,
+                };
+                if let Some(text) = source.get(range.start().to_usize()..range.end().to_usize()) {
+                    found.entry(id).or_default().entry(text).or_insert(index);
+                }
+            }
         }
-        scope
+        found
     }
 
     /// Where `:=` in `scope` binds: outside of all comprehensions.
@@ -155,47 +228,6 @@ impl Model {
         self.chain(scope)
             .find(|(_, scope)| scope.kind != ScopeKind::Comprehension)
             .map_or(scope, |(id, _)| id)
-    }
-
-    /// The innermost scope around `offset`. A body's trailing blank lines belong to it when the cursor stands
-    /// deeper than its `def` or `class`.
-    pub fn scope_at(&self, source: &str, offset: usize) -> ScopeId {
-        let at = super::size(offset);
-        let line = usize::from(line_start(source, at));
-        let column = indentation(source, line).min(offset.saturating_sub(line));
-        let mut best = ScopeId(0);
-        for (index, scope) in self.scopes.iter().enumerate().skip(1) {
-            let inside = scope.range.contains_inclusive(at);
-            let trails = !inside
-                && matches!(scope.kind, ScopeKind::Function | ScopeKind::Class)
-                && scope.range.end() < at
-                && trails(source, scope.range, offset, column);
-            // Scopes are numbered in order of their start, so the last that fits is the innermost.
-            if inside || trails {
-                best = ScopeId(index);
-            }
-        }
-        best
-    }
-
-    /// The symbol whose binding or use covers `offset`, with the range under the cursor.
-    pub fn symbol_at(&self, offset: usize) -> Option<(SymbolId, TextRange)> {
-        let at = super::size(offset);
-        self.symbols().find_map(|(id, symbol)| {
-            let bound = symbol.bindings.iter().map(|binding| binding.name);
-            let range = bound
-                .chain(symbol.uses.iter().copied())
-                .find(|range| range.contains_inclusive(at))?;
-            Some((id, range))
-        })
-    }
-
-    /// The attribute of a known class that covers `offset`.
-    pub fn attribute_at(&self, offset: usize) -> Option<&AttributeUse> {
-        let at = super::size(offset);
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.range.contains_inclusive(at))
     }
 
     /// The class of this program that `dotted` is or is an instance of.
@@ -291,10 +323,7 @@ impl Model {
         let defines = |class: &ScopeId| {
             self.scope(*class)
                 .is_some_and(|scope| scope.symbols.contains_key(name))
-                || self
-                    .attributes
-                    .iter()
-                    .any(|it| it.store && it.class == *class && it.name == name)
+                || self.assigned.get(class).is_some_and(|names| names.contains(name))
         };
         self.ancestry(class).into_iter().rfind(defines).unwrap_or(class)
     }
@@ -308,28 +337,4 @@ impl Model {
             .filter(|it| it.store && classes.contains(&it.class) && seen.insert(&it.name))
             .collect()
     }
-}
-
-/// True when only blank or deeper-indented lines stand between a body's end and `offset`.
-fn trails(source: &str, range: TextRange, offset: usize, column: usize) -> bool {
-    let own = indentation(source, usize::from(line_start(source, range.start())));
-    let between = source.get(range.end().to_usize()..offset).unwrap_or_default();
-    column > own
-        && between.trim_start_matches([' ', '\t']).starts_with(['\n', '\r'])
-        && between
-            .lines()
-            .skip(1)
-            .all(|line| line.trim().is_empty() || line.len() - line.trim_start().len() > own)
-}
-
-/// The width of the indentation of the line that starts at `start`, in bytes.
-fn indentation(source: &str, start: usize) -> usize {
-    let line = source.get(start..).unwrap_or_default();
-    let line = line.split(['\n', '\r']).next().unwrap_or_default();
-    line.len() - line.trim_start_matches([' ', '\t']).len()
-}
-
-fn line_start(source: &str, offset: TextSize) -> TextSize {
-    let before = source.get(..offset.to_usize()).unwrap_or(source);
-    super::size(before.rfind(['\n', '\r']).map_or(0, |at| at + 1))
 }

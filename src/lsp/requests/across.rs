@@ -3,14 +3,13 @@
 //! A module is found by its path, as an import names it: no import is run and no file is read. Of several that fit,
 //! the one nearest to the importing document is meant.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use ruff_python_ast::visitor::{Visitor, walk_expr};
-use ruff_python_ast::{Expr, ExprAttribute};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::TextRange;
 
 use super::occurrences::{Occurrence, of_symbol};
-use crate::lsp::analysis::model::{Binding, BindingKind};
+use crate::lsp::analysis::model::{Binding, BindingKind, ModuleUse};
 use crate::lsp::analysis::{Program, ScopeKind, size};
 
 /// The places of one thing in all open documents.
@@ -47,13 +46,12 @@ pub fn everywhere(programs: &[Arc<Program>], program: &Arc<Program>, offset: usi
 /// The open module that defines, at its top, what is named at `offset`; and its name there.
 fn home(programs: &[Arc<Program>], program: &Arc<Program>, offset: usize) -> Option<(Arc<Program>, String)> {
     let at = size(offset);
-    let attributes = attributes_of_modules(program);
-    if let Some((module, attribute)) = attributes
-        .iter()
-        .find(|(_, it)| it.attr.range.contains_inclusive(at))
-    {
-        let name = attribute.attr.id.to_string();
-        return Some((defining(programs, program, module, &name)?, name));
+    if let Some(used) = program.model.module_at(offset) {
+        let module = module_of(program, used)?;
+        return Some((
+            defining(programs, program, &module, &used.name)?,
+            used.name.clone(),
+        ));
     }
     if let Some((module, member, _)) = imports(program).find(|(.., token)| token.contains_inclusive(at)) {
         return Some((defining(programs, program, module, member)?, member.to_owned()));
@@ -98,8 +96,15 @@ fn linked(programs: &[Arc<Program>], home: &Arc<Program>, name: String) -> Optio
     };
     add(home, own.places);
     for program in programs.iter().filter(|it| !Arc::ptr_eq(it, home)) {
-        let is_home = |module: &str| {
-            defining(programs, program, module, &name).is_some_and(|it| Arc::ptr_eq(&it, home))
+        let mut known: HashMap<String, bool> = HashMap::new();
+        let mut is_home = |module: &str| match known.get(module) {
+            Some(is_home) => *is_home,
+            None => {
+                let found = defining(programs, program, module, &name);
+                let is_home = found.is_some_and(|it| Arc::ptr_eq(&it, home));
+                known.insert(module.to_owned(), is_home);
+                is_home
+            }
         };
         let mut places = Vec::new();
         for (module, member, token) in imports(program) {
@@ -121,11 +126,11 @@ fn linked(programs: &[Arc<Program>], home: &Arc<Program>, name: String) -> Optio
                 places.extend(own.places);
             }
         }
-        for (module, attribute) in attributes_of_modules(program) {
-            if attribute.attr.id.as_str() == name && is_home(&module) {
+        for used in program.model.modules.iter().filter(|it| it.name == name) {
+            if module_of(program, used).is_some_and(|module| is_home(&module)) {
                 places.push(Occurrence {
-                    range: attribute.attr.range,
-                    write: attribute.ctx.is_store(),
+                    range: used.range,
+                    write: used.store,
                 });
             }
         }
@@ -200,47 +205,20 @@ fn imports(program: &Program) -> impl Iterator<Item = (&str, &str, TextRange)> {
     })
 }
 
-/// Every `module.name` where the module was imported: the module's dotted name, and the expression.
-fn attributes_of_modules(program: &Program) -> Vec<(String, &ExprAttribute)> {
-    struct Attributes<'a>(Vec<&'a ExprAttribute>);
-    impl<'a> Visitor<'a> for Attributes<'a> {
-        fn visit_expr(&mut self, expr: &'a Expr) {
-            if let Expr::Attribute(attribute) = expr {
-                self.0.push(attribute);
-            }
-            walk_expr(self, expr);
+/// The dotted name of the module whose attribute is used.
+fn module_of(program: &Program, used: &ModuleUse) -> Option<String> {
+    let binding = program.model.symbol(used.symbol)?.bindings.get(used.binding)?;
+    let written = program.text(binding.signature?);
+    match &binding.kind {
+        // `import a.b as c`, then `c.name`; `import a.b`, then `a.b.name`.
+        BindingKind::Import { module } if written.contains(" as ") => Some(module.clone()),
+        BindingKind::Import { .. } => Some(written.to_owned()),
+        // `from a import b`, where `b` is a module.
+        BindingKind::FromImport { module, member } => {
+            let parent = module.trim_start_matches('.');
+            let dot = if parent.is_empty() { "" } else { "." };
+            Some(format!("{parent}{dot}{member}"))
         }
+        _ => None,
     }
-    let mut found = Attributes(Vec::new());
-    found.visit_body(program.module.suite());
-    let module_of = |attribute: &ExprAttribute| {
-        let base = program.text(attribute.value.range());
-        let first = base.split('.').next().unwrap_or(base);
-        let (id, _) = program
-            .model
-            .symbol_at(attribute.value.range().start().to_usize())?;
-        let symbol = program.model.symbol(id).filter(|symbol| symbol.name == first)?;
-        symbol.bindings.iter().find_map(|binding| {
-            let written = program.text(binding.signature?);
-            match &binding.kind {
-                // `import a.b as c`, then `c.name`; `import a.b`, then `a.b.name`.
-                BindingKind::Import { module } if written.contains(" as ") => {
-                    (base == symbol.name).then(|| module.clone())
-                }
-                BindingKind::Import { .. } => (base == written).then(|| written.to_owned()),
-                // `from a import b`, where `b` is a module.
-                BindingKind::FromImport { module, member } => {
-                    let parent = module.trim_start_matches('.');
-                    let dot = if parent.is_empty() { "" } else { "." };
-                    (base == symbol.name).then(|| format!("{parent}{dot}{member}"))
-                }
-                _ => None,
-            }
-        })
-    };
-    found
-        .0
-        .into_iter()
-        .filter_map(|attribute| Some((module_of(attribute)?, attribute)))
-        .collect()
 }

@@ -6,7 +6,7 @@ use lsp_types::{CodeAction, CodeActionKind, CodeActionParams, Range, TextEdit, U
 use ruff_text_size::TextRange;
 
 use super::diagnostics::{self, Kind, Problem};
-use crate::lsp::analysis::model::{Binding, BindingKind};
+use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::analysis::{Program, size};
 use crate::lsp::engine::builtins;
 use crate::lsp::link::Failure;
@@ -138,12 +138,12 @@ fn undefined(
 
 /// The edit that removes one imported name: the whole statement when it is its only one.
 fn removal(session: &Session, uri: &Uri, program: &Program, problem: &Problem) -> Option<TextEdit> {
-    let binding = binding_at(program, problem.range)?;
+    let binding = program.model.binding_at(problem.range)?;
     let alias = binding.signature?;
     let siblings: Vec<TextRange> = program
         .model
-        .symbols()
-        .flat_map(|(_, symbol)| &symbol.bindings)
+        .bindings_in(binding.whole)
+        .map(|(_, binding)| binding)
         .filter(|it| it.whole == binding.whole && it.kind != BindingKind::Parameter)
         .filter_map(|it| it.signature)
         .collect();
@@ -186,14 +186,6 @@ fn replace(
         range: session.documents.range_in(uri, program, range)?,
         new_text: new.to_owned(),
     })
-}
-
-fn binding_at(program: &Program, name: TextRange) -> Option<&Binding> {
-    program
-        .model
-        .symbols()
-        .flat_map(|(_, symbol)| &symbol.bindings)
-        .find(|binding| binding.name == name)
 }
 
 fn edits(uri: &Uri, edits: Vec<TextEdit>) -> WorkspaceEdit {

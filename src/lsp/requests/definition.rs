@@ -59,13 +59,10 @@ pub fn definition(
 }
 
 fn is_import(program: &crate::lsp::analysis::Program, name: ruff_text_size::TextRange) -> bool {
-    program.model.symbols().any(|(_, symbol)| {
-        symbol.bindings.iter().any(|binding| {
-            binding.name == name
-                && matches!(
-                    binding.kind,
-                    BindingKind::Import { .. } | BindingKind::FromImport { .. }
-                )
-        })
+    program.model.binding_at(name).is_some_and(|binding| {
+        matches!(
+            binding.kind,
+            BindingKind::Import { .. } | BindingKind::FromImport { .. }
+        )
     })
 }

@@ -121,7 +121,9 @@ pub fn problems(program: &Program, snapshot: &Snapshot) -> Vec<Problem> {
     let known: std::collections::HashSet<&str> =
         snapshot.names.iter().map(|item| item.name.as_str()).collect();
     for name in &program.model.unresolved {
-        if !name.excused && !is_always_there(&name.name) && !known.contains(name.name.as_str()) {
+        let part = program.part_at(name.range.start().to_usize());
+        let is_guess = program.guessed.binary_search(&part).is_ok();
+        if !name.excused && !is_guess && !is_always_there(&name.name) && !known.contains(name.name.as_str()) {
             found.push(Problem {
                 range: name.range,
                 kind: Kind::Undefined,
@@ -277,6 +279,28 @@ mod tests {
             "with open('x') as f, open('y') as g: print(f, g)",
             "%run other.py\nfrom_other",
             "async def f():\n    async for i in g(): yield i\nasync def g(): yield 1\nawait f()",
+            "from typing import Annotated\nx: Annotated[int, 'unit', len]",
+            "class A:\n    class X: ...\n    def f[T](self, a: X, b: 'X') -> X: return a or b",
+            "def f():\n    def g():\n        nonlocal x\n        x = 2\n    x = 1\n    return g, x",
+            "import numpy as np\n%timeit -n 10 -r3 np.zeros(3)",
+            "%time x = len('')\nx",
+            "%prun -s time -l 5 y = 1\ny",
+            "%%time\nx = 1\nx",
+            "%%memit -r 3\nx = 1",
+            "%%capture --no-stderr out\nprint()\nout.show()",
+            "%%bash --out x --err y\nfor i in *; do echo $i; done",
+            "%store -r a b\na, b",
+            "%store -r\nanything",
+            "files = !ls\nfiles",
+            "%macro again 1-3\nagain",
+            "rows = %sql select 1\nrows",
+            "%sql found << select 1\nfound",
+            "%pylab inline\nplot(linspace(0, 1))",
+            "%%cython\ndef f(): return nothing",
+            "%%unknown\nnobody knows what this is",
+            "%%unknown\nwhatever(1)",
+            "%%html\n<b>",
+            "%%R -i a -o b\nb <- a",
         ] {
             assert_eq!(found(code), [], "{code}");
         }
@@ -296,6 +320,27 @@ mod tests {
             ("from os import path as p", "p", Kind::UnusedImport),
             ("def f():\n    x = 1", "x", Kind::UnusedVariable),
             ("[a for b in c]\nc = a = 1\nzz", "zz", Kind::Undefined),
+            ("%load_ext autoreload\nnothing", "nothing", Kind::Undefined),
+            (
+                "%load_ext autoreload\n%autoreload 2\nnothing",
+                "nothing",
+                Kind::Undefined,
+            ),
+            ("%time x = nothing", "nothing", Kind::Undefined),
+            ("%timeit -n 2 nothing()", "nothing", Kind::Undefined),
+            ("%%time\nnothing", "nothing", Kind::Undefined),
+            ("%%memit\nnothing", "nothing", Kind::Undefined),
+            ("%store a\nnothing", "nothing", Kind::Undefined),
+            (
+                "from typing import Annotated\nx: Annotated['nothing', 1]",
+                "nothing",
+                Kind::Undefined,
+            ),
+            (
+                "class A:\n    X = 1\n    def f(self, a=[X for _ in 'a']): return a",
+                "X",
+                Kind::Undefined,
+            ),
         ] {
             assert_eq!(found(code), [(name.to_owned(), kind)], "{code}");
         }

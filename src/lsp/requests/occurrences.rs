@@ -1,5 +1,7 @@
 //! All places where the thing under the cursor is named: shared by definition, references, highlight and rename.
 
+use std::collections::HashMap;
+
 use ruff_text_size::TextRange;
 
 use crate::lsp::analysis::Program;
@@ -34,9 +36,7 @@ impl Program {
         if let Some(attribute) = model.attribute_at(offset) {
             return Some(of_member(model, attribute.class, &attribute.name));
         }
-        let at = crate::lsp::analysis::size(offset);
-        let keyword = model.keywords.iter().find(|it| it.range.contains_inclusive(at));
-        if let Some(keyword) = keyword
+        if let Some(keyword) = model.keyword_at(offset)
             && let Some(id) = model.scope(keyword.function)?.symbols.get(&keyword.name)
         {
             return Some(of_symbol(model, model.symbol(*id)?));
@@ -68,7 +68,12 @@ pub fn of_symbol(model: &Model, symbol: &Symbol) -> Occurrences {
 
 fn of_member(model: &Model, class: ScopeId, name: &str) -> Occurrences {
     let owner = model.owner(class, name);
-    let same = |class: ScopeId| model.owner(class, name) == owner;
+    let mut known: HashMap<ScopeId, bool> = HashMap::new();
+    let mut same = |class| {
+        *known
+            .entry(class)
+            .or_insert_with(|| model.owner(class, name) == owner)
+    };
     let mut places: Vec<Occurrence> = model
         .attributes
         .iter()

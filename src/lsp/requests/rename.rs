@@ -88,12 +88,7 @@ pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEd
 
 /// What stands at `range` afterwards: the new name, but `name as new` for what an import calls by its own name.
 fn text(program: &Program, name: &str, range: TextRange, new: &str) -> Result<String, Failure> {
-    let binding = program
-        .model
-        .symbols()
-        .flat_map(|(_, symbol)| &symbol.bindings)
-        .find(|binding| binding.name == range);
-    let Some(binding) = binding else {
+    let Some(binding) = program.model.binding_at(range) else {
         return Ok(new.to_owned());
     };
     let alias = binding.signature.map_or("", |range| program.text(range));

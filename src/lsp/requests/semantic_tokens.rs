@@ -1,13 +1,11 @@
 //! `textDocument/semanticTokens`: what each name is. Keywords, strings and numbers are left to the editor's grammar.
 
-use std::collections::BTreeMap;
-
 use lsp_types::{Range, SemanticTokensParams, SemanticTokensRangeParams, Uri};
-use ruff_text_size::{TextRange, TextSize};
+use ruff_text_size::TextRange;
 use serde_json::{Value, json};
 
 use crate::lsp::analysis::model::{Binding, BindingKind, Symbol};
-use crate::lsp::analysis::{Program, ScopeKind};
+use crate::lsp::analysis::{Named, Program, ScopeKind, size};
 use crate::lsp::documents::text::saturate;
 use crate::lsp::engine::builtins;
 use crate::lsp::link::Failure;
@@ -61,12 +59,17 @@ fn tokens(session: &mut Session, uri: &Uri, only: Option<Range>) -> Result<Value
     let (mut last_line, mut last_start) = (0, 0);
     // A cursor through the line: each token counts on from the one before it, so long lines cost no more.
     let (mut line, mut counted_to, mut units) = (usize::MAX, 0, 0);
-    for (start, (range, kind, modifiers)) in classify(&program) {
-        let offset = start.to_usize();
-        if offset < part.start || offset >= part.end {
+    let mut last = None;
+    for (range, named) in program
+        .model
+        .named_in(TextRange::new(size(part.start), size(part.end)))
+    {
+        // What is bound and used at once (`x += 1`) is one token.
+        let Some((kind, modifiers)) = classify(&program, *named).filter(|_| last != Some(*range)) else {
             continue;
-        }
-        let local = offset - part.start;
+        };
+        last = Some(*range);
+        let local = range.start().to_usize() - part.start;
         let at_line = text.line_of(local);
         if only.is_some_and(|only| at_line < only.start.line as usize || at_line > only.end.line as usize) {
             continue;
@@ -83,53 +86,50 @@ fn tokens(session: &mut Session, uri: &Uri, only: Option<Range>) -> Result<Value
             0 => here_start - last_start,
             _ => here_start,
         };
-        let length = saturate(encoding.length(program.text(range)));
+        let length = saturate(encoding.length(program.text(*range)));
         data.extend([delta_line, delta_start, length, kind, modifiers]);
         (last_line, last_start) = (here_line, here_start);
     }
     Ok(json!({"data": data}))
 }
 
-type Classified = BTreeMap<TextSize, (TextRange, u32, u32)>;
-
-fn classify(program: &Program) -> Classified {
-    let mut found = Classified::new();
-    for (_, symbol) in program.model.symbols() {
-        let Some(binding) = symbol.bindings.last() else {
-            continue;
-        };
-        let kind = kind(program, symbol, binding);
-        let is_constant =
-            symbol.name.chars().any(char::is_uppercase) && !symbol.name.chars().any(char::is_lowercase);
-        let modifiers = if is_constant { READONLY } else { 0 };
-        for binding in &symbol.bindings {
-            found.insert(binding.name.start(), (binding.name, kind, modifiers | DEFINITION));
+/// The type and the modifiers of what is named there, if it has any.
+fn classify(program: &Program, named: Named) -> Option<(u32, u32)> {
+    let model = &program.model;
+    match named {
+        Named::Bound(id, _) | Named::Used(id) => {
+            let symbol = model.symbol(id)?;
+            let is_constant =
+                symbol.name.chars().any(char::is_uppercase) && !symbol.name.chars().any(char::is_lowercase);
+            let definition = if matches!(named, Named::Bound(..)) {
+                DEFINITION
+            } else {
+                0
+            };
+            let readonly = if is_constant { READONLY } else { 0 };
+            Some((
+                kind(program, symbol, symbol.bindings.last()?),
+                readonly | definition,
+            ))
         }
-        for range in &symbol.uses {
-            found.entry(range.start()).or_insert((*range, kind, modifiers));
+        Named::Attribute(index) => {
+            let attribute = model.attributes.get(index)?;
+            let is_method = model
+                .member(attribute.class, &attribute.name)
+                .and_then(|id| model.symbol(id)?.bindings.last())
+                .is_some_and(|binding| binding.kind == BindingKind::Function);
+            Some((index_of(if is_method { "method" } else { "property" }), 0))
         }
+        Named::Keyword(_) => Some((index_of("parameter"), 0)),
+        Named::Unresolved(index) => match model.unresolved.get(index)?.name.as_str() {
+            it if builtins::TYPES.binary_search(&it).is_ok() => Some((index_of("class"), DEFAULT_LIBRARY)),
+            it if builtins::FUNCTIONS.binary_search(&it).is_ok() => {
+                Some((index_of("function"), DEFAULT_LIBRARY))
+            }
+            _ => None,
+        },
+        Named::Module(_) => None,
     }
-    for name in &program.model.unresolved {
-        let kind = match name.name.as_str() {
-            it if builtins::TYPES.binary_search(&it).is_ok() => index("class"),
-            it if builtins::FUNCTIONS.binary_search(&it).is_ok() => index("function"),
-            _ => continue,
-        };
-        found.insert(name.range.start(), (name.range, kind, DEFAULT_LIBRARY));
-    }
-    for attribute in &program.model.attributes {
-        let is_method = program
-            .model
-            .member(attribute.class, &attribute.name)
-            .and_then(|id| program.model.symbol(id)?.bindings.last())
-            .is_some_and(|binding| binding.kind == BindingKind::Function);
-        let kind = index(if is_method { "method" } else { "property" });
-        found.insert(attribute.range.start(), (attribute.range, kind, 0));
-    }
-    for keyword in &program.model.keywords {
-        found.insert(keyword.range.start(), (keyword.range, index("parameter"), 0));
-    }
-    found
 }
 
 fn kind(program: &Program, symbol: &Symbol, binding: &Binding) -> u32 {
@@ -137,7 +137,7 @@ fn kind(program: &Program, symbol: &Symbol, binding: &Binding) -> u32 {
         .model
         .scope(symbol.scope)
         .is_some_and(|scope| scope.kind == ScopeKind::Class);
-    index(match &binding.kind {
+    index_of(match &binding.kind {
         BindingKind::Import { .. } => "namespace",
         BindingKind::FromImport { member, .. } => {
             match member.starts_with(|char: char| char.is_uppercase()) {
@@ -155,6 +155,6 @@ fn kind(program: &Program, symbol: &Symbol, binding: &Binding) -> u32 {
     })
 }
 
-fn index(name: &str) -> u32 {
+fn index_of(name: &str) -> u32 {
     saturate(TYPES.iter().position(|it| *it == name).unwrap_or(0))
 }

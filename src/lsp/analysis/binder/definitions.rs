@@ -62,6 +62,7 @@ impl Binder<'_> {
         let body = |binder: &mut Self| {
             binder.defaults_and_annotations(&function.parameters);
             if let Some(returns) = &function.returns {
+                binder.outside(returns.range());
                 binder.visit_annotation(returns);
             }
             let range = TextRange::new(function.parameters.range.start(), function.range.end());
@@ -81,7 +82,8 @@ impl Binder<'_> {
                 }),
             );
         };
-        self.with_type_parameters(function.type_params.as_deref(), function.range, body);
+        let range = TextRange::new(function.name.range.end(), function.range.end());
+        self.with_type_parameters(function.type_params.as_deref(), range, body);
         let end = function
             .returns
             .as_ref()
@@ -104,8 +106,11 @@ impl Binder<'_> {
             self.visit_decorator(decorator);
         }
         let mut opened = None;
+        // Its decorators stand before its name.
+        let range = TextRange::new(class.name.range.end(), class.range.end());
         let body = |binder: &mut Self| {
             if let Some(arguments) = &class.arguments {
+                binder.outside(arguments.range);
                 binder.visit_arguments(arguments);
             }
             let bases: Vec<String> = class
@@ -115,7 +120,7 @@ impl Binder<'_> {
                 .filter_map(targets::dotted)
                 .collect();
             opened = Some(
-                binder.within(ScopeKind::Class, &class.name.id, class.range, |binder, id| {
+                binder.within(ScopeKind::Class, &class.name.id, range, |binder, id| {
                     if let Some(scope) = binder.model.scopes.get_mut(id.0) {
                         scope.bases = bases;
                     }
@@ -123,7 +128,7 @@ impl Binder<'_> {
                 }),
             );
         };
-        self.with_type_parameters(class.type_params.as_deref(), class.range, body);
+        self.with_type_parameters(class.type_params.as_deref(), range, body);
         let end = class
             .arguments
             .as_ref()
@@ -160,9 +165,11 @@ impl Binder<'_> {
     pub(super) fn defaults_and_annotations(&mut self, parameters: &Parameters) {
         for parameter in parameters.iter() {
             if let Some(default) = parameter.default() {
+                self.outside(default.range());
                 self.visit_expr(default);
             }
             if let Some(annotation) = parameter.annotation() {
+                self.outside(annotation.range());
                 self.visit_annotation(annotation);
             }
         }

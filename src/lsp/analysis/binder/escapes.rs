@@ -1,33 +1,210 @@
-//! Names in IPython's own syntax: `%timeit f(x)`, `!ls {folder}`, `obj?`.
+//! Names in IPython's own syntax: `%time x = f()`, `%%capture out`, `!ls {folder}`, `obj?`.
 //!
-//! Their text is not Python, so names in it are only mentioned: enough to keep an import from looking unused,
-//! too little for a rename or a warning.
+//! A statement behind a magic is read as Python. Words of other commands are only mentioned: enough to keep an import
+//! from looking unused, too little for a rename or a warning.
 
 use ruff_python_ast::IpyEscapeKind;
+use ruff_python_ast::visitor::Visitor;
+use ruff_python_parser::{Mode, ParseOptions, parse_cells_unchecked};
+use ruff_text_size::{TextRange, TextSize};
 
-use super::Binder;
+use super::{Binder, targets};
+use crate::lsp::analysis::model::BindingKind;
+use crate::lsp::analysis::{depth, size};
 
-/// Magics after which names exist that no text shows.
-const DEFINING_MAGICS: [&str; 9] = [
-    "run", "pylab", "store", "load", "load_ext", "loadpy", "capture", "macro", "sql",
-];
+/// A statement behind a magic that nests deeper is not read: its nesting adds to that of the text around it.
+const DEEPEST: usize = 40;
+
+/// Which names a magic binds.
+enum Binds {
+    /// None.
+    Nothing,
+    /// Those that its statement binds; these options of it take a value.
+    Statement(&'static str),
+    /// Its first argument.
+    Argument,
+    /// The values of these options.
+    Options(&'static [&'static str]),
+    /// `x << …`, or the value of `-o`.
+    Query,
+    /// Its arguments, or anything without them, if `-r` is given.
+    Stored,
+    /// Names that no text shows.
+    Anything,
+}
+
+fn binds(magic: &str) -> Binds {
+    match magic {
+        "time" | "snakeviz" | "pyinstrument" => Binds::Statement(""),
+        "timeit" => Binds::Statement("nrp"),
+        "prun" => Binds::Statement("lsTD"),
+        "memit" => Binds::Statement("rti"),
+        "mprun" | "lprun" => Binds::Statement("fmTDsuz"),
+        "capture" | "macro" | "bigquery" => Binds::Argument,
+        "bash" | "sh" | "script" | "perl" | "ruby" | "pypy" | "python" | "python2" | "python3" | "cmd" => {
+            Binds::Options(&["--out", "--err", "--proc"])
+        }
+        "R" | "octave" | "spark" => Binds::Options(&["-o", "--output"]),
+        "sql" => Binds::Query,
+        "store" => Binds::Stored,
+        // An extension that is loaded binds nothing itself: what its magics bind, they bind when they are called.
+        "run" | "pylab" | "edit" | "ed" | "paste" | "cpaste" | "cython" | "Rpull" => Binds::Anything,
+        _ => Binds::Nothing,
+    }
+}
+
+/// A word and where it stands in the program.
+struct Word<'s> {
+    text: &'s str,
+    range: TextRange,
+}
 
 impl Binder<'_> {
-    /// Reads the text of an escape command.
-    pub(super) fn escape(&mut self, kind: IpyEscapeKind, text: &str) {
+    /// Reads the escape command in `range`.
+    pub(super) fn escape(&mut self, kind: IpyEscapeKind, range: TextRange) {
+        let source = self.source;
+        let text = source
+            .get(range.start().to_usize()..range.end().to_usize())
+            .unwrap_or_default();
         if matches!(kind, IpyEscapeKind::Magic | IpyEscapeKind::Magic2) {
-            let magic = text.split_whitespace().next().unwrap_or_default();
-            if DEFINING_MAGICS.contains(&magic)
-                && let Some(scope) = self.scope()
-            {
-                scope.dynamic = true;
+            let name = text.trim_start_matches('%');
+            let words = words(name, range.end() - size(name.len()));
+            if let Some((magic, arguments)) = words.split_first() {
+                self.magic(magic.text, arguments, range.end());
+                return;
             }
         }
-        let is_word = |char: char| char == '_' || char.is_alphanumeric();
-        for word in text.split(|char| !is_word(char)) {
-            if word.starts_with(|char: char| char == '_' || char.is_alphabetic()) {
-                self.mention(word);
+        self.mention_words(text);
+    }
+
+    fn magic(&mut self, magic: &str, arguments: &[Word], end: TextSize) {
+        match binds(magic) {
+            Binds::Nothing => {}
+            Binds::Statement(valued) => return self.timed(arguments, valued, end),
+            Binds::Argument => self.assigned(arguments.iter().find(|it| !it.text.starts_with('-'))),
+            Binds::Options(options) => self.options(arguments, options),
+            Binds::Query => {
+                self.options(arguments, &["-o", "--output"]);
+                if let [name, arrow, ..] = arguments
+                    && arrow.text == "<<"
+                {
+                    self.assigned(Some(name));
+                }
+            }
+            Binds::Stored => {
+                let names = || arguments.iter().filter(|it| !it.text.starts_with('-'));
+                if arguments.iter().any(|it| it.text == "-r") {
+                    names().for_each(|name| self.assigned(Some(name)));
+                    if names().next().is_none() {
+                        self.anything();
+                    }
+                }
+            }
+            Binds::Anything => self.anything(),
+        }
+        for argument in arguments {
+            self.mention_words(argument.text);
+        }
+    }
+
+    /// The statement that a magic runs, behind its options.
+    fn timed(&mut self, arguments: &[Word], valued: &str, end: TextSize) {
+        let mut rest = arguments;
+        while let [option, others @ ..] = rest {
+            let Some(letters) = option.text.strip_prefix('-') else {
+                break;
+            };
+            let takes_next = letters.len() == 1 && valued.contains(letters);
+            rest = others.get(usize::from(takes_next)..).unwrap_or_default();
+        }
+        let is_read = match rest.first() {
+            Some(first) => self.statement(TextRange::new(first.range.start(), end)),
+            None => true,
+        };
+        let unread = if is_read {
+            arguments.len() - rest.len()
+        } else {
+            arguments.len()
+        };
+        for word in arguments.iter().take(unread) {
+            self.mention_words(word.text);
+        }
+    }
+
+    /// Reads Python in the midst of the text; false where it is none.
+    fn statement(&mut self, range: TextRange) -> bool {
+        let text = self
+            .source
+            .get(range.start().to_usize()..range.end().to_usize())
+            .unwrap_or_default();
+        if depth::measure(text) > DEEPEST {
+            return false;
+        }
+        let options = ParseOptions::from(Mode::Module);
+        let parsed = parse_cells_unchecked(self.source, [range], &options);
+        let is_python = parsed.errors().is_empty();
+        if is_python {
+            self.visit_body(parsed.suite());
+        }
+        is_python
+    }
+
+    fn options(&mut self, arguments: &[Word], options: &[&str]) {
+        for pair in arguments.windows(2) {
+            if let [option, value] = pair
+                && options.contains(&option.text)
+            {
+                self.assigned(Some(value));
             }
         }
     }
+
+    fn assigned(&mut self, word: Option<&Word>) {
+        let Some(word) = word else { return };
+        for (start, name) in names(word.text) {
+            let range = TextRange::at(word.range.start() + size(start), size(name.len()));
+            self.bind(name, targets::plain(BindingKind::Target, range, word.range));
+        }
+    }
+
+    fn anything(&mut self) {
+        if let Some(scope) = self.scope() {
+            scope.dynamic = true;
+        }
+    }
+
+    fn mention_words(&mut self, text: &str) {
+        for (_, name) in names(text) {
+            self.mention(name);
+        }
+    }
+}
+
+/// The words of `text`, which starts at `start`.
+fn words(text: &str, start: TextSize) -> Vec<Word<'_>> {
+    pieces(text, |char| !char.is_whitespace())
+        .map(|(at, text)| Word {
+            text,
+            range: TextRange::at(start + size(at), size(text.len())),
+        })
+        .collect()
+}
+
+/// The names in `text`.
+fn names(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    pieces(text, |char| char == '_' || char.is_alphanumeric())
+        .filter(|(_, word)| !word.starts_with(char::is_numeric))
+}
+
+/// The longest runs of characters for which `is_in` holds, and where they begin.
+fn pieces(text: &str, is_in: fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(at..)?;
+        let start = at + rest.find(is_in)?;
+        let rest = text.get(start..)?;
+        let piece = rest.get(..rest.find(|char| !is_in(char)).unwrap_or(rest.len()))?;
+        at = start + piece.len();
+        Some((start, piece))
+    })
 }
