@@ -5,6 +5,7 @@
 
 pub mod notebook;
 pub mod text;
+pub mod uri;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -20,6 +20,7 @@ pub mod rename;
 pub mod selection;
 pub mod semantic_tokens;
 pub mod signature;
+mod silence;
 pub mod statement_range;
 pub mod symbols;
 

@@ -11,6 +11,7 @@ use ruff_text_size::TextRange;
 use super::occurrences::{Occurrence, of_symbol};
 use crate::lsp::analysis::model::{Binding, BindingKind, ModuleUse};
 use crate::lsp::analysis::{Program, ScopeKind, size};
+use crate::lsp::documents::uri::decoded;
 
 /// The places of one thing in all open documents.
 #[derive(Debug)]
@@ -146,7 +147,11 @@ fn defining(
     module: &str,
     name: &str,
 ) -> Option<Arc<Program>> {
-    let wanted: Vec<&str> = module.trim_start_matches('.').split('.').collect();
+    let wanted: Vec<String> = module
+        .trim_start_matches('.')
+        .split('.')
+        .map(str::to_owned)
+        .collect();
     let importer_path = folder_of(importer);
     programs
         .iter()
@@ -172,24 +177,24 @@ fn defines(binding: &Binding) -> bool {
 }
 
 /// The dotted name of a module as far as its path tells it; `None` for a notebook.
-fn path_of(program: &Program) -> Option<Vec<&str>> {
+fn path_of(program: &Program) -> Option<Vec<String>> {
     let [part] = program.parts.as_slice() else {
         return None;
     };
-    let path = part.uri.0.strip_suffix(".py")?;
-    let mut path: Vec<&str> = path.split('/').collect();
-    if path.last() == Some(&"__init__") {
-        path.pop();
-    }
+    let path = decoded(part.uri.0.strip_suffix(".py")?);
+    let mut path: Vec<String> = path.split('/').map(str::to_owned).collect();
+    path.pop_if(|last| last == "__init__");
     Some(path)
 }
 
-fn folder_of(program: &Program) -> Vec<&str> {
+fn folder_of(program: &Program) -> Vec<String> {
     let uri = program.parts.first().map_or("", |part| part.uri.0.as_str());
+    let uri = decoded(uri);
     let folder = uri.rsplit_once('/').map_or("", |(folder, _)| folder);
     // A notebook's cell has a scheme of its own.
     let folder = folder.split_once(':').map_or(folder, |(_, path)| path);
-    folder.trim_start_matches('/').split('/').collect()
+    let names = folder.trim_start_matches('/').split('/');
+    names.map(str::to_owned).collect()
 }
 
 /// Every `from module import member`: the module, the member, and where the member is named.

@@ -15,6 +15,8 @@ use crate::lsp::engine::builtins;
 use crate::lsp::live::Snapshot;
 use crate::lsp::session::Session;
 
+use super::silence::Silence;
+
 /// At most this many are given for one document.
 const MOST: usize = 1000;
 
@@ -55,6 +57,16 @@ impl Kind {
             Self::UnusedImport => "unused-import",
             Self::UnusedVariable => "unused-variable",
             Self::Unchecked => "not-checked",
+        }
+    }
+
+    /// Ruff's code for it, where a comment may silence it.
+    pub fn ruff(self) -> Option<&'static str> {
+        match self {
+            Self::Undefined => Some("F821"),
+            Self::UnusedImport => Some("F401"),
+            Self::UnusedVariable => Some("F841"),
+            Self::Syntax | Self::Unchecked => None,
         }
     }
 }
@@ -115,7 +127,7 @@ pub fn diagnostic(problem: &Problem, range: lsp_types::Range) -> Diagnostic {
     }
 }
 
-/// All problems of a program, in no particular order.
+/// All problems of a program that no comment silences, in no particular order.
 pub fn problems(program: &Program, snapshot: &Snapshot) -> Vec<Problem> {
     let mut found = syntax(program);
     let known: std::collections::HashSet<&str> =
@@ -146,6 +158,10 @@ pub fn problems(program: &Program, snapshot: &Snapshot) -> Vec<Problem> {
                 });
             }
         }
+    }
+    if !found.is_empty() {
+        let silence = Silence::of(program);
+        found.retain(|problem| !silence.covers(problem));
     }
     found
 }

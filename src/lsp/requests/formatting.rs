@@ -16,6 +16,7 @@ use ruff_text_size::TextRange;
 use super::Job;
 use crate::lsp::analysis::Program;
 use crate::lsp::documents::text::{Encoding, Text, saturate};
+use crate::lsp::documents::uri;
 use crate::lsp::link::{Failure, reply};
 use crate::lsp::session::Session;
 
@@ -68,10 +69,10 @@ pub fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
 }
 
 fn run(ruff: &Path, uri: &str, text: &str, range: Option<Range>) -> Result<String, Failure> {
-    let file = uri.strip_prefix("file://").filter(|file| file.ends_with(".py"));
+    let file = uri::file(uri).filter(|file| file.ends_with(".py"));
     let mut command = Command::new(ruff);
     command.args(["format", "--quiet", "--no-cache", "--stdin-filename"]);
-    command.arg(file.unwrap_or("cell.py"));
+    command.arg(file.as_deref().unwrap_or("cell.py"));
     if let Some(range) = range {
         let place =
             |at: Position| format!("{}:{}", at.line.saturating_add(1), at.character.saturating_add(1));
