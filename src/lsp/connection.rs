@@ -117,7 +117,9 @@ pub(super) fn work(queue: &Queue<Message>, link: &Arc<Link>, options: Options) -
             Popped::Closed => break,
             _ if link.is_closing() => break,
             Popped::Idle => {
-                guard("idle", || session.quiet());
+                guard("idle", || {
+                    session.quiet(|| queue.has_items() || link.is_closing())
+                });
             }
             Popped::Item(Message::Request(request)) => {
                 serve(&mut session, link, &slow, request);
@@ -142,8 +144,8 @@ fn serve(session: &mut Session, link: &Arc<Link>, slow: &Arc<AtomicUsize>, reque
     let started = std::time::Instant::now();
     let progress = params.get("workDoneToken").cloned();
     session.cancelled = link.cancelled(&id);
-    if session.cancelled.load(Ordering::Relaxed) {
-        link.reply(&id, Err(Failure::new(ErrorCode::RequestCanceled, "cancelled")));
+    if session.is_cancelled() {
+        link.reply(&id, Err(Failure::cancelled()));
         return;
     }
     match guard(&method, || session.request(&method, params)) {

@@ -7,7 +7,7 @@ pub mod notebook;
 pub mod text;
 pub mod uri;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use lsp_server::ErrorCode;
@@ -43,7 +43,7 @@ pub struct Documents {
     texts: HashMap<Uri, Document>,
     notebooks: HashMap<Uri, Notebook>,
     programs: HashMap<Uri, Arc<Program>>,
-    changed: Vec<Uri>,
+    changed: BTreeSet<String>,
     bytes: usize,
 }
 
@@ -162,8 +162,8 @@ impl Documents {
         Ok(program)
     }
 
-    /// All programs of what is open, each once.
-    pub fn all_programs(&mut self) -> Vec<Arc<Program>> {
+    /// One document of each program, in order of their names.
+    pub fn members(&self) -> Vec<Uri> {
         let mut roots: HashMap<Uri, Uri> = HashMap::new();
         for (uri, document) in &self.texts {
             let root = document.notebook.clone().unwrap_or_else(|| uri.clone());
@@ -171,7 +171,7 @@ impl Documents {
         }
         let mut members: Vec<Uri> = roots.into_values().collect();
         members.sort_by(|left, right| left.0.cmp(&right.0));
-        members.iter().filter_map(|uri| self.program(uri).ok()).collect()
+        members
     }
 
     /// The program and the byte offset in it of a position in a document.
@@ -248,28 +248,23 @@ impl Documents {
         self.touch(uri.clone());
     }
 
-    /// True when [`Documents::take_changed`] has something.
+    /// True when [`Documents::next_changed`] has something.
     pub fn has_changes(&self) -> bool {
         !self.changed.is_empty()
     }
 
-    /// The roots (documents and notebooks) that changed since the last call.
-    pub fn take_changed(&mut self) -> Vec<Uri> {
-        std::mem::take(&mut self.changed)
+    /// One of the roots (documents and notebooks) that changed since it was last given.
+    pub fn next_changed(&mut self) -> Option<Uri> {
+        self.changed.pop_first().map(Uri)
     }
 
     /// Marks everything as changed: the session's names did.
     pub fn touch_all(&mut self) {
-        let roots: Vec<Uri> = self
+        let roots = self
             .texts
             .iter()
-            .map(|(uri, document)| document.notebook.clone().unwrap_or_else(|| uri.clone()))
-            .collect();
-        for root in roots {
-            if !self.changed.contains(&root) {
-                self.changed.push(root);
-            }
-        }
+            .map(|(uri, document)| document.notebook.as_ref().unwrap_or(uri));
+        self.changed.extend(roots.map(|root| root.0.clone()));
     }
 
     /// Some open document whose program is `root`'s.
@@ -283,9 +278,7 @@ impl Documents {
 
     fn touch(&mut self, root: Uri) {
         self.programs.remove(&root);
-        if !self.changed.contains(&root) {
-            self.changed.push(root);
-        }
+        self.changed.insert(root.0);
     }
 }
 

@@ -43,6 +43,11 @@ impl Failure {
         }
     }
 
+    /// The client does not want the answer any more.
+    pub fn cancelled() -> Self {
+        Self::new(ErrorCode::RequestCanceled, "cancelled")
+    }
+
     /// The request was well formed and cannot be served.
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::RequestFailed, message)

@@ -88,6 +88,11 @@ impl<T> Queue<T> {
         }
     }
 
+    /// True when an item waits.
+    pub fn has_items(&self) -> bool {
+        !self.lock().items.is_empty()
+    }
+
     /// No more items will come; those inside can still be taken.
     pub fn close(&self) {
         self.lock().closed = true;

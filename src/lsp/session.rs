@@ -3,7 +3,7 @@
 //! Owned by the connection's worker thread. Requests are dispatched in [`super::requests`]; notifications here.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lsp_server::ErrorCode;
@@ -86,6 +86,26 @@ impl Session {
         self.stage == Stage::ShutDown
     }
 
+    /// True when the client does not want the answer to the request in hand any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// All programs of what is open, each once.
+    ///
+    /// # Errors
+    /// When the request is cancelled meanwhile: to parse them all may take long.
+    pub fn programs(&mut self) -> Result<Vec<Arc<Program>>, Failure> {
+        let mut programs = Vec::new();
+        for uri in self.documents.members() {
+            if self.is_cancelled() {
+                return Err(Failure::cancelled());
+            }
+            programs.extend(self.documents.program(&uri));
+        }
+        Ok(programs)
+    }
+
     /// Answers a request.
     pub fn request(&mut self, method: &str, params: Value) -> Answer {
         let refused = |code, message: &str| Answer::Now(Err(Failure::new(code, message)));
@@ -143,8 +163,8 @@ impl Session {
         self.stage == Stage::Running && self.documents.has_changes()
     }
 
-    /// Uses a quiet moment: publishes the diagnostics of what changed.
-    pub fn quiet(&mut self) {
+    /// Uses a quiet moment: publishes the diagnostics of what changed, until `is_over` says that there is work.
+    pub fn quiet(&mut self, is_over: impl Fn() -> bool) {
         if self.stage != Stage::Running {
             return;
         }
@@ -153,9 +173,12 @@ impl Session {
             self.seen = snapshot;
             self.documents.touch_all();
         }
-        for root in self.documents.take_changed() {
+        while let Some(root) = self.documents.next_changed() {
             for published in requests::diagnostics::publish(self, &root) {
                 self.link.notify("textDocument/publishDiagnostics", published);
+            }
+            if is_over() {
+                break;
             }
         }
     }

@@ -21,7 +21,7 @@ pub fn definition(
 ) -> Result<Vec<Location>, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
-    let programs = session.documents.all_programs();
+    let programs = session.programs()?;
     let found = everywhere(&programs, &program, offset);
     let definition = found.and_then(|found| found.definition);
     let imported = definition

@@ -1,11 +1,13 @@
 //! `textDocument/formatting` and `rangeFormatting`, by the `ruff` of the environment.
 //!
-//! Runs on a thread of its own with a deadline; the child is killed when it passes. IPython's own lines are hidden
+//! Runs on a thread of its own with a deadline; the child is killed when it passes, or when the client cancels. IPython's own lines are hidden
 //! from ruff behind placeholders and put back after.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lsp_types::{DocumentFormattingParams, DocumentRangeFormattingParams, Position, Range, TextEdit, Uri};
@@ -45,9 +47,10 @@ fn job(session: &mut Session, uri: &Uri, range: Option<Range>) -> Result<Job, Fa
     let ruff = find("ruff", &session.options.tools)
         .ok_or_else(|| Failure::failed("formatting needs ruff: install it with `pip install ruff`"))?;
     let uri = uri.0.clone();
+    let cancelled = Arc::clone(&session.cancelled);
     Ok(Box::new(move || {
         let (hidden, escapes) = hide(text.as_str());
-        let formatted = run(&ruff, &uri, &hidden, range)?;
+        let formatted = run(&ruff, &uri, &hidden, range, &cancelled)?;
         let mut shown = show(&formatted, &escapes)?;
         // Ruff ends a file with a newline; a cell need not have one.
         if !text.as_str().ends_with('\n') {
@@ -68,7 +71,13 @@ pub fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-fn run(ruff: &Path, uri: &str, text: &str, range: Option<Range>) -> Result<String, Failure> {
+fn run(
+    ruff: &Path,
+    uri: &str,
+    text: &str,
+    range: Option<Range>,
+    cancelled: &AtomicBool,
+) -> Result<String, Failure> {
     let file = uri::file(uri).filter(|file| file.ends_with(".py"));
     let mut command = Command::new(ruff);
     command.args(["format", "--quiet", "--no-cache", "--stdin-filename"]);
@@ -100,13 +109,16 @@ fn run(ruff: &Path, uri: &str, text: &str, range: Option<Range>) -> Result<Strin
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(2)),
+            Ok(None) if Instant::now() < until && !cancelled.load(Ordering::Relaxed) => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
             _ => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(Failure::failed(format!(
-                    "ruff did not finish within {PATIENCE:?}"
-                )));
+                return Err(match cancelled.load(Ordering::Relaxed) {
+                    true => Failure::cancelled(),
+                    false => Failure::failed(format!("ruff did not finish within {PATIENCE:?}")),
+                });
             }
         }
     };

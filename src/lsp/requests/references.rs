@@ -14,13 +14,13 @@ use crate::lsp::session::Session;
 /// Every place that names the thing under the cursor, in all open documents.
 ///
 /// # Errors
-/// When the document is not open.
+/// When the document is not open, or the request is cancelled.
 pub fn references(session: &mut Session, params: ReferenceParams) -> Result<Vec<Location>, Failure> {
     let place = params.text_document_position_params;
     let (program, offset) = session
         .documents
         .locate(&place.text_document.uri, place.position)?;
-    let programs = session.documents.all_programs();
+    let programs = session.programs()?;
     let Some(found) = everywhere(&programs, &program, offset) else {
         return Ok(Vec::new());
     };

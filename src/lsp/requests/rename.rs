@@ -23,7 +23,7 @@ use crate::lsp::session::Session;
 pub fn prepare(session: &mut Session, params: TextDocumentPositionParams) -> Result<Option<Range>, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
-    let programs = session.documents.all_programs();
+    let programs = session.programs()?;
     let at = crate::lsp::analysis::size(offset);
     let here = everywhere(&programs, &program, offset).and_then(|found| {
         let is_here = |(other, it): &(Arc<Program>, Occurrence)| {
@@ -56,7 +56,7 @@ pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEd
     let (program, offset) = session
         .documents
         .locate(&place.text_document.uri, place.position)?;
-    let programs = session.documents.all_programs();
+    let programs = session.programs()?;
     let Some(found) = everywhere(&programs, &program, offset) else {
         return Err(Failure::failed("nothing that can be renamed is here"));
     };

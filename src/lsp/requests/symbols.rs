@@ -33,14 +33,14 @@ pub fn document(session: &mut Session, params: DocumentSymbolParams) -> Result<V
 /// Functions, classes and top-level names of all open documents that contain the query.
 ///
 /// # Errors
-/// Never.
+/// When the request is cancelled.
 pub fn workspace(
     session: &mut Session,
     params: WorkspaceSymbolParams,
 ) -> Result<Vec<WorkspaceSymbol>, Failure> {
     let query = params.query.to_lowercase();
     let mut found = Vec::new();
-    for program in session.documents.all_programs() {
+    for program in session.programs()? {
         for (_, symbol) in program.model.symbols() {
             let Some(scope) = program.model.scope(symbol.scope) else {
                 continue;

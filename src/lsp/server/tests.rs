@@ -5,12 +5,14 @@ use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use lsp_server::{Message, RequestId};
+use lsp_server::{ErrorCode, Message, RequestId};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::lsp::framing;
 use crate::lsp::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
+
+mod cancellation;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
