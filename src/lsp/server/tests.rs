@@ -13,6 +13,7 @@ use crate::lsp::framing;
 use crate::lsp::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
 
 mod cancellation;
+mod growth;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

@@ -1,0 +1,171 @@
+//! Ten times the lines may take ten times the work, not a hundred times: every request, on text that is hard for it.
+
+use std::sync::Arc;
+
+use lsp_types::Uri;
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+
+use crate::lsp::Options;
+use crate::lsp::link::{Link, Wire};
+use crate::lsp::session::{Answer, Session};
+
+/// Linear work grows ten times; room is left for caches that the small text fits into.
+const MOST: f64 = 25.0;
+
+/// A program of `count` lines in which few names are used everywhere, others once, and one is bound on every other line.
+fn program(count: usize) -> String {
+    let mut lines = vec!["import numpy as np".to_owned(), "df = np.zeros(3)".to_owned()];
+    for number in 0..count / 10 {
+        lines.push(format!("import module_{number}, unused_{number}"));
+        lines.push(format!("class C{number}(object):"));
+        lines.push(format!(
+            "    def method_{number}(self, first, second=[i for i in df]):"
+        ));
+        lines.push("        self.value = np.sum(first) + second".to_owned());
+        lines.push("        return self.value".to_owned());
+        lines.push(format!(
+            "name_{number} = C{number}().method_{number}(df, second=df.size)"
+        ));
+        lines.push(format!("df = np.add(df, name_{number}, out=df.copy())"));
+        lines.push(format!("unknown_{number}(df.x, module_{number}.y)"));
+        lines.push(format!("print(name_{number})  # noqa: F401"));
+        lines.push("df += 1".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn session(text: &str) -> Session {
+    let wire = Wire {
+        send: Box::new(|_| Ok(())),
+        hang_up: Box::new(|_| {}),
+    };
+    let mut session = Session::new(Options::default(), Arc::new(Link::new(wire)));
+    session.request("initialize", json!({"capabilities": {}}));
+    let document = json!({"uri": "inmemory:/x", "languageId": "python", "version": 1, "text": text});
+    session.notified("textDocument/didOpen", json!({"textDocument": document}));
+    session
+}
+
+fn requests(lines: usize) -> Vec<(&'static str, Value)> {
+    let at = |line: usize, character: usize| json!({"line": line, "character": character});
+    // In the last block: `df = np.add(df, …)`, `name_… = C…().method_…(df, …)` and `self.value = …`.
+    let (df, np, named, value) = (
+        at(lines - 2, 1),
+        at(lines - 2, 6),
+        at(lines - 3, 2),
+        at(lines - 5, 15),
+    );
+    let digits = (lines / 10 - 1).to_string().len();
+    let context = json!({"includeDeclaration": true, "diagnostics": []});
+    vec![
+        ("textDocument/completion", json!({"position": at(lines - 2, 2)})),
+        ("textDocument/hover", json!({"position": np})),
+        (
+            "textDocument/signatureHelp",
+            json!({"position": at(lines - 3, 10 + 2 * digits)}),
+        ),
+        ("textDocument/definition", json!({"position": df})),
+        ("textDocument/definition", json!({"position": np})),
+        ("textDocument/definition", json!({"position": value})),
+        (
+            "textDocument/references",
+            json!({"position": df, "context": context}),
+        ),
+        (
+            "textDocument/references",
+            json!({"position": np, "context": context}),
+        ),
+        (
+            "textDocument/references",
+            json!({"position": named, "context": context}),
+        ),
+        (
+            "textDocument/references",
+            json!({"position": value, "context": context}),
+        ),
+        ("textDocument/documentHighlight", json!({"position": df})),
+        ("textDocument/prepareRename", json!({"position": df})),
+        ("textDocument/rename", json!({"position": df, "newName": "other"})),
+        ("textDocument/rename", json!({"position": np, "newName": "other"})),
+        (
+            "textDocument/rename",
+            json!({"position": value, "newName": "other"}),
+        ),
+        ("textDocument/documentSymbol", json!({})),
+        ("workspace/symbol", json!({"query": "name_"})),
+        ("textDocument/foldingRange", json!({})),
+        ("textDocument/selectionRange", json!({"positions": [df]})),
+        ("textDocument/semanticTokens/full", json!({})),
+        (
+            "textDocument/codeAction",
+            json!({"range": {"start": df, "end": df}, "context": context}),
+        ),
+        ("positron/textDocument/statementRange", json!({"position": df})),
+    ]
+}
+
+/// Nanoseconds of the processor that this thread has had: other threads and processes do not count.
+fn spent() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
+/// The least of three.
+fn cost(mut work: impl FnMut()) -> f64 {
+    let once = |_| {
+        let before = spent();
+        work();
+        spent() - before
+    };
+    (0..3).map(once).fold(f64::INFINITY, f64::min)
+}
+
+fn costs(lines: usize) -> Vec<(String, f64)> {
+    let text = program(lines);
+    let mut session = session(&text);
+    let mut found = Vec::new();
+    for (method, mut params) in requests(lines) {
+        params["textDocument"] = json!({"uri": "inmemory:/x"});
+        let took = cost(|| match session.request(method, params.clone()) {
+            Answer::Now(Ok(answer)) => assert!(answer.get().len() > 4, "{method}: {params}"),
+            _ => panic!("{method} was not answered"),
+        });
+        found.push((format!("{method} {}", params["position"]), took));
+    }
+    let mut version = 1;
+    found.push((
+        "an edit and its diagnostics".to_owned(),
+        cost(|| {
+            version += 1;
+            let start = json!({"line": 1, "character": 0});
+            let change = json!({"range": {"start": start, "end": start}, "text": "x = 1\n"});
+            let document = json!({"uri": "inmemory:/x", "version": version});
+            session.notified(
+                "textDocument/didChange",
+                json!({"textDocument": document, "contentChanges": [change]}),
+            );
+            session.quiet(|| false);
+        }),
+    ));
+    let uri = Uri("inmemory:/x".to_owned());
+    assert!(
+        session
+            .documents
+            .program(&uri)
+            .is_ok_and(|it| it.module.errors().is_empty())
+    );
+    found
+}
+
+#[test]
+fn no_request_grows_faster_than_the_text() {
+    // What is measured first pays for cold caches.
+    costs(100);
+    for ((what, small), (_, large)) in costs(1000).into_iter().zip(costs(10_000)) {
+        let growth = large / small;
+        println!("{what}: {:.2} ms, {growth:.1} times", large / 1e6);
+        // What takes next to no time cannot be compared.
+        assert!(growth < MOST || large < 2e6, "{what} grew {growth:.1} times");
+    }
+}
