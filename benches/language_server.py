@@ -4,7 +4,8 @@
     python benches/language_server.py [--kernel drupe] [--asks 300]
 
 A session of 10,000 names and a DataFrame of 1,000 columns (pandas where it is there, else a table of
-the same shape); completions over TCP while the kernel is idle and while its cell keeps Python.
+the same shape); completions over TCP while the kernel is idle and while its cell keeps Python. Then every
+request at documents of up to 10,000 lines, and one cell edited in notebooks of as many.
 """
 
 from __future__ import annotations
@@ -38,6 +39,21 @@ BUSY = {
     "C holds the GIL": "import ctypes; ctypes.PyDLL(None).sleep({0})",
 }
 PLACES = ("name_0{}", "frame['column {}", "frame.h", "imp", "print(na")
+
+
+LINES = (1_500, 3_000, 6_000, 10_000)
+BLOCK = """\
+import module_{0}, unused_{0}
+class C{0}(object):
+    def method_{0}(self, first, second=[i for i in df]):
+        self.value = np.sum(first) + second
+        return self.value
+name_{0} = C{0}().method_{0}(df, second=df.size)
+df = np.add(df, name_{0}, out=df.copy())
+unknown_{0}(df.x, module_{0}.y)
+print(name_{0})
+df += 1
+"""
 
 
 class Editor:
@@ -123,6 +139,121 @@ def measure(editor: Editor, asks: int) -> list[float]:
     return times
 
 
+def blocks(lines: int) -> list[str]:
+    """A program of so many lines in cells of ten: few names are used everywhere, the others once."""
+    return ["import numpy as np\ndf = np.zeros(3)\n", *map(BLOCK.format, range(lines // 10))]
+
+
+def requests(lines: int) -> dict[str, tuple[str, dict]]:
+    """What is asked of the program: the name of the row, the method, its parameters."""
+
+    def at(line: int, character: int) -> dict:
+        return {"line": line, "character": character}
+
+    df, value, call = at(lines - 2, 1), at(lines - 5, 15), at(lines - 2, 12)
+    context = {"includeDeclaration": True, "diagnostics": []}
+    whole = {"start": at(0, 0), "end": at(lines, 0)}
+    return {
+        "completion": ("completion", {"position": at(lines - 2, 2)}),
+        "hover": ("hover", {"position": df}),
+        "signatureHelp": ("signatureHelp", {"position": call}),
+        "definition": ("definition", {"position": df}),
+        "definition of an attribute": ("definition", {"position": value}),
+        "references": ("references", {"position": df, "context": context}),
+        "references of an attribute": ("references", {"position": value, "context": context}),
+        "documentHighlight": ("documentHighlight", {"position": df}),
+        "rename": ("rename", {"position": df, "newName": "other"}),
+        "documentSymbol": ("documentSymbol", {}),
+        "semanticTokens": ("semanticTokens/full", {}),
+        "foldingRange": ("foldingRange", {}),
+        "selectionRange": ("selectionRange", {"positions": [df]}),
+        "inlayHint": ("inlayHint", {"range": whole}),
+        "codeAction": ("codeAction", {"range": {"start": df, "end": df}, "context": context}),
+    }
+
+
+def median(work) -> float:
+    """Milliseconds, of seven."""
+    times = []
+    for _ in range(7):
+        begin = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(times)
+
+
+def sizes(editor: Editor) -> None:
+    """A row for each request, a column for each length."""
+    rows: dict[str, list[str]] = {}
+    for lines in LINES:
+        uri = f"inmemory:/{lines}"
+        text = "".join(blocks(lines))
+        document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+        editor.tell("textDocument/didOpen", {"textDocument": document})
+        asked = requests(lines)
+        for name, (method, params) in asked.items():
+            params["textDocument"] = {"uri": uri}
+            editor.ask(f"textDocument/{method}", params)
+            took = median(lambda m=method, p=params: editor.ask(f"textDocument/{m}", p))
+            rows.setdefault(name, []).append(f"{took:.2f} ms")
+
+        def edit(lines=lines, uri=uri, asked=asked):
+            place = {"line": lines - 1, "character": 0}
+            change = {"range": {"start": place, "end": place}, "text": " "}
+            versioned = {"uri": uri, "version": next(editor.versions)}
+            editor.tell(
+                "textDocument/didChange", {"textDocument": versioned, "contentChanges": [change]}
+            )
+            editor.ask("textDocument/completion", asked["completion"][1])
+
+        rows.setdefault("an edit, then completion", []).append(f"{median(edit):.2f} ms")
+        editor.tell("textDocument/didClose", {"textDocument": {"uri": uri}})
+        rows.setdefault("an edit in a cell, then completion", []).append(
+            f"{in_a_notebook(editor, lines):.2f} ms"
+        )
+    print("\n| request | " + " | ".join(f"{lines:,} lines" for lines in LINES) + " |")
+    print("| --- |" + " --- |" * len(LINES))
+    for name, cells in rows.items():
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def in_a_notebook(editor: Editor, lines: int) -> float:
+    """The same program in cells of ten lines: one is edited, and completed."""
+    book = f"inmemory:/{lines}.ipynb"
+    texts = {f"cell:/{lines}/{index}": text for index, text in enumerate(blocks(lines))}
+    cells = [{"kind": 2, "document": uri} for uri in texts]
+    documents = [
+        {"uri": uri, "languageId": "python", "version": 1, "text": text}
+        for uri, text in texts.items()
+    ]
+    notebook = {"uri": book, "notebookType": "jupyter-notebook", "version": 1, "cells": cells}
+    editor.tell(
+        "notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": documents}
+    )
+    uri = f"cell:/{lines}/{lines // 20}"
+
+    def edit():
+        place = {"line": 9, "character": 0}
+        versioned = {"uri": uri, "version": next(editor.versions)}
+        changes = [{"range": {"start": place, "end": place}, "text": "d"}]
+        content = [{"document": versioned, "changes": changes}]
+        change = {
+            "notebookDocument": {"uri": book, "version": versioned["version"]},
+            "change": {"cells": {"textContent": content}},
+        }
+        editor.tell("notebookDocument/didChange", change)
+        document = {"textDocument": {"uri": uri}, "position": {"line": 9, "character": 1}}
+        editor.ask("textDocument/completion", document)
+
+    took = median(edit)
+    closed = [{"uri": uri} for uri in texts]
+    editor.tell(
+        "notebookDocument/didClose",
+        {"notebookDocument": {"uri": book}, "cellTextDocuments": closed},
+    )
+    return took
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--kernel", default="drupe")
@@ -151,6 +282,7 @@ def main() -> None:
             time.sleep(0.3)
             print(line(name, measure(editor, args.asks)))
             kernel.get_shell_msg(timeout=seconds + 30)
+        sizes(editor)
 
 
 if __name__ == "__main__":

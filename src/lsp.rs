@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::options::Checker;
 
-pub use live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, LiveSession, Snapshot};
+pub use live::{Live, LiveAnswer, LiveItem, LiveKind, LiveObject, LiveQuery, LiveSession, Snapshot};
 pub use server::Server;
 pub use stdio::{bridge_stdio, serve, serve_stdio};
 

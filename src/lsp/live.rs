@@ -113,14 +113,66 @@ impl<T: DeserializeOwned> LiveAnswer<T> {
     }
 }
 
+/// What an object of the session is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum LiveKind {
+    /// A function, builtin or method.
+    Function,
+    /// A class.
+    Class,
+    /// A module.
+    Module,
+    /// A property or another descriptor.
+    Property,
+    /// A keyword of a call.
+    Keyword,
+    /// Any other object, and every word that is not known.
+    #[default]
+    Instance,
+}
+
+impl LiveKind {
+    /// The word for it, as `drupe.inspection` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Class => "class",
+            Self::Module => "module",
+            Self::Property => "property",
+            Self::Keyword => "keyword",
+            Self::Instance => "instance",
+        }
+    }
+}
+
+impl From<&str> for LiveKind {
+    fn from(word: &str) -> Self {
+        match word {
+            "function" | "method" => Self::Function,
+            "class" => Self::Class,
+            "module" => Self::Module,
+            "property" => Self::Property,
+            "keyword" => Self::Keyword,
+            _ => Self::Instance,
+        }
+    }
+}
+
+impl From<String> for LiveKind {
+    fn from(word: String) -> Self {
+        Self::from(word.as_str())
+    }
+}
+
 /// One candidate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct LiveItem {
     /// The name, key or dotted module name.
     pub name: String,
-    /// `function`, `class`, `module`, `instance`, `property`, `keyword`; unknown words count as `instance`.
+    /// What it is.
     #[serde(default)]
-    pub kind: String,
+    pub kind: LiveKind,
     /// The name of its type; empty when unknown.
     #[serde(default, rename = "type")]
     pub type_name: String,
@@ -132,9 +184,9 @@ pub struct LiveObject {
     /// The name of its type.
     #[serde(default, rename = "type")]
     pub type_name: String,
-    /// As [`LiveItem::kind`].
+    /// What it is.
     #[serde(default)]
-    pub kind: String,
+    pub kind: LiveKind,
     /// Its dotted name, for the help viewer: `pandas.DataFrame`.
     #[serde(default)]
     pub topic: String,
@@ -230,6 +282,15 @@ mod tests {
             items.first().map(|item| item.type_name.as_str()),
             Some("function")
         );
+        let kinds = items.first().map(|item| item.kind);
+        assert_eq!(kinds, Some(LiveKind::Function));
+        for (word, kind) in [
+            ("method", LiveKind::Function),
+            ("class", LiveKind::Class),
+            ("odd", LiveKind::Instance),
+        ] {
+            assert_eq!(LiveKind::from(word), kind);
+        }
         for unknown in [&b"null"[..], b"", b"[1]"] {
             assert_eq!(LiveAnswer::<LiveObject>::from_json(unknown), LiveAnswer::Unknown);
         }

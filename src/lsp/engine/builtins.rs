@@ -34,12 +34,14 @@ pub const TYPES: [&str; 98] = [
     "staticmethod", "str", "super", "tuple", "type", "zip",
 ];
 
-/// Builtin constants and the names that a module or class body always has.
+/// Builtin constants, the names that a module or class body always has, and builtins that came with 3.14 and 3.15: not
+/// every Python has those, so they are not offered, but never undefined.
 #[rustfmt::skip]
-pub const CONSTANTS: [&str; 21] = [
-    "Ellipsis", "NotImplemented", "__annotations__", "__build_class__", "__builtins__", "__class__",
-    "__debug__", "__dict__", "__doc__", "__file__", "__import__", "__loader__", "__module__", "__name__",
-    "__package__", "__path__", "__qualname__", "__spec__", "copyright", "credits", "license",
+pub const CONSTANTS: [&str; 25] = [
+    "Ellipsis", "ImportCycleError", "NotImplemented", "__annotations__", "__build_class__", "__builtins__",
+    "__class__", "__debug__", "__dict__", "__doc__", "__file__", "__import__", "__lazy_import__", "__loader__",
+    "__module__", "__name__", "__package__", "__path__", "__qualname__", "__spec__", "copyright", "credits",
+    "frozendict", "license", "sentinel",
 ];
 
 /// Names that an IPython session always has.
@@ -60,10 +62,10 @@ pub const KEYWORDS: [&str; 38] = [
 
 /// Top-level modules of the standard library.
 #[rustfmt::skip]
-pub const MODULES: [&str; 192] = [
-    "abc", "antigravity", "argparse", "array", "ast", "asyncio", "atexit", "base64", "bdb", "binascii",
+pub const MODULES: [&str; 195] = [
+    "abc", "annotationlib", "antigravity", "argparse", "array", "ast", "asyncio", "atexit", "base64", "bdb", "binascii",
     "bisect", "builtins", "bz2", "cProfile", "calendar", "cmath", "cmd", "code", "codecs", "codeop",
-    "collections", "colorsys", "compileall", "concurrent", "configparser", "contextlib", "contextvars",
+    "collections", "colorsys", "compileall", "compression", "concurrent", "configparser", "contextlib", "contextvars",
     "copy", "copyreg", "csv", "ctypes", "curses", "dataclasses", "datetime", "dbm", "decimal", "difflib",
     "dis", "doctest", "email", "encodings", "ensurepip", "enum", "errno", "faulthandler", "fcntl",
     "filecmp", "fileinput", "fnmatch", "fractions", "ftplib", "functools", "gc", "genericpath", "getopt",
@@ -72,7 +74,7 @@ pub const MODULES: [&str; 192] = [
     "linecache", "locale", "logging", "lzma", "mailbox", "marshal", "math", "mimetypes", "mmap",
     "modulefinder", "msvcrt", "multiprocessing", "netrc", "nt", "ntpath", "nturl2path", "numbers", "opcode",
     "operator", "optparse", "os", "pathlib", "pdb", "pickle", "pickletools", "pkgutil", "platform",
-    "plistlib", "poplib", "posix", "posixpath", "pprint", "profile", "pstats", "pty", "pwd", "py_compile",
+    "plistlib", "poplib", "posix", "posixpath", "pprint", "profile", "profiling", "pstats", "pty", "pwd", "py_compile",
     "pyclbr", "pydoc", "pydoc_data", "pyexpat", "queue", "quopri", "random", "re", "readline", "reprlib",
     "resource", "rlcompleter", "runpy", "sched", "secrets", "select", "selectors", "shelve", "shlex",
     "shutil", "signal", "site", "smtplib", "socket", "socketserver", "sqlite3", "sre_compile",

@@ -14,7 +14,7 @@ use super::builtins;
 use crate::lsp::analysis::cursor::{Call, Place};
 use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
-use crate::lsp::live::{LiveAnswer, LiveQuery};
+use crate::lsp::live::{LiveAnswer, LiveKind, LiveQuery};
 use list::List;
 use paths::paths;
 
@@ -60,14 +60,14 @@ impl Kind {
         }
     }
 
-    fn from_live(kind: &str) -> Self {
+    fn from_live(kind: &LiveKind) -> Self {
         match kind {
-            "function" | "method" => Self::Function,
-            "class" => Self::Class,
-            "module" => Self::Module,
-            "property" => Self::Property,
-            "keyword" => Self::Keyword,
-            _ => Self::Instance,
+            LiveKind::Function => Self::Function,
+            LiveKind::Class => Self::Class,
+            LiveKind::Module => Self::Module,
+            LiveKind::Property => Self::Property,
+            LiveKind::Keyword => Self::Keyword,
+            LiveKind::Instance => Self::Instance,
         }
     }
 }

@@ -148,7 +148,7 @@ fn object(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker
                 let item = snapshot.name(expression)?;
                 Some(LiveObject {
                     type_name: item.type_name.clone(),
-                    kind: item.kind.clone(),
+                    kind: item.kind,
                     ..LiveObject::default()
                 })
             })

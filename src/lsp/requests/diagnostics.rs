@@ -317,6 +317,7 @@ mod tests {
             "%%unknown\nwhatever(1)",
             "%%html\n<b>",
             "%%R -i a -o b\nb <- a",
+            "frozendict(), sentinel",
         ] {
             assert_eq!(found(code), [], "{code}");
         }
