@@ -78,32 +78,33 @@ impl Binder<'_> {
     }
 
     fn magic(&mut self, magic: &str, arguments: &[Word], end: TextSize) {
-        match binds(magic) {
-            Binds::Nothing => {}
+        let plain = || arguments.iter().filter(|it| !it.text.starts_with('-'));
+        let bound: Vec<&Word> = match binds(magic) {
+            Binds::Nothing => Vec::new(),
             Binds::Statement(valued) => return self.timed(arguments, valued, end),
-            Binds::Argument => self.assigned(arguments.iter().find(|it| !it.text.starts_with('-'))),
-            Binds::Options(options) => self.options(arguments, options),
-            Binds::Query => {
-                self.options(arguments, &["-o", "--output"]);
-                if let [name, arrow, ..] = arguments
-                    && arrow.text == "<<"
-                {
-                    self.assigned(Some(name));
+            Binds::Argument => plain().take(1).collect(),
+            Binds::Options(options) => values(arguments, options),
+            Binds::Query => match arguments {
+                [name, arrow, ..] if arrow.text == "<<" => vec![name],
+                _ => values(arguments, &["-o", "--output"]),
+            },
+            Binds::Stored if arguments.iter().any(|it| it.text == "-r") => {
+                if plain().next().is_none() {
+                    self.anything();
                 }
+                plain().collect()
             }
-            Binds::Stored => {
-                let names = || arguments.iter().filter(|it| !it.text.starts_with('-'));
-                if arguments.iter().any(|it| it.text == "-r") {
-                    names().for_each(|name| self.assigned(Some(name)));
-                    if names().next().is_none() {
-                        self.anything();
-                    }
-                }
+            Binds::Stored => Vec::new(),
+            Binds::Anything => {
+                self.anything();
+                Vec::new()
             }
-            Binds::Anything => self.anything(),
-        }
-        for argument in arguments {
-            self.mention_words(argument.text);
+        };
+        for word in arguments {
+            match bound.iter().any(|it| it.range == word.range) {
+                true => self.assigned(word),
+                false => self.mention_words(word.text),
+            }
         }
     }
 
@@ -149,18 +150,7 @@ impl Binder<'_> {
         is_python
     }
 
-    fn options(&mut self, arguments: &[Word], options: &[&str]) {
-        for pair in arguments.windows(2) {
-            if let [option, value] = pair
-                && options.contains(&option.text)
-            {
-                self.assigned(Some(value));
-            }
-        }
-    }
-
-    fn assigned(&mut self, word: Option<&Word>) {
-        let Some(word) = word else { return };
+    fn assigned(&mut self, word: &Word) {
         for (start, name) in names(word.text) {
             let range = TextRange::at(word.range.start() + size(start), size(name.len()));
             self.bind(name, targets::plain(BindingKind::Target, range, word.range));
@@ -178,6 +168,15 @@ impl Binder<'_> {
             self.mention(name);
         }
     }
+}
+
+/// What stands behind one of `options`.
+fn values<'w, 's>(arguments: &'w [Word<'s>], options: &[&str]) -> Vec<&'w Word<'s>> {
+    let pairs = arguments.iter().zip(arguments.iter().skip(1));
+    pairs
+        .filter(|(option, _)| options.contains(&option.text))
+        .map(|(_, value)| value)
+        .collect()
 }
 
 /// The words of `text`, which starts at `start`.
