@@ -7,14 +7,14 @@ mod definitions;
 mod escapes;
 mod targets;
 
-use std::collections::HashSet;
-
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     self as ast, ExceptHandler, Expr, ExprContext, Identifier, ModModule, Pattern, Stmt, TypeParam,
 };
 use ruff_python_parser::parse_string_annotation;
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashSet;
 
 use super::model::{Binding, BindingKind, Model, Scope, ScopeId, ScopeKind};
 use super::resolve::{self, Pending};
@@ -98,7 +98,7 @@ impl Binder<'_> {
 
     /// Binds `name` by an assignment in `scope`, wherever it is declared to belong.
     fn bind_from(&mut self, scope: ScopeId, name: &str, binding: Binding) {
-        let declared = |names: fn(&Scope) -> &HashSet<String>| {
+        let declared = |names: fn(&Scope) -> &FxHashSet<String>| {
             let scope = self.model.scopes.get(scope.0);
             scope.is_some_and(|scope| names(scope).contains(name))
         };
@@ -118,8 +118,8 @@ impl Binder<'_> {
         self.bind(&name.id, targets::plain(kind, name.range, whole));
     }
 
-    fn use_name(&mut self, name: &str, range: TextRange) {
-        self.pending.uses.push((self.current, name.to_owned(), range));
+    fn use_name(&mut self, name: &Name, range: TextRange) {
+        self.pending.uses.push((self.current, name.clone(), range));
     }
 
     fn mention(&mut self, name: &str) {
@@ -301,7 +301,9 @@ impl<'a> Visitor<'a> for Binder<'_> {
                         scope.dynamic = true;
                     }
                 }
-                if let Some(callee) = targets::dotted(&call.func) {
+                if !call.arguments.keywords.is_empty()
+                    && let Some(callee) = targets::dotted(&call.func)
+                {
                     for keyword in &call.arguments.keywords {
                         if let Some(name) = &keyword.arg {
                             self.pending.keywords.push(resolve::PendingKeyword {

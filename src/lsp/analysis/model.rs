@@ -2,9 +2,8 @@
 //!
 //! Built by the binder, read by every request. Indices are only ever made by the model itself.
 
-use std::collections::{HashMap, HashSet};
-
 use ruff_text_size::TextRange;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::table::Table;
 
@@ -45,11 +44,11 @@ pub struct Scope {
     /// The text that it covers.
     pub range: TextRange,
     /// Names bound here.
-    pub symbols: HashMap<String, SymbolId>,
+    pub symbols: FxHashMap<String, SymbolId>,
     /// Names declared `global` here.
-    pub globals: HashSet<String>,
+    pub globals: FxHashSet<String>,
     /// Names declared `nonlocal` here.
-    pub nonlocals: HashSet<String>,
+    pub nonlocals: FxHashSet<String>,
     /// The parameter that stands for the instance or the class, in a method.
     pub receiver: Option<String>,
     /// The base classes as written, for a class.
@@ -198,7 +197,7 @@ pub struct Model {
     /// Keywords in calls of known functions.
     pub keywords: Vec<KeywordUse>,
     /// The attributes that are assigned through an instance or a class, by class.
-    pub(super) assigned: HashMap<ScopeId, HashSet<String>>,
+    pub(super) assigned: FxHashMap<ScopeId, FxHashSet<String>>,
     /// All of these by where they stand.
     pub(super) table: Table,
 }

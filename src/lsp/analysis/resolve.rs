@@ -1,8 +1,8 @@
 //! Resolving names and attributes once all bindings are known, and the questions that requests ask of a model.
 
-use std::collections::{HashMap, HashSet};
-
+use ruff_python_ast::name::Name;
 use ruff_text_size::TextRange;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::model::{
     AttributeUse, Binding, BindingKind, KeywordUse, Model, ModuleUse, Scope, ScopeId, ScopeKind, Symbol,
@@ -17,7 +17,7 @@ pub(super) struct Pending {
     pub(super) nonlocals: Vec<(ScopeId, String, Binding)>,
     /// Which text belongs to which scope, each region before those within it.
     pub(super) regions: Vec<(TextRange, ScopeId)>,
-    pub(super) uses: Vec<(ScopeId, String, TextRange)>,
+    pub(super) uses: Vec<(ScopeId, Name, TextRange)>,
     pub(super) mentions: Vec<(ScopeId, String)>,
     pub(super) attributes: Vec<PendingAttribute>,
     pub(super) keywords: Vec<PendingKeyword>,
@@ -60,6 +60,7 @@ pub(super) fn resolve(mut model: Model, pending: Pending, source: &str) -> Model
             }
             None => {
                 let excused = model.chain(scope).any(|(_, scope)| scope.dynamic);
+                let name = name.to_string();
                 model.unresolved.push(Unresolved { name, range, excused });
             }
         }
@@ -206,8 +207,8 @@ impl Model {
 
     /// The expressions that are modules because of an import, by the symbol that they begin with: `np` after
     /// `import numpy as np`, `a.b` after `import a.b`, `b` after `from a import b`.
-    fn modules_by_expression<'s>(&self, source: &'s str) -> HashMap<SymbolId, HashMap<&'s str, usize>> {
-        let mut found: HashMap<SymbolId, HashMap<&str, usize>> = HashMap::new();
+    fn modules_by_expression<'s>(&self, source: &'s str) -> FxHashMap<SymbolId, FxHashMap<&'s str, usize>> {
+        let mut found: FxHashMap<SymbolId, FxHashMap<&str, usize>> = FxHashMap::default();
         for (id, symbol) in self.symbols() {
             for (index, binding) in symbol.bindings.iter().enumerate() {
                 let range = match (&binding.kind, binding.signature) {
@@ -330,8 +331,8 @@ impl Model {
 
     /// The attributes assigned through an instance (`self.x = …`) of the class or its bases, each once.
     pub fn instance_attributes(&self, class: ScopeId) -> Vec<&AttributeUse> {
-        let classes: HashSet<ScopeId> = self.ancestry(class).into_iter().collect();
-        let mut seen = HashSet::new();
+        let classes: FxHashSet<ScopeId> = self.ancestry(class).into_iter().collect();
+        let mut seen = FxHashSet::default();
         self.attributes
             .iter()
             .filter(|it| it.store && classes.contains(&it.class) && seen.insert(&it.name))

@@ -1,9 +1,10 @@
 //! What stands where: every name of a program and every scope, sorted by offset, so that each question "what is here"
 //! is a binary search.
 //!
-//! Made once for each model, when all names are resolved.
+//! Made once for each model: the scopes when all names are resolved, the names when they are first asked for.
 
 use std::cmp::Reverse;
+use std::sync::OnceLock;
 
 use ruff_text_size::{TextRange, TextSize};
 
@@ -31,8 +32,9 @@ pub enum Named {
 /// The names and scopes of a model by where they stand.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// Identifiers by their start. Two overlap only where they are the same.
-    names: Vec<(TextRange, Named)>,
+    /// Identifiers by their start. Two overlap only where they are the same. Made when first asked for: what only
+    /// completes while somebody types needs no more than the scopes.
+    names: OnceLock<Vec<(TextRange, Named)>>,
     /// From each offset on, the text belongs to this scope.
     regions: Vec<(TextSize, ScopeId)>,
     /// Functions and classes by their end; of those that end together the outer first.
@@ -42,21 +44,6 @@ pub(super) struct Table {
 impl Table {
     /// The table of a resolved model. `regions` says which text belongs to which scope, each region before those within.
     pub(super) fn of(model: &Model, regions: Vec<(TextRange, ScopeId)>) -> Self {
-        let mut names = Vec::new();
-        for (id, symbol) in model.symbols() {
-            let bound = symbol.bindings.iter().enumerate();
-            names.extend(bound.map(|(index, binding)| (binding.name, Named::Bound(id, index))));
-            names.extend(symbol.uses.iter().map(|range| (*range, Named::Used(id))));
-        }
-        let attributes = model.attributes.iter().map(|it| it.range).enumerate();
-        names.extend(attributes.map(|(index, range)| (range, Named::Attribute(index))));
-        let modules = model.modules.iter().map(|it| it.range).enumerate();
-        names.extend(modules.map(|(index, range)| (range, Named::Module(index))));
-        let keywords = model.keywords.iter().map(|it| it.range).enumerate();
-        names.extend(keywords.map(|(index, range)| (range, Named::Keyword(index))));
-        let unresolved = model.unresolved.iter().map(|it| it.range).enumerate();
-        names.extend(unresolved.map(|(index, range)| (range, Named::Unresolved(index))));
-        names.sort_unstable_by_key(|(range, named)| (range.start(), range.end(), *named));
         let mut ends: Vec<_> = model
             .scopes
             .iter()
@@ -66,7 +53,7 @@ impl Table {
             .collect();
         ends.sort_unstable();
         Self {
-            names,
+            names: OnceLock::new(),
             regions: flatten(regions),
             ends,
         }
@@ -100,10 +87,33 @@ fn flatten(mut nested: Vec<(TextRange, ScopeId)>) -> Vec<(TextSize, ScopeId)> {
 }
 
 impl Model {
+    fn names(&self) -> &[(TextRange, Named)] {
+        self.table.names.get_or_init(|| self.sorted_names())
+    }
+
+    fn sorted_names(&self) -> Vec<(TextRange, Named)> {
+        let mut names = Vec::new();
+        for (id, symbol) in self.symbols() {
+            let bound = symbol.bindings.iter().enumerate();
+            names.extend(bound.map(|(index, binding)| (binding.name, Named::Bound(id, index))));
+            names.extend(symbol.uses.iter().map(|range| (*range, Named::Used(id))));
+        }
+        let attributes = self.attributes.iter().map(|it| it.range).enumerate();
+        names.extend(attributes.map(|(index, range)| (range, Named::Attribute(index))));
+        let modules = self.modules.iter().map(|it| it.range).enumerate();
+        names.extend(modules.map(|(index, range)| (range, Named::Module(index))));
+        let keywords = self.keywords.iter().map(|it| it.range).enumerate();
+        names.extend(keywords.map(|(index, range)| (range, Named::Keyword(index))));
+        let unresolved = self.unresolved.iter().map(|it| it.range).enumerate();
+        names.extend(unresolved.map(|(index, range)| (range, Named::Unresolved(index))));
+        names.sort_unstable_by_key(|(range, named)| (range.start(), range.end(), *named));
+        names
+    }
+
     /// What is named at `offset`, the cursor before or behind it included.
     pub fn named_at(&self, offset: usize) -> impl Iterator<Item = (TextRange, Named)> {
         let at = super::size(offset);
-        let names = &self.table.names;
+        let names = self.names();
         let next = names.partition_point(|(range, _)| range.start() <= at);
         let before = names.get(..next).unwrap_or_default().iter().rev();
         before.take_while(move |(range, _)| range.end() >= at).copied()
@@ -111,7 +121,7 @@ impl Model {
 
     /// What is named in `range`, in order.
     pub fn named_in(&self, range: TextRange) -> &[(TextRange, Named)] {
-        let names = &self.table.names;
+        let names = self.names();
         let from = names.partition_point(|(name, _)| name.start() < range.start());
         let to = names.partition_point(|(name, _)| name.start() < range.end());
         names.get(from..to).unwrap_or_default()

@@ -20,22 +20,21 @@ pub(super) fn plain(kind: BindingKind, name: TextRange, whole: TextRange) -> Bin
 
 /// `a.b.c` as text, when the expression is just that.
 pub(super) fn dotted(expr: &Expr) -> Option<String> {
-    let mut names = Vec::new();
-    let mut expr = expr;
-    loop {
+    fn append(expr: &Expr, to: &mut String) -> Option<()> {
         match expr {
-            Expr::Name(name) => {
-                names.push(name.id.as_str());
-                names.reverse();
-                return Some(names.join("."));
-            }
+            Expr::Name(name) => to.push_str(&name.id),
             Expr::Attribute(attribute) => {
-                names.push(attribute.attr.id.as_str());
-                expr = &attribute.value;
+                append(&attribute.value, to)?;
+                to.push('.');
+                to.push_str(&attribute.attr.id);
             }
             _ => return None,
         }
+        Some(())
     }
+    let mut text = String::new();
+    append(expr, &mut text)?;
+    Some(text)
 }
 
 /// What a value's text tells of its type.
