@@ -158,11 +158,53 @@ fn costs(lines: usize) -> Vec<(String, f64)> {
     found
 }
 
+/// The same in cells of ten lines: to open it, to edit a cell, to complete and to be told what is wrong.
+fn costs_of_cells(lines: usize) -> Vec<(String, f64)> {
+    let text = program(lines);
+    let cells: Vec<String> = text
+        .lines()
+        .collect::<Vec<_>>()
+        .chunks(10)
+        .map(|it| it.join("\n"))
+        .collect();
+    let uri = |index: usize| format!("cell:/{index}");
+    let all = || (0..cells.len()).map(uri);
+    let listed: Vec<Value> = all().map(|uri| json!({"kind": 2, "document": uri})).collect();
+    let item = |(uri, text): (String, &String)| json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
+    let texts: Vec<Value> = all().zip(&cells).map(item).collect();
+    let book = json!({"uri": "inmemory:/b.ipynb", "notebookType": "jupyter-notebook", "version": 1, "cells": listed});
+    let mut session = session("");
+    let open = cost(|| {
+        let params = json!({"notebookDocument": book, "cellTextDocuments": texts});
+        session.notified("notebookDocument/didOpen", params);
+    });
+    let edit = cost(|| {
+        let document = json!({"uri": uri(cells.len() / 2), "version": 2});
+        let start = json!({"line": 0, "character": 0});
+        let changes = [json!({"range": {"start": start, "end": start}, "text": "d\n"})];
+        let content = [json!({"document": document, "changes": changes})];
+        let book = json!({"uri": "inmemory:/b.ipynb", "version": 2});
+        let params = json!({"notebookDocument": book, "change": {"cells": {"textContent": content}}});
+        session.notified("notebookDocument/didChange", params);
+        let place = json!({"textDocument": document, "position": {"line": 0, "character": 1}});
+        assert!(matches!(
+            session.request("textDocument/completion", place),
+            Answer::Now(Ok(_))
+        ));
+        session.quiet(|| false);
+    });
+    vec![
+        ("a notebook is opened".to_owned(), open),
+        ("a cell is edited".to_owned(), edit),
+    ]
+}
+
 #[test]
 fn no_request_grows_faster_than_the_text() {
     // What is measured first pays for cold caches.
     costs(100);
-    for ((what, small), (_, large)) in costs(1000).into_iter().zip(costs(10_000)) {
+    let all = |lines| costs(lines).into_iter().chain(costs_of_cells(lines));
+    for ((what, small), (_, large)) in all(1000).zip(all(10_000)) {
         let growth = large / small;
         println!("{what}: {:.2} ms, {growth:.1} times", large / 1e6);
         // What takes next to no time cannot be compared.
