@@ -33,6 +33,8 @@ pub struct Document {
     pub version: i32,
     /// The notebook that it is a cell of.
     pub notebook: Option<Uri>,
+    /// The version that diagnostics were last told for, and whether there were none.
+    told: Option<(i32, bool)>,
 }
 
 /// Everything that a client has open.
@@ -72,6 +74,7 @@ impl Documents {
             text: Text::new(text),
             version,
             notebook,
+            told: None,
         };
         self.texts.insert(uri, document);
         Ok(())
@@ -246,6 +249,16 @@ impl Documents {
             self.close(&cell);
         }
         self.touch(uri.clone());
+    }
+
+    /// Notes that diagnostics of a document, or that there are none, are told now. False when that would be no news: an
+    /// edit in one cell of a long notebook says nothing of the others.
+    pub fn tell(&mut self, uri: &Uri, is_empty: bool) -> bool {
+        let Some(document) = self.texts.get_mut(uri) else {
+            return false;
+        };
+        let told = document.told.replace((document.version, is_empty));
+        !is_empty || told != document.told
     }
 
     /// True when [`Documents::next_changed`] has something.

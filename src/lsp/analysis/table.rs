@@ -240,7 +240,7 @@ mod tests {
 
     /// The program without its `|`, and where that stood.
     fn at_cursor(marked: &str) -> (Program, usize) {
-        let offset = marked.find('|').unwrap();
+        let offset = marked.find('|').unwrap_or_default();
         (Program::plain(&marked.replacen('|', "", 1)), offset)
     }
 

@@ -71,7 +71,7 @@ impl Kind {
     }
 }
 
-/// The diagnostics of every document of a program.
+/// The diagnostics of every document of a program of which there is news.
 pub fn publish(session: &mut Session, root: &Uri) -> Vec<PublishDiagnosticsParams> {
     let Some(program) = session
         .documents
@@ -95,6 +95,9 @@ pub fn publish(session: &mut Session, root: &Uri) -> Vec<PublishDiagnosticsParam
         }
     }
     by_part
+        .into_iter()
+        .filter(|(uri, diagnostics)| session.documents.tell(uri, diagnostics.is_empty()))
+        .collect::<Vec<_>>()
         .into_iter()
         .map(|(uri, diagnostics)| PublishDiagnosticsParams {
             version: session

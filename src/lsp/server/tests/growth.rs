@@ -11,7 +11,7 @@ use crate::lsp::link::{Link, Wire};
 use crate::lsp::session::{Answer, Session};
 
 /// Linear work grows ten times; room is left for caches that the small text fits into.
-const MOST: f64 = 25.0;
+const MOST: f64 = 30.0;
 
 /// A program of `count` lines in which few names are used everywhere, others once, and one is bound on every other line.
 fn program(count: usize) -> String {
@@ -206,8 +206,11 @@ fn no_request_grows_faster_than_the_text() {
     let all = |lines| costs(lines).into_iter().chain(costs_of_cells(lines));
     for ((what, small), (_, large)) in all(1000).zip(all(10_000)) {
         let growth = large / small;
-        println!("{what}: {:.2} ms, {growth:.1} times", large / 1e6);
         // What takes next to no time cannot be compared.
-        assert!(growth < MOST || large < 2e6, "{what} grew {growth:.1} times");
+        assert!(
+            growth < MOST || large < 2e6,
+            "{what} grew {growth:.1} times, to {:.1} ms",
+            large / 1e6
+        );
     }
 }
