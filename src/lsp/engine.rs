@@ -107,7 +107,7 @@ pub fn inspect(code: &str, cursor: usize, snapshot: &Arc<Snapshot>) -> Option<St
         let mut asker = Asker::from_snapshot(Arc::clone(snapshot));
         let found = description::at(&program, offset, &mut asker).or_else(|| {
             // Between the brackets of a call it is the function that one wants to know about.
-            let callee = program.cursor(offset).call?.callee;
+            let callee = program.cursor(offset).calls.into_iter().next()?.callee;
             let scope = program.model.scope_at(&program.source, offset);
             description::of(&program, scope, &callee, &mut asker)
         });

@@ -2,6 +2,8 @@
 //!
 //! Used by hover, signature help, completion and the engine.
 
+mod constructor;
+
 use ruff_python_ast::Expr;
 use ruff_python_parser::parse_expression;
 use ruff_text_size::TextRange;
@@ -24,6 +26,10 @@ pub struct Signature {
 pub fn headline(program: &Program, symbol: &Symbol, binding: &Binding) -> String {
     let signature = || one_line(program.text(binding.signature.unwrap_or(binding.name)));
     match &binding.kind {
+        BindingKind::Function if is_property(program, symbol) => match returned(program, binding) {
+            Some(returned) => format!("(property) {}: {}", symbol.name, one_line(returned)),
+            None => format!("(property) {}", symbol.name),
+        },
         BindingKind::Function => format!("def {}", signature()),
         BindingKind::Class => format!("class {}", signature()),
         BindingKind::Import { .. } => format!("import {}", signature()),
@@ -56,51 +62,81 @@ pub fn docstring(program: &Program, binding: &Binding) -> String {
         .unwrap_or_default()
 }
 
-/// The signature of a function of the program, or of a class through its `__init__`.
-pub fn signature(program: &Program, symbol: &Symbol) -> Option<Signature> {
-    let binding = symbol.bindings.last()?;
-    match binding.kind {
-        BindingKind::Function => {
-            let is_method = program
-                .model
-                .scope(symbol.scope)
-                .is_some_and(|scope| scope.kind == ScopeKind::Class);
-            let has_receiver = is_method
-                && binding
-                    .opens
-                    .and_then(|scope| program.model.scope(scope)?.receiver.as_ref())
-                    .is_some();
-            let label = one_line(program.text(binding.signature?));
-            let parameters = parameters(&label)
-                .into_iter()
-                .skip(usize::from(has_receiver))
+/// The signatures of a function of the program, of a class through what makes its instances: all overloads, or the
+/// one that there is. Empty where the text does not say.
+pub fn signatures(program: &Program, symbol: &Symbol) -> Vec<Signature> {
+    let Some(last) = symbol.bindings.last() else {
+        return Vec::new();
+    };
+    match last.kind {
+        BindingKind::Function if !is_property(program, symbol) => {
+            let overloads: Vec<Signature> = symbol
+                .bindings
+                .iter()
+                .filter(|binding| decorators(program, binding).any(|name| name == "overload"))
+                .filter_map(|binding| function(program, symbol, binding))
                 .collect();
-            Some(Signature {
-                label,
-                parameters,
-                doc: docstring(program, binding),
-            })
-        }
-        BindingKind::Class => {
-            let class = binding.opens?;
-            let mut found = program
-                .model
-                .member(class, "__init__")
-                .and_then(|id| signature(program, program.model.symbol(id)?))
-                .unwrap_or(Signature {
-                    label: String::new(),
-                    parameters: Vec::new(),
-                    doc: String::new(),
-                });
-            found.label = format!("{}({})", symbol.name, found.parameters.join(", "));
-            let doc = docstring(program, binding);
-            if !doc.is_empty() {
-                found.doc = doc;
+            match overloads.is_empty() {
+                true => function(program, symbol, last).into_iter().collect(),
+                false => overloads,
             }
-            Some(found)
         }
-        _ => None,
+        BindingKind::Class => constructor::signatures(program, symbol, last),
+        _ => Vec::new(),
     }
+}
+
+fn function(program: &Program, symbol: &Symbol, binding: &Binding) -> Option<Signature> {
+    let is_method = program
+        .model
+        .scope(symbol.scope)
+        .is_some_and(|scope| scope.kind == ScopeKind::Class);
+    let has_receiver = is_method
+        && binding
+            .opens
+            .and_then(|scope| program.model.scope(scope)?.receiver.as_ref())
+            .is_some();
+    let label = one_line(program.text(binding.signature?));
+    let parameters = parameters(&label)
+        .into_iter()
+        .skip(usize::from(has_receiver))
+        .collect();
+    Some(Signature {
+        label,
+        parameters,
+        doc: docstring(program, binding),
+    })
+}
+
+/// True for a function that is read like an attribute.
+pub fn is_property(program: &Program, symbol: &Symbol) -> bool {
+    symbol.bindings.last().is_some_and(|binding| {
+        decorators(program, binding).any(|name| {
+            matches!(
+                name,
+                "property" | "cached_property" | "setter" | "getter" | "deleter"
+            )
+        })
+    })
+}
+
+/// What a function is annotated to return.
+pub fn returned<'p>(program: &'p Program, binding: &Binding) -> Option<&'p str> {
+    let (_, returned) = program.text(binding.signature?).rsplit_once("->")?;
+    Some(returned.trim())
+}
+
+/// The last names of the decorators of a function or class: `overload` of `@typing.overload`.
+fn decorators<'p>(program: &'p Program, binding: &Binding) -> impl Iterator<Item = &'p str> {
+    let head = TextRange::new(
+        binding.whole.start(),
+        binding.name.start().max(binding.whole.start()),
+    );
+    program
+        .text(head)
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix('@'))
+        .filter_map(|line| line.split(['(', '#']).next()?.trim().rsplit('.').next())
 }
 
 /// The parameters in the brackets of `label`, split at top-level commas; `/` and `*` stay as they are.
@@ -205,7 +241,7 @@ mod tests {
             .model
             .symbols()
             .find(|(_, symbol)| symbol.name == "f")
-            .and_then(|(_, symbol)| signature(&program, symbol));
+            .and_then(|(_, symbol)| signatures(&program, symbol).pop());
         let Some(found) = found else {
             panic!("no signature")
         };
@@ -224,7 +260,7 @@ mod tests {
     fn a_class_is_called_as_its_init() {
         let program = Program::plain("class A:\n  'Doc.'\n  def __init__(self, x): ...\n");
         let symbol = program.model.module_symbol("A");
-        let found = symbol.and_then(|symbol| signature(&program, symbol));
+        let found = symbol.and_then(|symbol| signatures(&program, symbol).pop());
         assert_eq!(
             found,
             Some(Signature {

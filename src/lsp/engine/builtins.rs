@@ -60,6 +60,11 @@ pub const KEYWORDS: [&str; 38] = [
     "yield",
 ];
 
+/// Keywords that can follow a complete operand.
+pub const CONTINUATIONS: [&str; 12] = [
+    "and", "as", "async", "else", "for", "from", "if", "import", "in", "is", "not", "or",
+];
+
 /// Top-level modules of the standard library.
 #[rustfmt::skip]
 pub const MODULES: [&str; 195] = [

@@ -115,59 +115,72 @@ pub struct Found {
 pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
     let cursor = program.cursor(offset);
     let scope = program.model.scope_at(&program.source, offset);
-    let line = program.line_before(offset);
-    // What is being typed: a word, or in some places more than a word.
-    let typed = match &cursor.place {
-        Place::Key { .. } | Place::Text { .. } => after(line, &['"', '\'']),
-        Place::Shell => after(line, &[' ', '=', '!', '"', '\'']),
-        _ => program.text(cursor.word),
-    };
-    let folder = match &cursor.place {
-        Place::Text { .. } | Place::Shell => paths::folder(typed),
-        _ => "",
-    };
-    let typed = typed.get(folder.len()..).unwrap_or_default();
+    let typed = program.text(cursor.word);
     let mut list = List::new(typed);
     match &cursor.place {
         Place::Nothing => {}
         Place::Name => {
-            if let Some(call) = &cursor.call {
+            if let Some(call) = cursor.calls.first().filter(|call| call.begins) {
                 parameters(&mut list, program, scope, call, asker);
             }
             names(&mut list, program, scope, asker);
         }
-        Place::Attribute { base } => members(&mut list, program, scope, base, typed, asker),
-        Place::Key { base, .. } => strings::keys(&mut list, base, typed, asker),
-        Place::Text { callee: Some(callee) } => match callee.as_str() {
-            "os.environ" | "os.getenv" | "os.environ.get" | "getenv" => {
-                for name in &asker.snapshot.environment {
-                    list.add(name, Kind::Property, "environment variable", 0, "");
-                }
+        Place::Keyword => {
+            for name in builtins::CONTINUATIONS {
+                list.add(name, Kind::Keyword, "", 0, "");
             }
-            _ => paths(&mut list, folder, asker),
-        },
-        // A string that is nobody's argument is a path only if it looks like one.
-        Place::Text { callee: None } if folder.is_empty() => {}
-        Place::Text { callee: None } | Place::Shell => paths(&mut list, folder, asker),
-        Place::Module => imports::modules(&mut list, line, typed, asker),
+        }
+        Place::Pattern => {
+            names(&mut list, program, scope, asker);
+            let constants = ["None", "True", "False"];
+            list.candidates.retain(|it| {
+                matches!(it.kind, Kind::Class | Kind::Module) || constants.contains(&it.label.as_str())
+            });
+        }
+        Place::Attribute { base } => members(&mut list, program, scope, base, typed, asker),
+        Place::Key { base, index, quoted } => {
+            if super::description::may_ask(program, scope, base) {
+                strings::keys(&mut list, base, *index, typed, *quoted, asker);
+            }
+        }
+        Place::Text { alone, quoted } => {
+            let calls: Vec<Call> = match alone {
+                true => cursor.calls.clone(),
+                false => Vec::new(),
+            };
+            let known = calls
+                .first()
+                .is_some_and(|call| super::description::may_ask(program, scope, &call.callee))
+                && strings::arguments(&mut list, &calls, typed, *quoted, asker);
+            let folder = paths::folder(typed);
+            // A string that is nobody's argument is a path only if it looks like one.
+            if !known && (!calls.is_empty() || !folder.is_empty()) {
+                return in_folder(typed, offset, asker);
+            }
+        }
+        Place::Shell => return in_folder(typed, offset, asker),
+        Place::Module { package } => imports::modules(&mut list, package, typed, asker),
         Place::Member { module } => imports::imported(&mut list, program, module, typed, asker),
         Place::Magic { cell } => magics(&mut list, *cell, asker),
     }
     list.finish(offset - typed.len())
 }
 
-/// The end of `line` that follows the last of `marks`.
-fn after<'a>(line: &'a str, marks: &[char]) -> &'a str {
-    let start = line.rfind(marks).map_or(0, |at| at + 1);
-    line.get(start..).unwrap_or_default()
+/// Files and folders for a path of which `typed` is there.
+fn in_folder(typed: &str, offset: usize, asker: &Asker) -> Found {
+    let folder = paths::folder(typed);
+    let name = typed.get(folder.len()..).unwrap_or_default();
+    let mut list = List::new(name);
+    paths(&mut list, folder, asker);
+    list.finish(offset - name.len())
 }
 
 fn parameters(list: &mut List, program: &Program, scope: ScopeId, call: &Call, asker: &mut Asker) {
     if call.keyword.is_some() {
         return;
     }
-    let signature = super::description::signature(program, scope, &call.callee, asker);
-    for parameter in signature.map(|it| it.parameters).unwrap_or_default() {
+    let signatures = super::description::signatures(program, scope, &call.callee, asker);
+    for parameter in signatures.into_iter().flat_map(|it| it.parameters) {
         if let Some(name) = describe::parameter_name(&parameter)
             && !parameter.starts_with('*')
             && !call.given.iter().any(|given| given == name)
@@ -225,6 +238,7 @@ fn add_symbol(list: &mut List, program: &Program, symbol: &Symbol, rank: u8, exp
         return;
     };
     let kind = match &binding.kind {
+        BindingKind::Function if describe::is_property(program, symbol) => Kind::Property,
         BindingKind::Function => Kind::Function,
         BindingKind::Class | BindingKind::Type => Kind::Class,
         BindingKind::Import { .. } => Kind::Module,
@@ -232,6 +246,9 @@ fn add_symbol(list: &mut List, program: &Program, symbol: &Symbol, rank: u8, exp
     };
     let detail = match kind {
         Kind::Instance => describe::type_name(binding).unwrap_or_default().to_owned(),
+        Kind::Property => describe::returned(program, binding)
+            .unwrap_or_default()
+            .to_owned(),
         _ => describe::headline(program, symbol, binding),
     };
     list.add(&symbol.name, kind, &detail, rank, expression);
@@ -255,7 +272,16 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
             expression: base.to_owned(),
             prefix: prefix.to_owned(),
         }),
-        false => LiveAnswer::Unknown,
+        // The annotation of a parameter names the class whose members it has.
+        false => match super::description::annotated(program, scope, base) {
+            Some(class) if super::description::may_ask(program, scope, class) => {
+                asker.complete(&LiveQuery::Members {
+                    expression: class.to_owned(),
+                    prefix: prefix.to_owned(),
+                })
+            }
+            _ => LiveAnswer::Unknown,
+        },
     };
     match live {
         LiveAnswer::Known(items) => list.add_live(&items, 1, base),
@@ -271,7 +297,8 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
             Some('[') => Some("list"),
             _ => super::description::symbol_of(program, scope, base)
                 .and_then(|symbol| symbol.bindings.last())
-                .and_then(describe::type_name),
+                .and_then(describe::type_name)
+                .or_else(|| super::description::annotated(program, scope, base)),
         };
         for name in literal.map(builtins::members).unwrap_or_default() {
             list.add(name, Kind::Function, "", 1, "");

@@ -5,13 +5,14 @@ use ruff_text_size::TextRange;
 
 use super::Asker;
 use super::builtins;
+use crate::lsp::analysis::cursor::Call;
 use crate::lsp::analysis::describe::{self, Signature};
-use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
+use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol, Value};
 use crate::lsp::analysis::{Program, ScopeKind};
 use crate::lsp::live::{LiveAnswer, LiveObject};
 
 /// What is known about the expression under a cursor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
     /// One line of Python: `def f(a)`, `x: int`.
     pub headline: String,
@@ -38,11 +39,28 @@ impl Description {
 
 /// Describes what stands at byte `offset`.
 pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Option<Description> {
-    let (expression, range) = program.expression_at(offset)?;
     let scope = program.model.scope_at(&program.source, offset);
+    if let Some((call, range)) = program.keyword_at(offset) {
+        return parameter(program, scope, &call, asker).map(|headline| Description {
+            headline,
+            range,
+            topic: call.callee,
+            ..Description::default()
+        });
+    }
+    let (expression, range) = program.expression_at(offset)?;
     let mut found = of(program, scope, &expression, asker)?;
     found.range = range;
     Some(found)
+}
+
+/// The parameter that the keyword of an argument names.
+fn parameter(program: &Program, scope: ScopeId, call: &Call, asker: &mut Asker) -> Option<String> {
+    signatures(program, scope, &call.callee, asker)
+        .into_iter()
+        .flat_map(|it| it.parameters)
+        .find(|it| describe::parameter_name(it) == call.keyword.as_deref())
+        .map(|parameter| format!("(parameter) {parameter}"))
 }
 
 /// Describes an expression in a scope.
@@ -93,24 +111,33 @@ pub fn of(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker
     })
 }
 
-/// The signature of what is called.
-pub fn signature(program: &Program, scope: ScopeId, callee: &str, asker: &mut Asker) -> Option<Signature> {
-    let from_source =
-        symbol_of(program, scope, callee).and_then(|symbol| describe::signature(program, symbol));
-    if from_source.is_some() {
+/// The signatures of what is called: of an overloaded function all of them. Empty when nobody knows.
+pub fn signatures(program: &Program, scope: ScopeId, callee: &str, asker: &mut Asker) -> Vec<Signature> {
+    let from_source = symbol_of(program, scope, callee)
+        .map(|symbol| describe::signatures(program, symbol))
+        .unwrap_or_default();
+    if !from_source.is_empty() {
         return from_source;
     }
-    let object = object(program, scope, callee, asker)?;
-    if object.signature.is_empty() {
-        return None;
-    }
+    let Some(object) = object(program, scope, callee, asker).filter(|it| !it.signature.is_empty()) else {
+        return Vec::new();
+    };
     let name = callee.rsplit('.').next().unwrap_or(callee);
     let label = format!("{name}{}", object.signature);
-    Some(Signature {
+    vec![Signature {
         parameters: describe::parameters(&label),
         label,
         doc: object.doc,
-    })
+    }]
+}
+
+/// The class that the annotation of a parameter names.
+pub fn annotated<'p>(program: &'p Program, scope: ScopeId, name: &str) -> Option<&'p str> {
+    let binding = symbol_of(program, scope, name)?.bindings.last()?;
+    match (&binding.kind, &binding.value) {
+        (BindingKind::Parameter, Some(Value::Call(class))) => Some(class),
+        _ => None,
+    }
 }
 
 /// The symbol of the program that a plain or dotted name means.

@@ -12,8 +12,8 @@ use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
 use lsp_types::{
-    CompletionItem, CompletionItemKind, CompletionItemTextEdit, CompletionList, Documentation, MarkupContent,
-    MarkupKind, TextDocumentPositionParams, TextEdit,
+    CompletionItem, CompletionItemKind, CompletionItemTextEdit, CompletionList, CompletionParams,
+    Documentation, MarkupContent, MarkupKind, TextEdit,
 };
 use ruff_text_size::TextRange;
 
@@ -25,16 +25,23 @@ const TYPES: Duration = Duration::from_millis(70);
 ///
 /// # Errors
 /// When the document is not open.
-pub fn complete(
-    session: &mut Session,
-    params: TextDocumentPositionParams,
-) -> Result<CompletionList, Failure> {
+pub fn complete(session: &mut Session, params: CompletionParams) -> Result<CompletionList, Failure> {
+    let typed_sign = params
+        .context
+        .as_ref()
+        .and_then(|context| context.trigger_character.as_ref());
+    let params = params.text_document_position_params;
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
+    let place = program.cursor(offset).place;
+    // A sign that is typed asks for what it opens, not for all names.
+    if typed_sign.is_some() && matches!(place, Place::Name | Place::Keyword | Place::Pattern) {
+        return Ok(CompletionList::default());
+    }
     let until = Instant::now() + TYPES;
     let is_code = matches!(
-        program.cursor(offset).place,
-        Place::Name | Place::Attribute { .. } | Place::Module | Place::Member { .. }
+        place,
+        Place::Name | Place::Attribute { .. } | Place::Module { .. } | Place::Member { .. }
     );
     let typed = is_code
         .then(|| session.ask_types("textDocument/completion", &program, offset))
@@ -136,10 +143,9 @@ pub fn resolve(session: &mut Session, mut item: CompletionItem) -> Result<Comple
 }
 
 fn item(candidate: Candidate, index: usize, range: lsp_types::Range) -> CompletionItem {
-    let new_text = match candidate.insert.as_str() {
-        "" => candidate.label.clone(),
-        insert => insert.to_owned(),
-    };
+    // Clients compare what they replace with the label, unless they are told with what.
+    let filter_text = (!candidate.insert.is_empty()).then(|| candidate.insert.clone());
+    let new_text = filter_text.clone().unwrap_or_else(|| candidate.label.clone());
     CompletionItem {
         label: candidate.label,
         kind: Some(match candidate.kind {
@@ -154,6 +160,7 @@ fn item(candidate: Candidate, index: usize, range: lsp_types::Range) -> Completi
         }),
         detail: (!candidate.detail.is_empty()).then_some(candidate.detail),
         sort_text: Some(format!("{index:05}")),
+        filter_text,
         text_edit: Some(CompletionItemTextEdit::TextEdit(TextEdit { range, new_text })),
         data: (!candidate.expression.is_empty()).then(|| candidate.expression.into()),
         ..CompletionItem::default()

@@ -25,28 +25,33 @@ pub fn help(
 ) -> Result<Option<SignatureHelp>, Failure> {
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
-    let Some(call) = program.cursor(offset).call else {
+    let Some(call) = program.cursor(offset).calls.into_iter().next() else {
         return Ok(None);
     };
     let scope = program.model.scope_at(&program.source, offset);
     let typed = session.ask_types("textDocument/signatureHelp", &program, offset);
-    let signature = session.asking(|_, asker| description::signature(&program, scope, &call.callee, asker));
-    let Some(signature) = signature else {
+    let signatures = session.asking(|_, asker| description::signatures(&program, scope, &call.callee, asker));
+    if signatures.is_empty() {
         let typed = typed.and_then(|asked| asked.answer(Instant::now() + TYPES));
         return Ok(typed.and_then(|answer| serde_json::from_value(answer).ok()));
-    };
-    Ok(Some({
-        let active = active(&signature, &call).map(|index| ActiveParameter::Int(saturate(index)));
-        SignatureHelp {
-            signatures: vec![SignatureInformation {
+    }
+    let actives: Vec<Option<usize>> = signatures.iter().map(|it| active(it, &call)).collect();
+    // Of overloads the first is shown that can take the argument at the cursor.
+    let chosen = actives.iter().position(Option::is_some).unwrap_or(0);
+    let index = |active: &Option<usize>| active.map(|index| ActiveParameter::Int(saturate(index)));
+    Ok(Some(SignatureHelp {
+        active_parameter: actives.get(chosen).and_then(index),
+        active_signature: Some(saturate(chosen)),
+        signatures: signatures
+            .into_iter()
+            .zip(&actives)
+            .map(|(signature, active)| SignatureInformation {
                 parameters: Some(signature.parameters.iter().map(|it| parameter(it)).collect()),
                 label: signature.label,
                 documentation: (!signature.doc.is_empty()).then_some(Documentation::String(signature.doc)),
-                active_parameter: active,
-            }],
-            active_signature: Some(0),
-            active_parameter: active,
-        }
+                active_parameter: index(active),
+            })
+            .collect(),
     }))
 }
 

@@ -3,18 +3,13 @@
 use super::Kind;
 use super::list::List;
 use crate::lsp::analysis::Program;
-use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::engine::{Asker, builtins};
 use crate::lsp::live::{LiveAnswer, LiveQuery};
 
-pub(super) fn modules(list: &mut List, line: &str, typed: &str, asker: &mut Asker) {
-    let before = line.get(..line.len() - typed.len()).unwrap_or_default();
-    let is_dotted = |char: char| char == '.' || is_word(char);
-    // `os.` of `import os.pa`: only the last part is typed anew, and a dot ends a word for clients.
-    let package = before
-        .get(before.trim_end_matches(is_dotted).len()..)
-        .unwrap_or_default();
+/// Adds modules. `package` is `os.` of `import os.pa`: only the last part is typed anew, and a dot ends a word for
+/// clients.
+pub(super) fn modules(list: &mut List, package: &str, typed: &str, asker: &mut Asker) {
     if package.is_empty() {
         for name in builtins::MODULES {
             list.add(name, Kind::Module, "", 1, "");

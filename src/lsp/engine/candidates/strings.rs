@@ -1,28 +1,197 @@
-//! What a string may hold where it stands: keys of mappings and columns of tables.
+//! What a string may hold where it stands: keys of mappings, columns of tables, values that an argument allows.
 
 use super::Kind;
 use super::list::List;
+use crate::lsp::analysis::cursor::{Call, Quoted};
 use crate::lsp::engine::Asker;
-use crate::lsp::live::{LiveAnswer, LiveQuery};
+use crate::lsp::live::{LiveAnswer, LiveCall, LiveItem, LiveQuery};
 
-pub(super) fn keys(list: &mut List, base: &str, prefix: &str, asker: &mut Asker) {
+/// Calls whose argument names an environment variable, and the mapping of them.
+const ENVIRONMENT: [&str; 5] = ["os.environ", "environ", "os.getenv", "getenv", "os.environ.get"];
+
+/// Methods whose first argument is a key or column of their object, for when the session cannot be asked.
+const KEYED: [&str; 16] = [
+    "drop",
+    "eval",
+    "explode",
+    "filter",
+    "get",
+    "groupby",
+    "insert",
+    "merge",
+    "pop",
+    "query",
+    "rename",
+    "select",
+    "set_index",
+    "setdefault",
+    "sort",
+    "sort_values",
+];
+
+/// Keywords whose arguments are columns, wherever they stand.
+const KEYWORDS: [&str; 16] = [
+    "by",
+    "color",
+    "columns",
+    "hue",
+    "id_vars",
+    "index",
+    "left_on",
+    "on",
+    "partition_by",
+    "right_on",
+    "size",
+    "subset",
+    "value_vars",
+    "values",
+    "x",
+    "y",
+];
+
+/// Adds the keys of `base`, at place `index` of its brackets.
+pub(super) fn keys(
+    list: &mut List,
+    base: &str,
+    index: usize,
+    typed: &str,
+    quoted: Quoted,
+    asker: &mut Asker,
+) {
+    if ENVIRONMENT.contains(&base) {
+        return environment(list, asker);
+    }
     let answer = asker.complete(&LiveQuery::Keys {
         expression: base.to_owned(),
-        index: 0,
-        prefix: prefix.to_owned(),
+        index,
+        prefix: read(typed, quoted),
+    });
+    match answer {
+        LiveAnswer::Known(items) => add(list, &items, quoted),
+        LiveAnswer::Busy => {
+            // `df.loc[:, "` has the columns of `df`.
+            let name = base.strip_suffix(".loc").filter(|_| index == 1).unwrap_or(base);
+            add_known(list, name, quoted, asker);
+        }
+        LiveAnswer::Unknown => {}
+    }
+}
+
+/// Adds what a string in `calls` may hold. False when nobody knows: then it may be a path.
+pub(super) fn arguments(
+    list: &mut List,
+    calls: &[Call],
+    typed: &str,
+    quoted: Quoted,
+    asker: &mut Asker,
+) -> bool {
+    let Some(call) = calls.first() else {
+        return false;
+    };
+    if ENVIRONMENT.contains(&call.callee.as_str()) {
+        environment(list, asker);
+        return true;
+    }
+    let calls = calls.iter().map(|call| LiveCall {
+        callee: call.callee.clone(),
+        index: call.index,
+        keyword: call.keyword.clone(),
+    });
+    let answer = asker.complete(&LiveQuery::Strings {
+        calls: calls.collect(),
+        prefix: read(typed, quoted),
     });
     match answer {
         LiveAnswer::Known(items) => {
-            for item in items {
-                list.add(&item.name, Kind::Property, &item.type_name, 0, "");
-            }
+            add(list, &items, quoted);
+            true
         }
         LiveAnswer::Busy => {
-            let snapshot = std::sync::Arc::clone(&asker.snapshot);
-            for key in snapshot.keys.get(base).map(Vec::as_slice).unwrap_or_default() {
-                list.add(key, Kind::Property, "", 0, "");
-            }
+            let Some((name, method)) = call.callee.rsplit_once('.') else {
+                return false;
+            };
+            let fits = match &call.keyword {
+                Some(keyword) => KEYWORDS.contains(&keyword.as_str()),
+                None => call.index == 0 && KEYED.contains(&method),
+            };
+            fits && add_known(list, name, quoted, asker)
         }
-        LiveAnswer::Unknown => {}
+        LiveAnswer::Unknown => false,
+    }
+}
+
+fn environment(list: &mut List, asker: &Asker) {
+    for name in &asker.snapshot.environment {
+        list.add(name, Kind::Property, "environment variable", 0, "");
+    }
+}
+
+fn add(list: &mut List, items: &[LiveItem], quoted: Quoted) {
+    for item in items {
+        list.add(&item.name, Kind::Property, &item.type_name, 0, "");
+        list.insert(&item.name, write(&item.name, quoted));
+    }
+}
+
+/// Adds the keys that a name had after the last cell; false when it had none.
+fn add_known(list: &mut List, name: &str, quoted: Quoted, asker: &Asker) -> bool {
+    let keys = asker.snapshot.keys.get(name);
+    for key in keys.into_iter().flatten() {
+        list.add(key, Kind::Property, "", 0, "");
+        list.insert(key, write(key, quoted));
+    }
+    keys.is_some()
+}
+
+/// What has been typed of a string, as Python reads it.
+pub(super) fn read(typed: &str, quoted: Quoted) -> String {
+    if quoted.raw {
+        return typed.to_owned();
+    }
+    let mut text = String::new();
+    let mut chars = typed.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => match chars.next() {
+                Some('n') => text.push('\n'),
+                Some('t') => text.push('\t'),
+                Some('r') => text.push('\r'),
+                Some(escaped) => text.push(escaped),
+                None => {}
+            },
+            _ => text.push(char),
+        }
+    }
+    text
+}
+
+/// A text as it is written within the quotes in use.
+fn write(text: &str, quoted: Quoted) -> String {
+    let mut written = String::new();
+    for char in text.chars() {
+        match char {
+            '\\' if !quoted.raw => written.push_str("\\\\"),
+            '\n' => written.push_str("\\n"),
+            '\r' => written.push_str("\\r"),
+            _ if char == quoted.quote => written.extend(['\\', char]),
+            _ => written.push(char),
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_written_for_the_quote_in_use() {
+        let quoted = |quote| Quoted { quote, raw: false };
+        assert_eq!(write("it's", quoted('\'')), r"it\'s");
+        assert_eq!(write("it's", quoted('"')), "it's");
+        assert_eq!(write("a\\b\nc", quoted('"')), r"a\\b\nc");
+        for text in ["it's", "a\\b\nc\t\"d\""] {
+            assert_eq!(read(&write(text, quoted('"')), quoted('"')), text);
+        }
     }
 }
