@@ -27,7 +27,10 @@ pub enum Place {
     /// A bare name.
     Name,
     /// A word after a complete operand: only a keyword can go on from there (`x i|`).
-    Keyword,
+    Keyword {
+        /// The keywords that can.
+        allowed: &'static [&'static str],
+    },
     /// A pattern of `case`: a class, a dotted value, or a name that is being bound.
     Pattern,
     /// After `base.`.
@@ -88,6 +91,8 @@ pub struct Cursor {
     pub word: TextRange,
     /// The calls around the cursor, innermost first.
     pub calls: Vec<Call>,
+    /// True where a statement begins.
+    pub begins: bool,
 }
 
 /// A call whose arguments are being typed.
@@ -108,7 +113,12 @@ pub struct Call {
 impl Cursor {
     fn new(place: Place, start: usize, end: usize, calls: Vec<Call>) -> Self {
         let word = TextRange::new(super::size(start.min(end)), super::size(end));
-        Self { place, word, calls }
+        Self {
+            place,
+            word,
+            calls,
+            begins: false,
+        }
     }
 
     fn shifted(mut self, by: usize) -> Self {
@@ -173,7 +183,10 @@ fn at(code: Code, offset: usize) -> Cursor {
         .partition_point(|token| token.start().to_usize() < offset);
     let nothing = |calls| Cursor::new(Place::Nothing, offset, offset, calls);
     let Some(last) = to.checked_sub(1).and_then(|last| code.tokens.get(last)) else {
-        return Cursor::new(Place::Name, offset, offset, Vec::new());
+        return Cursor {
+            begins: true,
+            ..Cursor::new(Place::Name, offset, offset, Vec::new())
+        };
     };
     let (start, end) = (last.start().to_usize(), last.end().to_usize());
     let touches = offset <= end;
@@ -202,7 +215,11 @@ fn at(code: Code, offset: usize) -> Cursor {
                 true => Place::Nothing,
                 false => walk.place(true),
             };
-            return Cursor::new(place, start, offset, walk.calls(to));
+            let begins = walk.previous.is_none();
+            return Cursor {
+                begins,
+                ..Cursor::new(place, start, offset, walk.calls(to))
+            };
         }
         kind if touches && (ends_operand(kind) || kind == TokenKind::Unknown) => {
             return nothing(Walk::new(code, to).calls(to));
@@ -210,7 +227,10 @@ fn at(code: Code, offset: usize) -> Cursor {
         _ => {}
     }
     let walk = Walk::new(code, to);
-    Cursor::new(walk.place(false), offset, offset, walk.calls(to))
+    Cursor {
+        begins: walk.previous.is_none(),
+        ..Cursor::new(walk.place(false), offset, offset, walk.calls(to))
+    }
 }
 
 /// The cursor within an escape command that stands at `start`..`end`.

@@ -60,10 +60,11 @@ pub const KEYWORDS: [&str; 38] = [
     "yield",
 ];
 
-/// Keywords that can follow a complete operand.
-pub const CONTINUATIONS: [&str; 12] = [
-    "and", "as", "async", "else", "for", "from", "if", "import", "in", "is", "not", "or",
-];
+/// Keywords that an expression can begin with.
+pub const OPENINGS: [&str; 8] = ["False", "None", "True", "await", "from", "lambda", "not", "yield"];
+
+/// Keywords that nothing begins with.
+pub const INFIXES: [&str; 5] = ["and", "as", "in", "is", "or"];
 
 /// Top-level modules of the standard library.
 #[rustfmt::skip]

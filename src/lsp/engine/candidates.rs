@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use super::Asker;
 use super::builtins;
-use crate::lsp::analysis::cursor::{Call, Place};
+use crate::lsp::analysis::cursor::{Call, Cursor, Place};
 use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
 use crate::lsp::live::{LiveAnswer, LiveKind, LiveQuery};
@@ -116,22 +116,25 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
     let cursor = program.cursor(offset);
     let scope = program.model.scope_at(&program.source, offset);
     let typed = program.text(cursor.word);
-    let mut list = List::new(typed);
+    let mut list = match &cursor.place {
+        Place::Key { quoted, .. } | Place::Text { quoted, .. } => List::new(&strings::read(typed, *quoted)),
+        _ => List::new(typed),
+    };
     match &cursor.place {
         Place::Nothing => {}
         Place::Name => {
             if let Some(call) = cursor.calls.first().filter(|call| call.begins) {
                 parameters(&mut list, program, scope, call, asker);
             }
-            names(&mut list, program, scope, asker);
+            names(&mut list, program, scope, &cursor, asker);
         }
-        Place::Keyword => {
-            for name in builtins::CONTINUATIONS {
+        Place::Keyword { allowed } => {
+            for name in *allowed {
                 list.add(name, Kind::Keyword, "", 0, "");
             }
         }
         Place::Pattern => {
-            names(&mut list, program, scope, asker);
+            names(&mut list, program, scope, &cursor, asker);
             let constants = ["None", "True", "False"];
             list.candidates.retain(|it| {
                 matches!(it.kind, Kind::Class | Kind::Module) || constants.contains(&it.label.as_str())
@@ -190,7 +193,7 @@ fn parameters(list: &mut List, program: &Program, scope: ScopeId, call: &Call, a
     }
 }
 
-fn names(list: &mut List, program: &Program, scope: ScopeId, asker: &mut Asker) {
+fn names(list: &mut List, program: &Program, scope: ScopeId, cursor: &Cursor, asker: &mut Asker) {
     for (depth, (_, scope)) in program.model.visible(scope).enumerate() {
         let rank = match (depth, scope.kind) {
             (_, ScopeKind::Module) => 3,
@@ -198,7 +201,16 @@ fn names(list: &mut List, program: &Program, scope: ScopeId, asker: &mut Asker) 
             _ => 2,
         };
         for (name, id) in &scope.symbols {
-            if let Some(symbol) = program.model.symbol(*id) {
+            let symbol = program.model.symbol(*id);
+            // What the word being typed binds itself is no help in typing it.
+            let is_other = |symbol: &&Symbol| {
+                symbol.bindings.len() != 1
+                    || symbol
+                        .bindings
+                        .iter()
+                        .all(|it| it.name.start() != cursor.word.start())
+            };
+            if let Some(symbol) = symbol.filter(is_other) {
                 add_symbol(list, program, symbol, rank, name);
             }
         }
@@ -228,7 +240,11 @@ fn names(list: &mut List, program: &Program, scope: ScopeId, asker: &mut Asker) 
     for name in builtins::SESSION {
         list.add(name, Kind::Instance, "", 6, name);
     }
-    for name in builtins::KEYWORDS {
+    let keywords = match cursor.begins {
+        true => &builtins::KEYWORDS[..],
+        false => &builtins::OPENINGS,
+    };
+    for name in keywords.iter().filter(|name| !builtins::INFIXES.contains(name)) {
         list.add(name, Kind::Keyword, "", 4, "");
     }
 }

@@ -35,7 +35,7 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
     let (program, offset) = session.documents.locate(&uri, params.position)?;
     let place = program.cursor(offset).place;
     // A sign that is typed asks for what it opens, not for all names.
-    if typed_sign.is_some() && matches!(place, Place::Name | Place::Keyword | Place::Pattern) {
+    if typed_sign.is_some() && matches!(place, Place::Name | Place::Keyword { .. } | Place::Pattern) {
         return Ok(CompletionList::default());
     }
     let until = Instant::now() + TYPES;

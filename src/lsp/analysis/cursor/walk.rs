@@ -323,13 +323,19 @@ impl<'a> Walk<'a> {
             | TokenKind::Continue
             | TokenKind::Try
             | TokenKind::Finally => return Place::Nothing,
-            TokenKind::Async => return Place::Keyword,
+            TokenKind::Async => {
+                return Place::Keyword {
+                    allowed: &["def", "for", "with"],
+                };
+            }
             TokenKind::Else if previous == self.first => return Place::Nothing,
             _ => {}
         }
         if !starts_soft && self.code.is_operand(previous) {
             return match typed {
-                true => Place::Keyword,
+                true => Place::Keyword {
+                    allowed: self.continuations(statement),
+                },
                 false => Place::Nothing,
             };
         }
@@ -343,6 +349,20 @@ impl<'a> Walk<'a> {
             };
         }
         Place::Name
+    }
+
+    /// The keywords that can follow an operand.
+    fn continuations(&self, statement: TokenKind) -> &'static [&'static str] {
+        match statement {
+            _ if self.top().targets => &["in"],
+            _ if !self.frames.is_empty() => {
+                &["and", "as", "async", "else", "for", "if", "in", "is", "not", "or"]
+            }
+            TokenKind::With | TokenKind::Except => &["and", "as", "else", "if", "in", "is", "not", "or"],
+            TokenKind::Case if self.compound && !self.guard => &["as", "if"],
+            TokenKind::Raise => &["and", "else", "from", "if", "in", "is", "not", "or"],
+            _ => &["and", "else", "if", "in", "is", "not", "or"],
+        }
     }
 
     fn import(&self, statement: TokenKind, previous: usize, typed: bool) -> Place {
@@ -359,9 +379,10 @@ impl<'a> Walk<'a> {
         };
         let import = find(TokenKind::Import, self.first);
         let kind = self.code.kind(previous);
-        let after_name = match typed {
-            true => Place::Keyword,
-            false => Place::Nothing,
+        let after_name = match (typed, statement, import) {
+            (false, ..) => Place::Nothing,
+            (true, TokenKind::From, None) => Place::Keyword { allowed: &["import"] },
+            (true, ..) => Place::Keyword { allowed: &["as"] },
         };
         match (statement, import) {
             _ if matches!(kind, TokenKind::As | TokenKind::Star) => Place::Nothing,

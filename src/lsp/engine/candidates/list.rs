@@ -40,7 +40,7 @@ impl List {
     /// Adds a candidate, or tells more of one that is there: the session is asked last, and what it knows of a type
     /// is truer than what the text shows; but a signature from the text says more than `function`.
     pub(super) fn add(&mut self, label: &str, kind: Kind, detail: &str, rank: u8, expression: &str) {
-        let Some(fit) = fit(label, &self.typed) else {
+        let Some(fit) = fit(label, &self.typed).filter(|_| !label.is_empty()) else {
             return;
         };
         if let Some(known) = self.index.get(label).and_then(|at| self.candidates.get_mut(*at)) {
