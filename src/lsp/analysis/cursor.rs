@@ -4,6 +4,7 @@
 //! broken code tells what the parser made of it.
 
 mod escapes;
+mod places;
 mod string;
 mod walk;
 

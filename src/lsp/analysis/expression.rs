@@ -110,30 +110,32 @@ impl<'a> Code<'a> {
     /// The first of the adjacent strings that end with token `at`.
     fn literal(&self, at: usize) -> Option<usize> {
         let mut first = at;
-        if self.kind(at) != TokenKind::String {
-            let mut depth = 0_usize;
-            loop {
-                match self.kind(first) {
-                    TokenKind::FStringEnd | TokenKind::TStringEnd => depth += 1,
-                    TokenKind::FStringStart | TokenKind::TStringStart => depth -= 1,
-                    _ => {}
+        loop {
+            if self.kind(first) != TokenKind::String {
+                let mut depth = 0_usize;
+                loop {
+                    match self.kind(first) {
+                        TokenKind::FStringEnd | TokenKind::TStringEnd => depth += 1,
+                        TokenKind::FStringStart | TokenKind::TStringStart => depth -= 1,
+                        _ => {}
+                    }
+                    if depth == 0 {
+                        break;
+                    }
+                    first = first.checked_sub(1)?;
                 }
-                if depth == 0 {
-                    break;
+            }
+            match self.before(first) {
+                Some(before)
+                    if matches!(
+                        self.kind(before),
+                        TokenKind::String | TokenKind::FStringEnd | TokenKind::TStringEnd
+                    ) =>
+                {
+                    first = before;
                 }
-                first = first.checked_sub(1)?;
+                _ => return Some(first),
             }
-        }
-        match self.before(first) {
-            Some(before)
-                if matches!(
-                    self.kind(before),
-                    TokenKind::String | TokenKind::FStringEnd | TokenKind::TStringEnd
-                ) =>
-            {
-                self.literal(before)
-            }
-            _ => Some(first),
         }
     }
 

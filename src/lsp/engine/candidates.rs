@@ -283,27 +283,23 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
             list.add(&attribute.name, Kind::Property, "", 0, "");
         }
     }
-    let live = match super::description::may_ask(program, scope, base) {
-        true => asker.complete(&LiveQuery::Members {
-            expression: base.to_owned(),
-            prefix: prefix.to_owned(),
-        }),
-        // The annotation of a parameter names the class whose members it has.
-        false => match super::description::annotated(program, scope, base) {
-            Some(class) if super::description::may_ask(program, scope, class) => {
-                asker.complete(&LiveQuery::Members {
-                    expression: class.to_owned(),
-                    prefix: prefix.to_owned(),
-                })
-            }
-            _ => LiveAnswer::Unknown,
-        },
+    // The annotation of a parameter names the class whose members it has.
+    let known = match super::description::may_ask(program, scope, base) {
+        true => Some(base),
+        false => super::description::annotated(program, scope, base)
+            .filter(|class| super::description::may_ask(program, scope, class)),
     };
+    let live = known.map_or(LiveAnswer::Unknown, |expression| {
+        asker.complete(&LiveQuery::Members {
+            expression: expression.to_owned(),
+            prefix: prefix.to_owned(),
+        })
+    });
     match live {
-        LiveAnswer::Known(items) => list.add_live(&items, 1, base),
+        LiveAnswer::Known(items) => list.add_live(&items, 1, known.unwrap_or(base)),
         LiveAnswer::Busy => {
             let snapshot = std::sync::Arc::clone(&asker.snapshot);
-            list.add_live(snapshot.members_of(base), 1, base);
+            list.add_live(snapshot.members_of(known.unwrap_or_default()), 1, base);
         }
         LiveAnswer::Unknown => {}
     }

@@ -2,7 +2,7 @@
 
 use ruff_python_ast::token::TokenKind;
 
-use super::{Call, Place};
+use super::Call;
 use crate::lsp::analysis::expression::{Code, is_name, is_trivia};
 
 /// How many tokens behind the cursor are looked at for keywords that a call gives already.
@@ -45,12 +45,12 @@ pub(super) struct Frame {
     /// The index of the first token of the element that the cursor is in.
     item: usize,
     /// What that element has had: a colon, an equals sign after a name.
-    colon: bool,
-    equal: bool,
+    pub(super) colon: bool,
+    pub(super) equal: bool,
     keyword: Option<String>,
     given: Vec<String>,
     /// True between `for` and `in`: names are bound.
-    targets: bool,
+    pub(super) targets: bool,
 }
 
 impl Frame {
@@ -76,10 +76,10 @@ impl Frame {
 
 /// A statement up to the cursor.
 pub(super) struct Walk<'a> {
-    code: Code<'a>,
+    pub(super) code: Code<'a>,
     /// The index of the statement's first token, and of the token after the last that was walked over.
-    first: usize,
-    end: usize,
+    pub(super) first: usize,
+    pub(super) end: usize,
     /// The last token of the statement before the cursor that means something.
     pub(super) previous: Option<usize>,
     statement: Frame,
@@ -263,19 +263,24 @@ impl<'a> Walk<'a> {
     }
 
     /// The word that the statement begins with, `async` left out.
-    fn word(&self) -> TokenKind {
+    pub(super) fn word(&self) -> TokenKind {
         match first_word(self.code, self.first) {
             TokenKind::Async | TokenKind::Lazy => self.code.kind(self.first + 1),
             kind => kind,
         }
     }
 
-    fn top(&self) -> &Frame {
+    pub(super) fn top(&self) -> &Frame {
         self.frames.last().unwrap_or(&self.statement)
     }
 
     fn top_mut(&mut self) -> &mut Frame {
         self.frames.last_mut().unwrap_or(&mut self.statement)
+    }
+
+    /// True in the pattern of a `case`.
+    pub(super) fn in_pattern(&self) -> bool {
+        self.word() == TokenKind::Case && self.compound && !self.guard
     }
 
     fn leave_lambdas(&mut self) {
@@ -284,136 +289,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What can stand at the cursor; `typed` when a word has been begun.
-    pub(super) fn place(&self, typed: bool) -> Place {
-        let Some(previous) = self.previous else {
-            return Place::Name;
-        };
-        let kind = self.code.kind(previous);
-        let statement = self.word();
-        if matches!(statement, TokenKind::Import | TokenKind::From) {
-            return self.import(statement, previous, typed);
-        }
-        if kind == TokenKind::Dot {
-            let base = self
-                .code
-                .before(previous)
-                .and_then(|last| self.code.expression(last));
-            return base.map_or(Place::Nothing, |base| Place::Attribute { base });
-        }
-        let top = self.top();
-        let defining = match top.opener {
-            Opener::Parameters | Opener::TypeParameters => !top.colon && !top.equal,
-            Opener::Lambda { body } => !body && !top.equal,
-            Opener::Interpolation => {
-                top.colon || kind == TokenKind::Exclamation || (kind == TokenKind::Equal && !typed)
-            }
-            _ => false,
-        };
-        let starts_soft = previous == self.first && statement.is_soft_keyword();
-        if defining || (starts_soft && statement == TokenKind::Type) {
-            return Place::Nothing;
-        }
-        match kind {
-            TokenKind::Def
-            | TokenKind::Class
-            | TokenKind::As
-            | TokenKind::Pass
-            | TokenKind::Break
-            | TokenKind::Continue
-            | TokenKind::Try
-            | TokenKind::Finally => return Place::Nothing,
-            TokenKind::Async => {
-                return Place::Keyword {
-                    allowed: &["def", "for", "with"],
-                };
-            }
-            TokenKind::Else if previous == self.first => return Place::Nothing,
-            _ => {}
-        }
-        if !starts_soft && self.code.is_operand(previous) {
-            return match typed {
-                true => Place::Keyword {
-                    allowed: self.continuations(statement),
-                },
-                false => Place::Nothing,
-            };
-        }
-        if top.targets {
-            return Place::Nothing;
-        }
-        if statement == TokenKind::Case && self.compound && !self.guard {
-            return match kind {
-                TokenKind::Star | TokenKind::DoubleStar => Place::Nothing,
-                _ => Place::Pattern,
-            };
-        }
-        Place::Name
-    }
-
-    /// The keywords that can follow an operand.
-    fn continuations(&self, statement: TokenKind) -> &'static [&'static str] {
-        match statement {
-            _ if self.top().targets => &["in"],
-            _ if !self.frames.is_empty() => {
-                &["and", "as", "async", "else", "for", "if", "in", "is", "not", "or"]
-            }
-            TokenKind::With | TokenKind::Except => &["and", "as", "else", "if", "in", "is", "not", "or"],
-            TokenKind::Case if self.compound && !self.guard => &["as", "if"],
-            TokenKind::Raise => &["and", "else", "from", "if", "in", "is", "not", "or"],
-            _ => &["and", "else", "if", "in", "is", "not", "or"],
-        }
-    }
-
-    fn import(&self, statement: TokenKind, previous: usize, typed: bool) -> Place {
-        let text = |from: usize, to: usize| -> String {
-            (from..to)
-                .filter(|index| !is_trivia(self.code.kind(*index)))
-                .map(|index| self.code.token(index))
-                .collect()
-        };
-        let find = |kind: TokenKind, from: usize| {
-            (from..=previous)
-                .rev()
-                .find(|index| self.code.kind(*index) == kind)
-        };
-        let import = find(TokenKind::Import, self.first);
-        let kind = self.code.kind(previous);
-        let after_name = match (typed, statement, import) {
-            (false, ..) => Place::Nothing,
-            (true, TokenKind::From, None) => Place::Keyword { allowed: &["import"] },
-            (true, ..) => Place::Keyword { allowed: &["as"] },
-        };
-        match (statement, import) {
-            _ if matches!(kind, TokenKind::As | TokenKind::Star) => Place::Nothing,
-            (_, _) if is_name(kind) && previous > self.first => after_name,
-            (TokenKind::From, None) => {
-                let from = find(TokenKind::From, self.first).unwrap_or(previous);
-                Place::Module {
-                    package: text(from + 1, self.end),
-                }
-            }
-            (TokenKind::From, Some(import)) => match kind {
-                TokenKind::Import | TokenKind::Comma | TokenKind::Lpar => {
-                    let from = find_first(self.code, TokenKind::From, self.first, import);
-                    Place::Member {
-                        module: text(from + 1, import),
-                    }
-                }
-                _ => Place::Nothing,
-            },
-            _ => {
-                let last = find(TokenKind::Comma, self.first).or(import).unwrap_or(previous);
-                Place::Module {
-                    package: text(last + 1, self.end),
-                }
-            }
-        }
-    }
-
     /// The calls around the cursor, innermost first. `behind` is the index of the first token behind it.
     pub(super) fn calls(&self, behind: usize) -> Vec<Call> {
-        if self.word() == TokenKind::Case && self.compound && !self.guard {
+        if self.in_pattern() {
             return Vec::new();
         }
         let innermost = self.frames.len().wrapping_sub(1);
@@ -471,10 +349,6 @@ impl<'a> Walk<'a> {
             }
         }
     }
-}
-
-fn find_first(code: Code, kind: TokenKind, from: usize, to: usize) -> usize {
-    (from..to).find(|index| code.kind(*index) == kind).unwrap_or(from)
 }
 
 /// The kind of a statement's first token. To the parser `match`, `case` and `type` are names until the statement

@@ -182,7 +182,49 @@ fn write(text: &str, quoted: Quoted) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::lsp::analysis::Program;
+    use crate::lsp::live::Snapshot;
+
+    #[test]
+    fn a_busy_session_has_the_keys_of_its_last_rest() {
+        let columns = vec!["first".to_owned(), "it's".to_owned()];
+        let snapshot = Arc::new(Snapshot {
+            keys: [("df".to_owned(), columns)].into(),
+            ..Snapshot::default()
+        });
+        let labels = |code: &str| -> Vec<String> {
+            let mut asker = Asker::from_snapshot(Arc::clone(&snapshot));
+            let found = super::super::at(&Program::plain(code), code.len(), &mut asker);
+            found.candidates.into_iter().map(|it| it.label).collect()
+        };
+        for code in [
+            "df['fi",
+            "df[['fi",
+            "df[['a', 'fi",
+            "df.loc[:, 'fi",
+            "df.groupby('fi",
+            "df.groupby(['fi",
+            "df.sort_values(by='fi",
+            "df.drop(columns=['fi",
+            "df.query('a > 1 and fi",
+            "df.query('fi",
+        ] {
+            assert_eq!(labels(code), ["first"], "{code}");
+        }
+        for code in [
+            "df.loc['fi",
+            "df.head('fi",
+            "df.groupby(a, 'fi",
+            "other['fi",
+            "def f(df): df['fi",
+            "df.query('a == \"fi",
+        ] {
+            assert_eq!(labels(code), [""; 0], "{code}");
+        }
+    }
 
     #[test]
     fn keys_are_written_for_the_quote_in_use() {
