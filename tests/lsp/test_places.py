@@ -189,7 +189,10 @@ def test_an_answer_takes_no_time(beside):
     text = "value = [1, 2, 3]\n" * 10_000 + "table."
     document = {"uri": "inmemory:/long", "languageId": "python", "version": 1, "text": text}
     beside.notify("textDocument/didOpen", {"textDocument": document})
-    place = {"textDocument": {"uri": "inmemory:/long"}, "position": {"line": 10_000, "character": 6}}
+    place = {
+        "textDocument": {"uri": "inmemory:/long"},
+        "position": {"line": 10_000, "character": 6},
+    }
     beside.request("textDocument/completion", place)
     started = time.perf_counter()
     for _ in range(20):

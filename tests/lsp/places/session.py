@@ -27,7 +27,14 @@ class Table:
 
 table = Table()
 table.own = Table()
-config = {"first key": 1, "second key": 2, "it's": 3, 'say "hi"': 4, "back\\slash": 5, "two\nlines": 6}
+config = {
+    "first key": 1,
+    "second key": 2,
+    "it's": 3,
+    'say "hi"': 4,
+    "back\\slash": 5,
+    "two\nlines": 6,
+}
 nested = {"inner": {"deep": 1}}
 numbers = [1, 2, 3]
 words = "abc"
