@@ -127,7 +127,7 @@ def offered(client: Client, case: Case, place: dict) -> None:
     items = answer["items"]
     labels = [item["label"] for item in items]
     assert len(labels) == len(set(labels))
-    special = ("typed:", "call:", "nocall", "hover:", "nohover")
+    special = ("typed:", "call:", "-call:", "nocall", "hover:", "nohover")
     for word in case.words:
         if word.startswith(special):
             continue
@@ -149,9 +149,14 @@ def offered(client: Client, case: Case, place: dict) -> None:
 
 def called(client: Client, case: Case, place: dict) -> None:
     expected = case.of("call:")
-    if not expected and "nocall" not in case.words:
+    wrong = case.of("-call:")
+    if not expected and not wrong and "nocall" not in case.words:
         return
     answer = client.request("textDocument/signatureHelp", place)
+    if wrong:
+        labels = [signature["label"] for signature in answer["signatures"]] if answer else []
+        assert not set(wrong) & set(labels)
+        return
     if not expected:
         assert answer is None or not answer["signatures"], answer
         return
