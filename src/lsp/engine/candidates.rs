@@ -157,7 +157,8 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
                 && strings::arguments(&mut list, &calls, typed, *quoted, asker);
             let folder = paths::folder(typed);
             // A string that is nobody's argument is a path only if it looks like one.
-            if !known && (!calls.is_empty() || !folder.is_empty()) {
+            let may_be_path = |call: &Call| !typed.is_empty() || paths::are_taken_by(&call.callee);
+            if !known && (!folder.is_empty() || calls.first().is_some_and(may_be_path)) {
                 return in_folder(typed, offset, asker);
             }
         }

@@ -124,7 +124,10 @@ impl List {
 }
 
 fn fit(label: &str, typed: &[char]) -> Option<Fit> {
-    let same = |left: char, right: char| left == right || left.to_lowercase().eq(right.to_lowercase());
+    let same = |left: char, right: char| {
+        left.eq_ignore_ascii_case(&right)
+            || (!left.is_ascii() && left.to_lowercase().eq(right.to_lowercase()))
+    };
     let begins = |same: &dyn Fn(char, char) -> bool| {
         let mut chars = label.chars();
         typed

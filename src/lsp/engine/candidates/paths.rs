@@ -9,6 +9,56 @@ use crate::lsp::engine::Asker;
 /// A folder is listed up to this many entries.
 const MOST_ENTRIES: usize = 5000;
 
+/// Callables that take the name of a file or folder, by their last name.
+const TAKERS: [&str; 40] = [
+    "FileIO",
+    "Image",
+    "Path",
+    "PurePath",
+    "ZipFile",
+    "chdir",
+    "copy",
+    "copyfile",
+    "copytree",
+    "exists",
+    "genfromtxt",
+    "glob",
+    "iglob",
+    "imread",
+    "imsave",
+    "isdir",
+    "isfile",
+    "joinpath",
+    "listdir",
+    "load",
+    "loadmat",
+    "loadtxt",
+    "makedirs",
+    "memmap",
+    "mkdir",
+    "move",
+    "open",
+    "open_dataset",
+    "remove",
+    "rename",
+    "rglob",
+    "rmtree",
+    "run_path",
+    "save",
+    "savefig",
+    "savetxt",
+    "savez",
+    "scandir",
+    "unlink",
+    "walk",
+];
+
+/// True when an argument of `callee` is a path for sure, so that paths are offered before anything is typed.
+pub(super) fn are_taken_by(callee: &str) -> bool {
+    let name = callee.rsplit('.').next().unwrap_or(callee);
+    TAKERS.binary_search(&name).is_ok() || name.starts_with("read_") || name.starts_with("to_")
+}
+
 /// The bytes of `typed` that name a folder; what follows is the name being typed.
 pub(super) fn folder(typed: &str) -> &str {
     let end = typed.rfind(['/', '\\']).map_or(0, |at| at + 1);
@@ -34,5 +84,25 @@ pub(super) fn paths(list: &mut List, folder: &str, asker: &Asker) {
             true => list.add(&format!("{name}/"), Kind::Path, "folder", 0, ""),
             false => list.add(&name, Kind::Path, "file", 0, ""),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_callables_take_paths_for_sure() {
+        assert!(TAKERS.is_sorted());
+        for callee in [
+            "open",
+            "pathlib.Path",
+            "pd.read_csv",
+            "df.to_parquet",
+            "os.listdir",
+        ] {
+            assert!(are_taken_by(callee), "{callee}");
+        }
+        assert!(!are_taken_by("print") && !are_taken_by("df.groupby"));
     }
 }
