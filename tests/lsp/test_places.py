@@ -100,6 +100,7 @@ def beside():
         pass
     port = message["content"]["data"]["params"]["port"]
     with contextlib.closing(socket.create_connection(("127.0.0.1", port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stream = connection.makefile("rwb")
         yield Client(stream, stream)
     kernel.stop_channels()
@@ -182,6 +183,11 @@ def hovered(client: Client, case: Case, place: dict) -> None:
 
 @pytest.mark.parametrize("case", cases(alone=False))
 def test_in_a_session(beside, case):
+    # A machine with other things to do may let the interpreter be late: then the snapshot has answered.
+    for _ in range(4 if case.session else 0):
+        with contextlib.suppress(AssertionError):
+            return check(beside, case)
+        time.sleep(0.1)
     check(beside, case)
 
 

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::{Candidate, Found, Kind, MOST};
 use crate::lsp::live::LiveItem;
 
+/// What is added to the rank of a private name; twice for a dunder name.
+const PRIVATE: u8 = 10;
+
 /// How well a label fits what has been typed; better ones are smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
@@ -53,8 +56,8 @@ impl List {
         }
         // Private names come after all others, dunder names last.
         let private = match label {
-            _ if label.starts_with("__") => 20,
-            _ if label.starts_with('_') => 10,
+            _ if label.starts_with("__") => 2 * PRIVATE,
+            _ if label.starts_with('_') => PRIVATE,
             _ => 0,
         };
         self.index.insert(label.to_owned(), self.candidates.len());
@@ -101,13 +104,14 @@ impl List {
     pub(super) fn finish(mut self, start: usize) -> Found {
         let fits = std::mem::take(&mut self.fits);
         let fit = |it: &Candidate| fits.get(&it.label).copied().unwrap_or(Fit::Prefix);
-        // Scattered letters are only looked for where nothing better fits.
-        if self.candidates.iter().any(|it| fit(it) < Fit::Letters) {
+        // Scattered letters are only looked for where nothing begins so.
+        if self.candidates.iter().any(|it| fit(it) <= Fit::OtherCase) {
             self.candidates.retain(|it| fit(it) < Fit::Letters);
         }
-        let order = |left: &Candidate, right: &Candidate| {
-            (fit(left), left.rank, &left.label).cmp(&(fit(right), right.rank, &right.label))
-        };
+        // Private names come after all others that do not begin so either, however well they fit.
+        let key = |it: &Candidate| (fit(it).min(Fit::WordStarts), it.rank / PRIVATE, fit(it), it.rank);
+        let order =
+            |left: &Candidate, right: &Candidate| (key(left), &left.label).cmp(&(key(right), &right.label));
         // Of a large namespace only what is given is sorted.
         let incomplete = self.candidates.len() > MOST;
         if incomplete {
@@ -204,5 +208,11 @@ mod tests {
         };
         assert_eq!(labels("sum"), ["sum_of", "Sum", "my_sum"]);
         assert_eq!(labels("rmo"), ["resume_one"]);
+        let mut list = List::new("gb");
+        for label in ["_get_block", "groupby", "get_bool"] {
+            list.add(label, Kind::Function, "", 0, "");
+        }
+        let found: Vec<_> = list.finish(0).candidates.into_iter().map(|it| it.label).collect();
+        assert_eq!(found, ["get_bool", "groupby", "_get_block"]);
     }
 }
