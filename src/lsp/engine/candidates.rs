@@ -272,7 +272,11 @@ fn add_symbol(list: &mut List, program: &Program, symbol: &Symbol, rank: u8, exp
 }
 
 fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefix: &str, asker: &mut Asker) {
-    if let Some(class) = program.model.class_of(scope, base) {
+    let class = program.model.class_of(scope, base).or_else(|| {
+        let annotated = super::description::annotated(program, scope, base)?;
+        program.model.class_of(scope, annotated)
+    });
+    if let Some(class) = class {
         for (depth, class) in program.model.ancestry(class).into_iter().enumerate() {
             let symbols = program.model.scope(class).into_iter().flat_map(|it| &it.symbols);
             for symbol in symbols.filter_map(|(_, id)| program.model.symbol(*id)) {

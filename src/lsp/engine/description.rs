@@ -7,7 +7,7 @@ use super::Asker;
 use super::builtins;
 use crate::lsp::analysis::cursor::Call;
 use crate::lsp::analysis::describe::{self, Signature};
-use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol, Value};
+use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind};
 use crate::lsp::live::{LiveAnswer, LiveObject};
 
@@ -131,13 +131,40 @@ pub fn signatures(program: &Program, scope: ScopeId, callee: &str, asker: &mut A
     }]
 }
 
-/// The class that the annotation of a parameter names.
+/// The class that the annotation of a parameter names; `None` beside it, and what it holds, left out.
 pub fn annotated<'p>(program: &'p Program, scope: ScopeId, name: &str) -> Option<&'p str> {
+    /// Forms of `typing` that are no classes.
+    const FORMS: [&str; 7] = ["Any", "Callable", "Literal", "Optional", "Self", "Type", "Union"];
     let binding = symbol_of(program, scope, name)?.bindings.last()?;
-    match (&binding.kind, &binding.value) {
-        (BindingKind::Parameter, Some(Value::Call(class))) => Some(class),
-        _ => None,
+    let annotation = program.text(
+        binding
+            .signature
+            .filter(|_| binding.kind == BindingKind::Parameter)?,
+    );
+    let annotation = annotation.trim_matches(['"', '\'']).trim();
+    let optional = annotation.strip_suffix("None").map(str::trim_end);
+    let class = optional
+        .and_then(|it| it.strip_suffix('|'))
+        .unwrap_or(annotation)
+        .trim();
+    let brackets = class
+        .find('[')
+        .zip(class.rfind(']'))
+        .unwrap_or((class.len(), class.len()));
+    // One of several classes is none.
+    if class
+        .match_indices('|')
+        .any(|(at, _)| at < brackets.0 || at > brackets.1)
+    {
+        return None;
     }
+    let last = |class: &'p str| class.split('[').next().and_then(|it| it.rsplit('.').next());
+    let class = match last(class)? {
+        "Optional" | "Annotated" => class.split_once('[')?.1.split([',', ']']).next()?.trim(),
+        _ => class,
+    };
+    let is_class = last(class).is_some_and(|it| !FORMS.contains(&it));
+    class.split('[').next().map(str::trim).filter(|_| is_class)
 }
 
 /// The symbol of the program that a plain or dotted name means.
@@ -198,5 +225,32 @@ fn from_live(expression: &str, object: LiveObject) -> Description {
         preview: object.preview,
         topic: object.topic,
         range: TextRange::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_name_classes() {
+        for (annotation, class) in [
+            ("str", Some("str")),
+            ("'str'", Some("str")),
+            ("pd.DataFrame", Some("pd.DataFrame")),
+            ("list[int | str]", Some("list")),
+            ("dict[str, int] | None", Some("dict")),
+            ("dict[str, int]", Some("dict")),
+            ("str | None", Some("str")),
+            ("Optional[pd.Series]", Some("pd.Series")),
+            ("typing.Annotated[int, 'unit']", Some("int")),
+            ("int | str", None),
+            ("Any", None),
+            ("typing.Callable[[int], str]", None),
+        ] {
+            let program = Program::plain(&format!("def f(a: {annotation}): a"));
+            let scope = program.model.scope_at(&program.source, program.source.len() - 1);
+            assert_eq!(annotated(&program, scope, "a"), class, "{annotation}");
+        }
     }
 }
