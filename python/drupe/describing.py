@@ -1,4 +1,4 @@
-"""Words about objects: type, signature, documentation, a short preview. As careful as the reading itself."""
+"""Words about objects: type, signature, documentation, where it was written, a short preview. As careful as the reading itself."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import inspect
 import types
 from typing import Any
 
-from . import hints
+from .bindings import Found
+from .parameters import function_of, signature
+from .places import place
+from .previews import preview
 from .statics import (
     BUILTIN_FUNCTIONS,
     FUNCTIONS,
-    MAPPINGS,
     MISSING,
     PLAIN,
+    Unknown,
     instance_dict,
-    is_exactly,
     isinstance_static,
     kind_of,
+    module_of,
+    name_of,
+    own,
     type_dict,
     type_mro,
     type_name,
-    unwrap,
 )
 
 # Bounds on documentation, in characters: for who looks at one object, and for each of many.
@@ -28,37 +32,70 @@ MAX_DOC = 8_000
 MAX_SHORT_DOC = 1_000
 
 
-def describe(value: Any, most_doc: int, owner: Any = MISSING) -> dict:
+def describe(found: Found, most_doc: int) -> dict:
     """Type, signature, documentation and a harmless preview."""
+    value = found.value
+    if not found.is_known:
+        return _unmade(found, most_doc)
     kind = kind_of(value)
-    bound = owner is not MISSING and not (
-        isinstance_static(owner, type) or isinstance_static(owner, types.ModuleType)
-    )
     return {
         "kind": kind,
         "type": type_name(value),
         "topic": topic(value),
-        "signature": signature(value, bound=bound) if kind in ("function", "class") else "",
+        "signature": _signature(found)
+        if kind in ("function", "class") or _is_called(value)
+        else "",
         "doc": documentation(value)[:most_doc],
         "preview": preview(value),
     }
 
 
+def located(found: Found, most_doc: int) -> dict:
+    """The same, and where it was written, where that is known."""
+    described = describe(found, most_doc)
+    value = found.value if found.is_known else found.descriptor
+    return described if value is MISSING else described | place(value)
+
+
 def short(value: Any) -> dict:
-    return describe(value, MAX_SHORT_DOC)
+    return describe(Found(value), MAX_SHORT_DOC)
+
+
+def _unmade(found: Found, most_doc: int) -> dict:
+    """What is known of something that is not there: the classes that it may be of, and the property that would give it."""
+    by = found.descriptor
+    if not found.types and by is MISSING:
+        raise Unknown
+    names = " | ".join(name_of(kind) for kind in found.types)
+    doc = "" if by is MISSING else documentation(by)
+    if not doc and found.types:
+        doc = _of_class(found.types[0])
+    return {
+        "kind": "instance" if by is MISSING else "property",
+        "type": names or type_name(by),
+        "topic": topic(by) if by is not MISSING else topic(found.types[0]),
+        "signature": "",
+        "doc": doc[:most_doc],
+        "preview": "",
+    }
 
 
 def topic(value: Any) -> str:
     """The dotted name under which `pydoc` finds it; that of the type for instances."""
     if isinstance_static(value, types.ModuleType):
-        name = instance_dict(value).get("__name__", "")
+        name = own(instance_dict(value), "__name__")
         return name if type(name) is str else ""
-    if kind_of(value) == "instance":
+    if type(value) is property:
+        value = value.fget
+    kind = kind_of(value)
+    if kind == "function":
+        value = function_of(value)
+    elif kind != "class":
         value = type(value)
     if isinstance_static(value, type):
-        module = type_dict(value).get("__module__", "builtins")
+        module: Any = module_of(value) or "builtins"
         name = type.__dict__["__qualname__"].__get__(value)
-    elif type(value) in (*FUNCTIONS, *BUILTIN_FUNCTIONS):
+    elif type(value) in FUNCTIONS or type(value) in BUILTIN_FUNCTIONS:
         module = getattr(value, "__module__", None)
         name = getattr(value, "__qualname__", "")
     else:
@@ -71,131 +108,40 @@ def topic(value: Any) -> str:
 def documentation(value: Any) -> str:
     """The docstring, cleaned; that of the type for instances of types that have one of their own."""
     text: Any = None
-    if type(value) in (*FUNCTIONS, *BUILTIN_FUNCTIONS):
-        text = value.__doc__
+    if kind_of(value) == "function":
+        # A decorator's function has the text of that which it stands around.
+        text = own(instance_dict(value), "__doc__") if type(value) not in FUNCTIONS else None
+        inner = function_of(value)
+        if type(inner) in FUNCTIONS or type(inner) in BUILTIN_FUNCTIONS:
+            text = text if type(text) is str else inner.__doc__
     elif type(value) is property:
         text = value.__doc__
+    elif kind_of(value) == "property":
+        getter = own(instance_dict(value), "func")
+        text = getter.__doc__ if type(getter) is types.FunctionType else None
     elif isinstance_static(value, types.ModuleType):
-        text = instance_dict(value).get("__doc__")
+        text = own(instance_dict(value), "__doc__")
     else:
         kind = value if isinstance_static(value, type) else type(value)
-        if kind in PLAIN:
-            return ""
-        for base in type_mro(kind):
-            text = type_dict(base).get("__doc__")
-            if type(text) is str and base is not object:
-                break
-            if type(text) is types.GetSetDescriptorType:
-                text = None
+        return "" if kind in PLAIN else _of_class(kind)
     return inspect.cleandoc(text) if type(text) is str else ""
 
 
-def signature(value: Any, *, bound: bool = False) -> str:
-    """`(a, b=1) -> int`; empty when it cannot be told without running code."""
-    skip = 1 if bound else 0
-    if isinstance_static(value, type):
-        value, skip = _constructor(value), 1
-    elif type(value) is types.MethodType:
-        value, skip = value.__func__, 1
-    try:
-        if type(value) is types.FunctionType:
-            found = hints.signature_or_text(value)
-        elif type(value) in BUILTIN_FUNCTIONS:
-            # The C signature of an unbound method still names its receiver; that of a bound one does not.
-            skip = skip if type(value) is not types.BuiltinFunctionType else 0
-            found = inspect.signature(value)
-        else:
-            return ""
-    except Exception:
-        return ""
-    parameters = list(found.parameters.values())[skip:]
-    texts = [text for text in _parameters(parameters)]
-    result = ""
-    if found.return_annotation is not inspect.Signature.empty:
-        result = f" -> {_annotation(found.return_annotation)}"
-    return f"({', '.join(texts)}){result}"
-
-
-def preview(value: Any) -> str:
-    """A short text for exact builtin types and well-known tables."""
-    kind = type(value)
-    try:
-        if kind in PLAIN:
-            if kind is int and value.bit_length() > 1_000:
-                return f"int of {value.bit_length()} bits"
-            if kind in (str, bytes) and len(value) > 200:
-                return repr(value[:200]) + "…"
-            return repr(value)
-        if kind in (list, tuple, set, frozenset, *MAPPINGS):
-            return f"{len(value)} item{'s' if len(value) != 1 else ''}"
-        if is_exactly(kind, "pandas", "DataFrame") or is_exactly(kind, "polars", "DataFrame"):
-            return f"{value.shape[0]} rows × {value.shape[1]} columns"
-        if is_exactly(kind, "numpy", "ndarray"):
-            return f"shape {value.shape}, {value.dtype}"
-    except Exception:
-        return ""
+def _of_class(kind: type) -> str:
+    for base in type_mro(kind):
+        text = own(type_dict(base), "__doc__")
+        if type(text) is str and base is not object:
+            return inspect.cleandoc(text)
     return ""
 
 
-def _constructor(kind: type) -> Any:
-    for base in type_mro(kind):
-        if base is object:
-            break
-        for name in ("__init__", "__new__"):
-            found = type_dict(base).get(name)
-            if found is not None:
-                return unwrap(found)
-    return None
+def _is_called(value: Any) -> bool:
+    """Whether a call of an instance is worth a signature: a function of Python's does it."""
+    return kind_of(value) == "instance" and type(value) not in PLAIN
 
 
-def _parameters(parameters: list[inspect.Parameter]) -> list[str]:
-    texts: list[str] = []
-    positional_only = False
-    starred = False
-    for parameter in parameters:
-        if positional_only and parameter.kind is not parameter.POSITIONAL_ONLY:
-            texts.append("/")
-        positional_only = parameter.kind is parameter.POSITIONAL_ONLY
-        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
-            texts.append("*")
-            starred = True
-        text = parameter.name
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            text, starred = f"*{text}", True
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            text = f"**{text}"
-        annotated = parameter.annotation is not parameter.empty
-        if annotated:
-            text += f": {_annotation(parameter.annotation)}"
-        if parameter.default is not parameter.empty:
-            text += f"{' = ' if annotated else '='}{_default(parameter.default)}"
-        texts.append(text)
-    if positional_only:
-        texts.append("/")
-    return texts
-
-
-def _annotation(annotation: Any) -> str:
-    if type(annotation) is str:
-        return annotation
-    if isinstance_static(annotation, type):
-        return type.__dict__["__qualname__"].__get__(annotation)
-    if annotation is None:
-        return "None"
-    # The reprs of typing's own objects are Python's code; those inside them are reached by it only for classes.
-    if type(annotation).__module__ in ("typing", "types") and annotation is not ...:
-        try:
-            return repr(annotation).replace("typing.", "")[:200]
-        except Exception:
-            return "…"
-    return "…"
-
-
-def _default(value: Any) -> str:
-    if type(value) in PLAIN:
-        return preview(value)
-    if type(value) in (list, tuple, dict, set) and not value:
-        return repr(value)
-    if isinstance_static(value, type) or type(value) in FUNCTIONS:
-        return topic(value)
-    return "…"
+def _signature(found: Found) -> str:
+    try:
+        return str(signature(found))
+    except Exception:
+        return ""

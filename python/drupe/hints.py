@@ -15,18 +15,22 @@ import builtins
 import inspect
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from .statics import (
     FUNCTIONS,
+    MISSING,
+    Kinds,
     Unknown,
+    class_attribute,
     instance_dict,
     isinstance_static,
+    module_of,
+    own,
     type_dict,
     type_mro,
-    unwrap,
 )
 
 if sys.version_info >= (3, 14):
@@ -74,11 +78,17 @@ else:
 
     def texts_of(value: Any) -> dict[str, Any]:
         """The annotations of a function or class, which were evaluated when it was made."""
-        return inspect.get_annotations(value)
+        if isinstance_static(value, type):
+            found = own(type_dict(value), "__annotations__")
+        else:
+            if type(value) is types.MethodType:
+                value = value.__func__
+            found = value.__annotations__ if type(value) is types.FunctionType else None
+        return dict(found) if type(found) is dict else {}
 
 
 # What a subscript can be applied to without running code of the user's, beside what typing has.
-GENERIC = (list, dict, tuple, set, frozenset, type)
+GENERIC = Kinds(list, dict, tuple, set, frozenset, type)
 LAZY_IMPORT = getattr(types, "LazyImportType", None)
 
 
@@ -106,7 +116,7 @@ def annotations_of(
     value: Any, *, unknown: Callable[[str], Any] = str, **_options: Any
 ) -> dict[str, Any]:
     """As `inspect.get_annotations`: the object that each names, or what `unknown` makes of its text."""
-    names = _names_of(value)
+    names = names_of(value)
     return {name: _known(text, names, unknown) for name, text in texts_of(value).items()}
 
 
@@ -114,7 +124,7 @@ def returned(value: Any) -> Any:
     """What a function is annotated to return; None where it is not, or where that is not known."""
     if type(value) not in FUNCTIONS:
         return None
-    return _known(texts_of(value).get("return"), _names_of(value), lambda _text: None)
+    return _known(texts_of(value).get("return"), names_of(value), lambda _text: None)
 
 
 def has_attribute(value: Any, name: str) -> bool:
@@ -149,7 +159,7 @@ def _reading(get_annotations: Callable[..., dict[str, Any]]) -> Any:
     return again(vars(inspect.Signature)["from_callable"].__func__)
 
 
-def _known(text: Any, names: dict[str, Any], unknown: Callable[[str], Any]) -> Any:
+def _known(text: Any, names: Mapping[str, Any], unknown: Callable[[str], Any]) -> Any:
     """The object that an annotation names, or what `unknown` makes of its text."""
     if type(text) is not str:
         return text
@@ -159,26 +169,25 @@ def _known(text: Any, names: dict[str, Any], unknown: Callable[[str], Any]) -> A
         return unknown(text)
 
 
-def _names_of(value: Any) -> dict[str, Any]:
+def names_of(value: Any) -> Mapping[str, Any]:
     """The names that the annotations of a function or class can use, but for those of functions around it."""
     if isinstance_static(value, type):
         for base in type_mro(value):
-            maker = unwrap(type_dict(base).get("__init__"))
+            maker = own(type_dict(base), "__init__")
             if base is not object and type(maker) is types.FunctionType:
                 return maker.__globals__
-        module = sys.modules.get(str(type_dict(value).get("__module__")))
-        return instance_dict(module)
+        return instance_dict(sys.modules.get(module_of(value)))
     if type(value) is types.MethodType:
         value = value.__func__
     for _ in range(100):  # a decorator's function says whose place it takes
-        inner = instance_dict(value).get("__wrapped__")
+        inner = own(instance_dict(value), "__wrapped__")
         if type(inner) is not types.FunctionType:
             break
         value = inner
     return value.__globals__ if type(value) is types.FunctionType else {}
 
 
-def _resolve(node: ast.expr, names: dict[str, Any]) -> Any:
+def _resolve(node: ast.expr, names: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Constant) and (node.value is None or node.value is ...):
         return node.value
     if isinstance(node, ast.Name):
@@ -191,8 +200,8 @@ def _resolve(node: ast.expr, names: dict[str, Any]) -> Any:
             return _loaded(instance_dict(owner)[node.attr])
     elif isinstance(node, ast.Subscript):
         base = _resolve(node.value, names)
-        if base in GENERIC or type(base).__module__ == "typing":
-            return base[_resolve(node.slice, names)]
+        if base in GENERIC or module_of(type(base)) == "typing":
+            return base[_harmless(_resolve(node.slice, names))]
     elif isinstance(node, ast.Tuple):
         return tuple(_resolve(part, names) for part in node.elts)
     elif isinstance(node, ast.List):
@@ -205,6 +214,22 @@ def _resolve(node: ast.expr, names: dict[str, Any]) -> Any:
         ):
             return parts[0] | parts[1]
     raise Unknown
+
+
+def _harmless(part: Any) -> Any:
+    """What a subscript may be: it is hashed, which a class of the user's may have its own idea of."""
+    for inner in part if type(part) in (tuple, list) else (part,):
+        if (
+            isinstance_static(inner, type)
+            and class_attribute(type(inner), "__hash__") is not type.__hash__
+        ):
+            raise Unknown
+        if (
+            module_of(type(inner)) == "typing"
+            and own(instance_dict(inner), "__metadata__") is not MISSING
+        ):
+            raise Unknown
+    return part
 
 
 def _loaded(value: Any) -> Any:

@@ -6,8 +6,7 @@ gate. Everything is bounded.
 
 from __future__ import annotations
 
-import ast
-import builtins
+import enum
 import importlib.machinery
 import itertools
 import json
@@ -18,22 +17,29 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
-from .describing import MAX_DOC, describe, short
+from . import frames
+from .arguments import strings
+from .bindings import Found, members_of
+from .describing import MAX_DOC, located, short
+from .results import Resolver
 from .statics import (
+    MAPPINGS,
+    MAX_KEYS,
+    MAX_LOOKED_AT,
     MAX_MEMBERS,
     MISSING,
-    PLAIN,
     Unknown,
-    attribute,
     class_members,
     fits,
+    fitting,
     instance_dict,
-    item,
-    keys_of,
+    isinstance_static,
     kind_of,
-    members_of,
     module_members,
-    size_of,
+    module_of,
+    name_of,
+    own,
+    type_dict,
     type_name,
 )
 
@@ -84,6 +90,8 @@ class Inspector:
         self._magics: tuple[list[str], list[str]] | None = None
         self._members = Texts()
         self._texts = Texts()
+        self._tables: dict[str, tuple[Any, str]] = {}
+        self._resolver = Resolver(lambda: self._values)
 
     def snapshot(self) -> bytes | None:
         """The namespace without its objects, as JSON; None when it is as it was the last time."""
@@ -97,7 +105,7 @@ class Inspector:
     def steps(self) -> Generator[None, None, bytes | None]:
         """The same in steps of a few hundred names. Between two of them others may run; where they have bound names, RuntimeError."""
         found = yield from self._names()
-        seen = [(name, id(value), type(value)) for name, value in found]
+        seen = [(name, id(value), id(type(value))) for name, value in found]
         if seen == self._seen and self._sizes == self._sizes_now():
             return None
         # Until it is done there is none that the next could be like.
@@ -105,22 +113,29 @@ class Inspector:
         # The parts are JSON already: most of them are as they were after the cell before.
         items: list[str] = []
         members: dict[str, str] = {}
-        keys: dict[str, list[str]] = {}
+        keys: dict[str, str] = {}
         objects: dict[str, str] = {}
-        suffixes: dict[type, str] = {}
-        done: set[type] = set()
-        self._keyed = []
+        # By the identity of types: a metaclass may have its own idea of being equal.
+        suffixes: dict[int, str] = {}
+        done: set[int] = set()
+        keyed: list[str] = []
+        tables: dict[str, tuple[Any, str]] = {}
         for number, (name, value) in enumerate(found):
             if number % STEP == STEP - 1:
                 yield
             kind = type(value)
-            suffix = suffixes.get(kind)
+            suffix = suffixes.get(id(kind))
             if suffix is None:
-                told = json.dumps({"kind": kind_of(value), "type": type_name(value)})
-                suffix = suffixes[kind] = f",{told[1:]}"
+                told = {"kind": kind_of(value), "type": type_name(value)}
+                if told["kind"] == "instance" and len(members) < MAX_TYPES:
+                    key = _free_key(kind, members)
+                    members[key] = self._members.get(kind, class_members)
+                    if key != told["type"]:
+                        told["key"] = key
+                suffix = suffixes[id(kind)] = f",{json.dumps(told)[1:]}"
             text = name if name.isascii() else json.dumps(name)[1:-1]
             items.append(f'{{"name":"{text}"{suffix}')
-            if kind in done:
+            if id(kind) in done:
                 continue
             about = kind_of(value)
             if about == "module":
@@ -129,18 +144,20 @@ class Inspector:
             elif about in ("function", "class"):
                 if len(objects) < MAX_OBJECTS:
                     objects[name] = self._texts.get(value, short)
-            elif size_of(value) is None:
-                done.add(kind)
-            elif len(self._keyed) < MAX_KEYED:
-                self._keyed.append(name)
-                keys[name] = keys_of(value)
-            if about == "instance" and type_name(value) not in members and len(members) < MAX_TYPES:
-                members[type_name(value)] = self._members.get(kind, class_members)
+            elif (size := _size_of(value)) is None:
+                done.add(id(kind))
+            elif len(keyed) < MAX_KEYED:
+                keyed.append(name)
+                known = self._tables.get(name)
+                if known is None or known[0] != size or kind in MAPPINGS:
+                    known = (size, _json(keys_of(Found(value))).decode("ascii"))
+                tables[name] = known
+                keys[name] = known[1]
+        self._keyed, self._tables = keyed, tables
         self._sizes = self._sizes_now()
         line_magics, cell_magics = self._magic_names()
         rest = _json(
             {
-                "keys": keys,
                 "line_magics": line_magics,
                 "cell_magics": cell_magics,
                 "modules": self._modules[1] if self._modules else [],
@@ -148,41 +165,31 @@ class Inspector:
                 "directory": _directory(),
             }
         )
-        parts = (
-            f'{{"names":[{",".join(items)}],"members":{_join(members)},"objects":{_join(objects)},'
-        )
+        parts = f'{{"names":[{",".join(items)}],"members":{_join(members)},"objects":{_join(objects)},"keys":{_join(keys)},'
         self._seen = seen
         return parts.encode("ascii") + rest[1:]
 
     def answer(self, question: bytes) -> bytes:
-        """Answers `{"kind": "members" | "keys" | "modules" | "inspect", …}`; `null` when nothing is known."""
+        """Answers `{"kind": "members" | "keys" | "strings" | "modules" | "inspect", …}`; `null` when nothing is known."""
         asked = json.loads(question)
         prefix = asked.get("prefix", "")
         try:
             if asked["kind"] == "modules":
                 found: Any = [{"name": name, "kind": "module"} for name in self.modules(prefix)]
+            elif asked["kind"] == "strings":
+                found = strings(self._resolver, asked["calls"], prefix)
             else:
-                value, owner = self.resolve(asked["expression"])
+                value = self._resolver.resolve(asked["expression"])
                 if asked["kind"] == "members":
                     found = members_of(value, prefix)
                 elif asked["kind"] == "keys":
-                    names = keys_of(value, prefix)
+                    names = keys_of(value, prefix, asked.get("index", 0))
                     found = [{"name": name, "kind": "property"} for name in names]
                 else:
-                    found = describe(value, MAX_DOC, owner=owner)
+                    found = located(value, MAX_DOC)
         except Unknown:
             found = None
         return _json(found)
-
-    def resolve(self, expression: str) -> tuple[Any, Any]:
-        """The object that an expression names, and the one it was found in (or a marker for none)."""
-        if len(expression) > 1_000:
-            raise Unknown
-        try:
-            node = ast.parse(expression.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise Unknown from None
-        return self._resolve(node)
 
     def modules(self, prefix: str) -> list[str]:
         """Importable modules whose dotted name begins with `prefix`; imports nothing."""
@@ -195,28 +202,6 @@ class Inspector:
             if fits(name, prefix):
                 found.append(name)
         return found[:MAX_MEMBERS]
-
-    def _resolve(self, node: ast.expr) -> tuple[Any, Any]:
-        if isinstance(node, ast.Name):
-            for scope in (self._values, vars(builtins)):
-                if node.id in scope:
-                    return scope[node.id], MISSING
-            if node.id == "sys":
-                return sys, MISSING
-            raise Unknown
-        if isinstance(node, ast.Constant) and type(node.value) in PLAIN:
-            return node.value, MISSING
-        if isinstance(node, ast.Attribute):
-            owner, _ = self._resolve(node.value)
-            return attribute(owner, node.attr), owner
-        if isinstance(node, ast.Subscript):
-            owner, _ = self._resolve(node.value)
-            try:
-                key = ast.literal_eval(node.slice)
-            except (ValueError, TypeError):
-                raise Unknown from None
-            return item(owner, key), owner
-        raise Unknown
 
     @property
     def _values(self) -> dict[str, Any]:
@@ -245,7 +230,7 @@ class Inspector:
 
     def _sizes_now(self) -> list[Any]:
         """What tells that a mapping or table was changed in place."""
-        return [size_of(self._values.get(name)) for name in self._keyed]
+        return [_size_of(self._values.get(name)) for name in self._keyed]
 
     def _magic_names(self) -> tuple[list[str], list[str]]:
         magics = self._shell.magics_manager.magics
@@ -258,6 +243,47 @@ class Inspector:
             public = sorted(name for name in names if name.isidentifier() and name[0] != "_")
             self._modules = (list(sys.path), public)
         return self._modules[1]
+
+
+def keys_of(found: Found, prefix: str = "", index: int = 0) -> list[str]:
+    """String keys of a mapping, columns of a table, labels of a series: what a subscript may hold after `index` commas."""
+    value, table = found.value, found.table
+    most = MAX_LOOKED_AT if prefix else MAX_KEYS
+    names: Any = []
+    if table is not MISSING and found.kinds and frames.is_indexer(found.kinds[0]):
+        names = frames.columns(table, most) if index else frames.labels(table, most)
+    elif not found.is_known:
+        names = frames.columns(table, most) if table is not MISSING and index == 0 else []
+    elif index == 0:
+        if type(value) in MAPPINGS:
+            # The first of them, where there are many: to look at all takes as long as there are many.
+            names = list(itertools.islice(value, most))
+        elif type(value) is type(os.environ):
+            names = list(os.environ)
+        elif isinstance_static(value, enum.EnumMeta):
+            members = own(type_dict(value), "_member_map_")
+            names = list(members) if type(members) is dict else []
+        else:
+            names = frames.columns(value, most) or frames.labels(value, most)
+    return fitting(names, prefix, MAX_KEYS)
+
+
+def _size_of(value: Any) -> Any:
+    """Something that changes with the keys; None for what has none."""
+    return len(value) if type(value) in MAPPINGS else frames.size(value)
+
+
+def _free_key(kind: type, taken: dict[str, str]) -> str:
+    """Under which the members of a type are found: its name, and more where another type has it."""
+    name = name_of(kind)
+    if name not in taken:
+        return name
+    full = f"{module_of(kind)}.{type.__dict__['__qualname__'].__get__(kind)}"
+    key, number = full, 1
+    while key in taken:
+        number += 1
+        key = f"{full} {number}"
+    return key
 
 
 def _search_path(package: str) -> list[str]:

@@ -1,39 +1,71 @@
 """Reading objects without running the code of their types.
 
-Used by the inspection of the session. Nothing here may call `__getattr__`, a property, `__repr__`, `__len__` or
-`__dir__` of a type that the user wrote: values are read from instance and class dictionaries only. The exceptions are
-exact types of well-known libraries (a pandas DataFrame's columns), whose code is trusted to be quick.
+Used by the inspection of the session. Nothing here may call `__getattr__`, a property, `__repr__`, `__len__`, `__dir__`, `__eq__` or
+`__hash__` of a type that the user wrote, or of its metaclass: values are read from instance and class dictionaries only, types are
+compared by identity, and a dictionary is asked for a key only where none of its keys could be asked back.
 """
 
 from __future__ import annotations
 
-import os
+import functools
+import re
 import sys
 import types
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 # Bounds on what is read of one object.
 MAX_MEMBERS = 1_000
 MAX_KEYS = 1_000
-# Keys of a mapping that are looked at for a beginning.
+# Names of which the beginning is looked at, and of these those that are looked at for letters in between.
 MAX_LOOKED_AT = 100_000
+MAX_LOOSELY = 20_000
+# Keys that are held against each other's types before one of them is asked for.
+MAX_ASKED = 200_000
 
-MAPPINGS = (dict, OrderedDict, defaultdict)
-FUNCTIONS = (types.FunctionType, types.MethodType)
-BUILTIN_FUNCTIONS = (
+MISSING: Any = object()
+
+
+class Kinds:
+    """Some types, told by identity: a metaclass could have its own idea of being equal."""
+
+    def __init__(self, *kinds: type) -> None:
+        self.kinds = kinds
+        self.ids = frozenset(map(id, kinds))
+
+    def __contains__(self, kind: Any) -> bool:
+        return id(kind) in self.ids
+
+
+MAPPINGS = Kinds(dict, OrderedDict, defaultdict)
+FUNCTIONS = Kinds(types.FunctionType, types.MethodType)
+BUILTIN_FUNCTIONS = Kinds(
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
     types.WrapperDescriptorType,
     types.ClassMethodDescriptorType,
     types.MethodWrapperType,
 )
-PLAIN = (int, bool, float, complex, str, bytes, type(None))
-MISSING = object()
+# What stands for a function, and says in its own dictionary which.
+WRAPPERS = Kinds(
+    staticmethod,
+    classmethod,
+    functools.partial,
+    functools.partialmethod,
+    functools.singledispatchmethod,
+    type(functools.lru_cache(len)),
+)
+SLOTS = Kinds(types.GetSetDescriptorType, types.MemberDescriptorType)
+PROPERTIES = Kinds(property, functools.cached_property, *SLOTS.kinds)
+PLAIN = Kinds(int, bool, float, complex, str, bytes, type(None))
+_TEXT = Kinds(str)
+_LONG = Kinds(str, bytes)
 
 type_dict = type.__dict__["__dict__"].__get__
 type_mro = type.__dict__["__mro__"].__get__
+_is_subtype = type.__subclasscheck__
 
 
 class Unknown(Exception):
@@ -41,158 +73,207 @@ class Unknown(Exception):
 
 
 def isinstance_static(value: Any, kind: type) -> bool:
-    """As `isinstance`, without asking the object's `__class__`."""
-    return kind in type_mro(type(value))
+    """As `isinstance`, without asking the object's `__class__`. `kind` has no metaclass of its own."""
+    return _is_subtype(kind, type(value))
+
+
+def name_of(kind: type) -> str:
+    """`__name__` of a type, whatever its metaclass says."""
+    return type.__dict__["__name__"].__get__(kind)
 
 
 def type_name(value: Any) -> str:
     """The name of the type, as a reader would write it."""
-    kind = type(value)
-    return type.__dict__["__name__"].__get__(kind)
+    return name_of(type(value))
+
+
+def module_of(kind: type) -> str:
+    """The module that a type says it is from; empty where it says nothing."""
+    module = own(type_dict(kind), "__module__")
+    return module if type(module) is str else ""
+
+
+def own(held: Mapping, key: Any) -> Any:
+    """What a dictionary has under a plain key; `MISSING` where it has nothing, or is too large to be asked safely."""
+    if len(held) > MAX_ASKED:
+        return MISSING
+    plain = _TEXT if type(key) is str else PLAIN
+    if plain.ids.issuperset(map(id, map(type, held))):
+        return (
+            held.get(key, MISSING)
+            if type(held) is not defaultdict
+            else dict.get(held, key, MISSING)
+        )
+    for known, value in list(held.items()):
+        if type(known) in PLAIN and known == key:
+            return value
+    return MISSING
+
+
+def class_attribute(kind: type, name: str) -> Any:
+    """What a class or the first of its bases has in its dictionary; `MISSING` for nothing."""
+    for base in type_mro(kind):
+        found = own(type_dict(base), name)
+        if found is not MISSING:
+            return found
+    return MISSING
 
 
 def kind_of(value: Any) -> str:
     """`function`, `class`, `module`, `property` or `instance`."""
+    kind = type(value)
     if isinstance_static(value, type):
         return "class"
     if isinstance_static(value, types.ModuleType):
         return "module"
-    if type(value) in (property, types.GetSetDescriptorType, types.MemberDescriptorType):
+    if kind in PROPERTIES:
         return "property"
-    if type(value) in (staticmethod, classmethod):
+    if kind in FUNCTIONS or kind in BUILTIN_FUNCTIONS or kind in WRAPPERS:
         return "function"
-    if isinstance_static(value, types.FunctionType) or type(value) in (
-        *FUNCTIONS,
-        *BUILTIN_FUNCTIONS,
-    ):
-        return "function"
-    return "instance"
+    return "function" if family(kind) in ("numpy.ufunc", "numpy.dispatcher") else "instance"
 
 
-def instance_dict(value: Any) -> dict:
+def instance_dict(value: Any) -> Mapping:
     """The instance's own dictionary; empty when it has none that can be read without running code."""
     if isinstance_static(value, type):
-        return dict(type_dict(value))
+        return type_dict(value)
     for kind in type_mro(type(value)):
-        descriptor = type_dict(kind).get("__dict__")
-        if descriptor is not None:
+        descriptor = own(type_dict(kind), "__dict__")
+        if descriptor is not MISSING:
             # Anything but CPython's own descriptor would be the user's code.
-            if type(descriptor) not in (types.GetSetDescriptorType, types.MemberDescriptorType):
+            if type(descriptor) not in SLOTS:
                 return {}
             break
     try:
         found = object.__getattribute__(value, "__dict__")
     except Exception:
         return {}
-    return found if isinstance_static(found, dict) else {}
-
-
-def attribute(owner: Any, name: str) -> Any:
-    """The attribute as its dictionaries have it: methods unbound, properties as properties."""
-    own = instance_dict(owner)
-    if isinstance_static(owner, type):
-        for kind in type_mro(owner):
-            found = type_dict(kind).get(name, MISSING)
-            if found is not MISSING:
-                return unwrap(found)
-        raise Unknown
-    found = dict.get(own, name, MISSING)
-    if found is not MISSING:
+    # One of another type could answer as it likes.
+    if type(found) in MAPPINGS:
         return found
-    for kind in type_mro(type(owner)):
-        found = type_dict(kind).get(name, MISSING)
-        if found is not MISSING:
-            if type(found) is types.MemberDescriptorType:
-                try:
-                    return found.__get__(owner)
-                except AttributeError:
-                    raise Unknown from None
-            return unwrap(found)
-    if name in columns_of(owner):
-        return owner[name]
-    raise Unknown
+    return dict(dict.items(found)) if isinstance_static(found, dict) else {}
 
 
-def item(owner: Any, key: Any) -> Any:
-    """`owner[key]` for builtin containers and well-known tables."""
-    try:
-        if type(owner) in MAPPINGS:
-            found = dict.get(owner, key, MISSING)
-            if found is not MISSING:
-                return found
-        elif type(owner) in (list, tuple, str, bytes) and type(key) is int:
-            return owner[key]
-        elif type(key) is str and key in columns_of(owner):
-            return owner[key]
-    except (IndexError, KeyError, TypeError):
-        pass
-    raise Unknown
-
-
-def members_of(value: Any, prefix: str = "") -> list[dict]:
-    """All members with their kinds, from the instance's and the classes' dictionaries."""
-    if isinstance_static(value, types.ModuleType):
-        return module_members(value, prefix)
-    if isinstance_static(value, type):
-        return class_members(value, prefix)
-    own = _sorted_items(instance_dict(value), prefix)
-    found = {name: _member(name, held) for name, held in own}
-    for member in class_members(type(value), prefix):
-        found.setdefault(member["name"], member)
-    for name in columns_of(value):
-        if name.isidentifier() and fits(name, prefix):
-            found.setdefault(name, {"name": name, "kind": "property", "type": "column"})
-    return list(found.values())[:MAX_MEMBERS]
+def slot(value: Any, name: str) -> Any:
+    """What an instance has in a slot or in its dictionary; `MISSING` for nothing."""
+    descriptor = class_attribute(type(value), name)
+    if type(descriptor) is types.MemberDescriptorType:
+        try:
+            return descriptor.__get__(value)
+        except AttributeError:
+            return MISSING
+    return own(instance_dict(value), name)
 
 
 def module_members(module: types.ModuleType, prefix: str = "") -> list[dict]:
     """The names of a module that is loaded. A lazy one shows what it has, and stays unloaded."""
-    found = _sorted_items(instance_dict(module), prefix)
-    return [_member(name, held) for name, held in found[:MAX_MEMBERS]]
+    return [_member(name, held) for name, held in _sorted_items(instance_dict(module), prefix)]
 
 
 def class_members(kind: type, prefix: str = "") -> list[dict]:
     """The names of a class and its bases."""
     found: dict[str, dict] = {}
     for base in type_mro(kind):
-        for name, held in _sorted_items(dict(type_dict(base)), prefix):
+        for name, held in _sorted_items(type_dict(base), prefix):
             found.setdefault(name, _member(name, held))
+    # Before CPython 3.12 a member of an enumeration is in none of its dictionaries.
+    members = own(type_dict(kind), "_member_map_")
+    if type(members) in MAPPINGS:
+        for name, held in _sorted_items(members, prefix):
+            found[name] = _member(name, held)
     return list(found.values())[:MAX_MEMBERS]
 
 
-def columns_of(value: Any) -> list[str]:
-    """The columns of an exact pandas or polars table, or the fields of a structured array."""
-    kind = type(value)
-    try:
-        if is_exactly(kind, "pandas", "DataFrame"):
-            return [name for name in value.columns[:MAX_KEYS] if type(name) is str]
-        if is_exactly(kind, "polars", "DataFrame"):
-            return value.columns[:MAX_KEYS]
-        if is_exactly(kind, "numpy", "ndarray") and value.dtype.names:
-            return list(value.dtype.names[:MAX_KEYS])
-    except Exception:
-        return []
-    return []
+def own_members(value: Any, prefix: str = "") -> list[dict]:
+    """The names in an instance's own dictionary."""
+    return [_member(name, held) for name, held in _sorted_items(instance_dict(value), prefix)]
 
 
-def keys_of(value: Any, prefix: str = "") -> list[str]:
-    """String keys of a mapping, columns of a table, labels of a series."""
-    found: Any = columns_of(value)
-    try:
-        if type(value) in MAPPINGS:
-            # The first of them, where there are many: to look at all takes as long as there are many.
-            found = list(islice(value, MAX_LOOKED_AT if prefix else MAX_KEYS))
-        elif is_exactly(type(value), "pandas", "Series"):
-            found = list(value.index[:MAX_KEYS])
-        elif type(value) is type(os.environ):
-            found = list(os.environ)
-    except Exception:
-        return []
-    return [key for key in found if type(key) is str and fits(key, prefix)][:MAX_KEYS]
+def is_exactly(kind: type, module: str, name: str) -> bool:
+    """Whether a type is what a loaded module has under this name."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and own(instance_dict(loaded), name) is kind
 
 
-def unwrap(found: Any) -> Any:
-    return found.__func__ if type(found) in (staticmethod, classmethod) else found
+# Types of well-known libraries whose insides are known, by name: where the library has it, and what it is called here.
+_FAMILIES = {
+    "DataFrame": [("pandas", "DataFrame"), ("polars", "DataFrame")],
+    "Series": [("pandas", "Series"), ("polars", "Series")],
+    "LazyFrame": [("polars", "LazyFrame")],
+    "Expr": [("polars", "Expr")],
+    "GeoDataFrame": [("geopandas", "GeoDataFrame")],
+    "GeoSeries": [("geopandas", "GeoSeries")],
+    "DataFrameGroupBy": [("pandas.core.groupby.generic", "DataFrameGroupBy")],
+    "_LocIndexer": [("pandas.core.indexing", "_LocIndexer")],
+    "_iLocIndexer": [("pandas.core.indexing", "_iLocIndexer")],
+    "_AtIndexer": [("pandas.core.indexing", "_AtIndexer")],
+    "ndarray": [("numpy", "ndarray")],
+    "ufunc": [("numpy", "ufunc")],
+    "_ArrayFunctionDispatcher": [("numpy._core._multiarray_umath", "_ArrayFunctionDispatcher")],
+    "Table": [("pyarrow", "Table")],
+    "RecordBatch": [("pyarrow", "RecordBatch")],
+    "Schema": [("pyarrow", "Schema")],
+    "DuckDBPyRelation": [("duckdb", "DuckDBPyRelation")],
+    "Dataset": [("xarray", "Dataset")],
+    "DataArray": [("xarray", "DataArray")],
+}
+_CALLED = {"_ArrayFunctionDispatcher": "numpy.dispatcher"}
+
+
+def family(kind: type) -> str:
+    """`pandas.DataFrame` and the like for the exact types of well-known libraries, else empty."""
+    name = name_of(kind)
+    for module, inside in _FAMILIES.get(name, ()):
+        if is_exactly(kind, module, inside):
+            return _CALLED.get(name) or f"{module.partition('.')[0]}.{name}"
+    return ""
+
+
+def plain(value: Any) -> str:
+    """The text of a value of one of the `PLAIN` types, cut to size."""
+    if type(value) is int and value.bit_length() > 1_000:
+        return f"int of {value.bit_length()} bits"
+    if type(value) in _LONG and len(value) > 200:
+        return repr(value[:200]) + "…"
+    return repr(value)
+
+
+def fits(name: str, prefix: str) -> bool:
+    """Whether a name begins with what was typed or has its letters in this order, in either case."""
+    begins, loosely = _matchers(prefix)
+    return bool(begins(name) or loosely(name))
+
+
+def fitting(names: Iterable[Any], prefix: str, most: int = MAX_MEMBERS) -> list[str]:
+    """Those of some names that fit; where there are too many, those that begin so."""
+    if not prefix:
+        return list(islice((name for name in names if type(name) is str), most))
+    begins, loosely = _matchers(prefix)
+    exact: list[str] = []
+    loose: list[str] = []
+    for number, name in enumerate(islice(names, MAX_LOOKED_AT)):
+        if type(name) is not str:
+            continue
+        if begins(name):
+            exact.append(name)
+            if len(exact) >= most:
+                break
+        elif number < MAX_LOOSELY and len(loose) < most and loosely(name):
+            loose.append(name)
+    return (exact + loose)[:most]
+
+
+@functools.lru_cache(maxsize=16)
+def _matchers(prefix: str) -> tuple[Callable[[str], Any], Callable[[str], Any]]:
+    # One letter is in almost every name: it has to begin a word there.
+    letters = [re.escape(letter) for letter in prefix[:100]]
+    spread = ".*?".join(letters)
+    if len(letters) == 1:
+        spread = f"(?:^|[^a-zA-Z0-9])(?i:{spread})|(?<=[a-z0-9]){re.escape(prefix.upper())}"
+    else:
+        spread = f"(?i:{spread})"
+    begins = re.compile(re.escape(prefix), re.IGNORECASE).match
+    return begins, re.compile(spread, re.DOTALL).search
 
 
 def _member(name: str, value: Any) -> dict:
@@ -200,34 +281,15 @@ def _member(name: str, value: Any) -> dict:
     return {"name": name, "kind": kind, "type": "" if kind == "property" else type_name(value)}
 
 
-def _sorted_items(held: dict, prefix: str) -> list[tuple[str, Any]]:
+def _sorted_items(held: Mapping, prefix: str) -> list[tuple[str, Any]]:
     items = [
         (name, value)
-        for name, value in list(held.items())
-        if type(name) is str and fits(name, prefix)
+        for name, value in list(islice(held.items(), MAX_LOOKED_AT))
+        if type(name) is str and (not prefix or fits(name, prefix))
     ]
-    # Private names last: where the list is cut, they are what is lost.
-    return sorted(items, key=lambda pair: (pair[0].startswith("__"), pair[0].startswith("_")))
-
-
-def is_exactly(kind: type, module: str, name: str) -> bool:
-    loaded = sys.modules.get(module)
-    return loaded is not None and instance_dict(loaded).get(name) is kind
-
-
-def size_of(value: Any) -> Any:
-    """Something that changes with the keys; None for what has none."""
-    kind = type(value)
-    if kind in MAPPINGS:
-        return len(value)
-    if is_exactly(kind, "pandas", "DataFrame"):
-        return (value.shape, id(value.columns))
-    if is_exactly(kind, "pandas", "Series"):
-        return (value.shape, id(value.index))
-    if is_exactly(kind, "polars", "DataFrame"):
-        return value.shape
-    return None
-
-
-def fits(name: str, prefix: str) -> bool:
-    return name[: len(prefix)].lower() == prefix.lower()
+    # Where the list is cut: what begins as was typed stays, private names are lost.
+    begins, _ = _matchers(prefix)
+    items.sort(
+        key=lambda pair: (not begins(pair[0]), pair[0].startswith("__"), pair[0].startswith("_"))
+    )
+    return items[:MAX_MEMBERS]

@@ -1,0 +1,178 @@
+"""What is in a table: columns, labels, shape, dtypes and a head, for the exact types of well-known libraries.
+
+The code of these libraries is trusted to be quick for what is asked of it here: nothing is computed, collected or read from a file,
+and labels and cells of other types than the plain ones are never compared, hashed or shown by their `__repr__`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from .statics import (
+    MAPPINGS,
+    MAX_KEYS,
+    MAX_LOOKED_AT,
+    MISSING,
+    family,
+    instance_dict,
+    is_exactly,
+    module_of,
+    name_of,
+    own,
+    slot,
+)
+
+PANDAS = ("pandas.DataFrame", "geopandas.GeoDataFrame")
+POLARS = ("polars.DataFrame", "polars.LazyFrame")
+SERIES = ("pandas.Series", "geopandas.GeoSeries")
+TABLES = frozenset(
+    (
+        *PANDAS,
+        *POLARS,
+        "pyarrow.Table",
+        "pyarrow.RecordBatch",
+        "pyarrow.Schema",
+        "duckdb.DuckDBPyRelation",
+        "xarray.Dataset",
+        "xarray.DataArray",
+    )
+)
+INDEXERS = ("pandas._LocIndexer", "pandas._AtIndexer")
+# Attributes that these have at hand, whatever kind of descriptor gives them.
+_AT_HAND = {
+    **dict.fromkeys(PANDAS, ("columns", "index", "shape")),
+    **dict.fromkeys(SERIES, ("index", "shape", "name")),
+    "numpy.ndarray": ("T", "shape", "dtype", "ndim", "size"),
+}
+# Columns of a multi-index that are looked at in their order.
+_MAX_LEVELS = 1_000
+
+
+def is_table(value: Any) -> bool:
+    """Whether it has columns that can be told."""
+    return family(type(value)) in TABLES
+
+
+def columns(value: Any, most: int = MAX_KEYS) -> list[str]:
+    """The names of columns of a table, variables of a data set, fields of a structured array: at most so many of the first."""
+    kind = family(type(value))
+    try:
+        if kind in PANDAS:
+            return [name for name in _labels(value.columns, most) if type(name) is str]
+        if kind == "polars.DataFrame":
+            return value.columns[:most]
+        if kind in ("pyarrow.Table", "pyarrow.RecordBatch", "pyarrow.Schema"):
+            schema = value if kind == "pyarrow.Schema" else value.schema
+            return [schema.field(i).name for i in range(min(len(schema), most))]
+        if kind == "duckdb.DuckDBPyRelation":
+            return value.columns[:most]
+        if kind == "numpy.ndarray":
+            return list((value.dtype.names or ())[:most])
+        if kind == "xarray.Dataset":
+            return _texts(slot(value, "_variables"), most)
+        if kind == "xarray.DataArray":
+            return _texts(slot(value, "_coords"), most)
+        if kind == "pandas.DataFrameGroupBy":
+            return columns(own(instance_dict(value), "obj"), most)
+    except Exception:
+        pass
+    return []
+
+
+def labels(value: Any, most: int = MAX_KEYS) -> list[str]:
+    """The labels of rows: those of an index that are strings."""
+    try:
+        if family(type(value)) in (*PANDAS, *SERIES):
+            return [name for name in _labels(value.index, most) if type(name) is str]
+    except Exception:
+        pass
+    return []
+
+
+def column(value: Any, name: str) -> Any:
+    """One column of a table that is there; `MISSING` where it is not, or is not to be had without work."""
+    kind = family(type(value))
+    try:
+        if kind in PANDAS:
+            if family_of_index(value.columns) == "MultiIndex":
+                few = len(value.columns) <= _MAX_LEVELS and name in columns(value)
+                return value[name] if few and _is_of_text(value.columns) else MISSING
+            known = list(_labels(value.columns, MAX_LOOKED_AT))
+            places = [i for i, label in enumerate(known) if type(label) is str and label == name]
+            return value.iloc[:, places[0]] if len(places) == 1 else MISSING
+        if kind in ("polars.DataFrame", "numpy.ndarray", "pyarrow.Table", "pyarrow.RecordBatch"):
+            return value[name] if name in columns(value, MAX_LOOKED_AT) else MISSING
+    except Exception:
+        pass
+    return MISSING
+
+
+def attribute(value: Any, name: str) -> Any:
+    """An attribute that such a table has at hand; `MISSING` for all others."""
+    if name in _AT_HAND.get(family(type(value)), ()):
+        return getattr(value, name)
+    return MISSING
+
+
+def size(value: Any) -> Any:
+    """Something that changes with the columns and labels; None for what has none."""
+    kind = family(type(value))
+    try:
+        if kind in PANDAS:
+            return (value.shape, id(value.columns))
+        if kind in SERIES:
+            return (value.shape, id(value.index))
+        if kind == "polars.DataFrame":
+            return (value.shape, id(value))
+        if kind in TABLES and kind != "polars.LazyFrame":
+            return id(value) if not kind.startswith("xarray") else (id(value), len(columns(value)))
+    except Exception:
+        pass
+    return None
+
+
+def is_indexer(kind: type) -> bool:
+    """Whether it is the class of `.loc` or `.at`, whose first part is a row."""
+    return family(kind) in INDEXERS
+
+
+def family_of_index(index: Any) -> str:
+    """`Index`, `MultiIndex` … for pandas' own, whose labels can be had without anybody's code; empty for others."""
+    kind = type(index)
+    name = name_of(kind)
+    if not is_exactly(kind, "pandas", name):
+        return ""
+    held = own(instance_dict(index), "_data")
+    if held is not MISSING and module_of(type(held)).partition(".")[0] not in ("numpy", "pandas"):
+        return ""
+    return name
+
+
+def _labels(index: Any, most: int) -> list[Any]:
+    kind = family_of_index(index)
+    if kind == "MultiIndex":
+        if len(index) > _MAX_LEVELS:
+            return list(index.levels[0][:most])
+        return list(dict.fromkeys(first for first, *_ in index if type(first) is str))
+    if kind in ("Index", "CategoricalIndex"):
+        return index[:most].tolist()
+    return []
+
+
+def _is_of_text(index: Any) -> bool:
+    return all(type(label) is str for level in index.levels for label in level[:_MAX_LEVELS])
+
+
+def _texts(held: Any, most: int) -> list[str]:
+    if type(held) not in MAPPINGS:
+        return []
+    return [name for name in islice(held, most) if type(name) is str]
+
+
+def scalars() -> Mapping[str, Any]:
+    """What pandas has at its top, of which some are the types of cells: `Timestamp`, `Timedelta`, `Period` …"""
+    module = sys.modules.get("pandas")
+    return {} if module is None else instance_dict(module)

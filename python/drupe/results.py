@@ -1,0 +1,408 @@
+"""What an expression is, as far as that can be told without running it.
+
+Names, attributes and literal subscripts are objects that are there. Of calls, subscripts and operators only the class of what they
+would give is told: from annotations, or from what is written down here about Python's own types and a few of well-known libraries.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import enum
+import inspect
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import frames, hints
+from .annotations import Scope, types_of
+from .bindings import Found, attribute, call_of
+from .parameters import function_of
+from .statics import (
+    BUILTIN_FUNCTIONS,
+    MAPPINGS,
+    MISSING,
+    PLAIN,
+    Kinds,
+    Unknown,
+    class_attribute,
+    family,
+    isinstance_static,
+    kind_of,
+    module_of,
+    name_of,
+    own,
+    type_dict,
+)
+
+# The longest expression, in characters, and how deep it may be.
+MAX_EXPRESSION = 1_000
+MAX_DEPTH = 50
+
+_SEQUENCES = Kinds(list, tuple, str, bytes)
+_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_WORDS = {
+    kind: names.split()
+    for kind, names in {
+        int: "len hash id ord round",
+        str: "ascii bin chr format hex input oct repr",
+        bool: "all any callable hasattr isinstance issubclass",
+        list: "dir sorted",
+        dict: "globals locals vars",
+    }.items()
+}
+# What Python's own functions and methods give, which have no annotations.
+_BUILTINS = {name: kind for kind, names in _WORDS.items() for name in names}
+_OF_TEXT = """capitalize casefold center expandtabs format format_map join ljust lower lstrip removeprefix removesuffix replace
+    rjust rstrip strip swapcase title translate upper zfill"""
+_ASKED = "startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper"
+_COUNTED = "count find index rfind rindex"
+_OF_SETS = "copy difference intersection symmetric_difference union"
+_TABLE: dict[type, dict[Any, str]] = {
+    str: {str: _OF_TEXT, list: "split rsplit splitlines", tuple: "partition rpartition", bytes: "encode", int: _COUNTED, bool: _ASKED},
+    bytes: {bytes: _OF_TEXT, list: "split rsplit splitlines", tuple: "partition rpartition", str: "decode hex", int: _COUNTED, bool: _ASKED},
+    list: {list: "copy", int: "count index"},
+    tuple: {int: "count index"},
+    dict: {dict: "copy fromkeys", _VIEWS[0]: "keys", _VIEWS[1]: "values", _VIEWS[2]: "items", tuple: "popitem"},
+    set: {set: _OF_SETS, bool: "isdisjoint issubset issuperset"},
+    frozenset: {frozenset: _OF_SETS, bool: "isdisjoint issubset issuperset"},
+    int: {int: "bit_length bit_count conjugate from_bytes", bytes: "to_bytes", tuple: "as_integer_ratio", bool: "is_integer"},
+    float: {str: "hex", bool: "is_integer", tuple: "as_integer_ratio", float: "conjugate fromhex"},
+}  # fmt: skip
+_METHODS = {
+    kind: {name: result for result, names in table.items() for name in names.split()}
+    for kind, table in _TABLE.items()
+}
+# What methods of pandas give that have no annotation of their own, by the class that they were found through.
+_UNANNOTATED = {
+    "StringMethods": "Series",
+    "CombinedDatetimelikeProperties": "Series",
+    "DatetimeProperties": "Series",
+    "TimedeltaProperties": "Series",
+    "PeriodProperties": "Series",
+    "SeriesGroupBy": "Series",
+    "DataFrameGroupBy": "DataFrame",
+    "Series": "Series",
+    "DataFrame": "DataFrame",
+}
+_SCALARS = (
+    "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
+)
+# Methods of tables after which their columns are those that they were.
+_KEEPING = frozenset(
+    """astype bfill clip copy drop_duplicates drop_nulls dropna expanding ffill fillna filter groupby group_by head infer_objects
+    interpolate limit lazy collect nlargest nsmallest query replace reset_index resample reverse rolling round sample shift slice sort
+    sort_index sort_values tail to_crs truncate unique where mask""".split()
+)
+_ARITHMETIC = (*frames.PANDAS, *frames.SERIES, "polars.DataFrame", "polars.Series", "polars.Expr", "numpy.ndarray")  # fmt: skip
+_CONTEXTS = {
+    "contextmanager": "_GeneratorContextManager",
+    "asynccontextmanager": "_AsyncGeneratorContextManager",
+}
+_DISPLAYS: dict[type, type] = {
+    ast.List: list, ast.ListComp: list, ast.Tuple: tuple, ast.Set: set, ast.SetComp: set, ast.Dict: dict, ast.DictComp: dict,
+    ast.JoinedStr: str, ast.Lambda: types.FunctionType, ast.GeneratorExp: types.GeneratorType,
+}  # fmt: skip
+
+
+class Resolver:
+    """Tells what expressions are, in some namespace."""
+
+    def __init__(self, names: Callable[[], Mapping[str, Any]]) -> None:
+        self._names = names
+
+    def resolve(self, expression: str) -> Found:
+        """What an expression is; Unknown where it cannot be told."""
+        if len(expression) > MAX_EXPRESSION:
+            raise Unknown
+        try:
+            node = ast.parse(expression.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise Unknown from None
+        return self.of(node)
+
+    def of(self, node: ast.expr, depth: int = 0) -> Found:
+        """The same of an expression that has been read."""
+        if depth > MAX_DEPTH:
+            raise Unknown
+        depth += 1
+        kind = type(node)
+        if isinstance(node, ast.Name):
+            return self._named(node.id)
+        if isinstance(node, ast.Constant) and type(node.value) in PLAIN:
+            return Found(node.value)
+        if isinstance(node, ast.Attribute):
+            return attribute(self.of(node.value, depth), node.attr)
+        if isinstance(node, ast.Subscript):
+            return self._subscript(node, depth)
+        if isinstance(node, ast.Call):
+            return self._called(node, depth)
+        if isinstance(node, ast.Await):
+            if isinstance(node.value, ast.Call):
+                return _given(self._called(node.value, depth, awaited=True).types)
+        elif isinstance(node, ast.BinOp):
+            return _operated(self.of(node.left, depth), self.of(node.right, depth))
+        elif isinstance(node, ast.UnaryOp):
+            return (
+                _given((bool,))
+                if isinstance(node.op, ast.Not)
+                else _operated(self.of(node.operand, depth))
+            )
+        elif isinstance(node, ast.Compare):
+            return self._compared(node, depth)
+        elif isinstance(node, ast.IfExp):
+            either = self.of(node.body, depth).kinds + self.of(node.orelse, depth).kinds
+            return _given(either)
+        elif kind in _DISPLAYS:
+            return _given((_DISPLAYS[kind],))
+        raise Unknown
+
+    def values(self) -> list[Any]:
+        """The objects of the namespace, some thousands at most."""
+        return list(self._names().values())[-10_000:]
+
+    def _named(self, name: str) -> Found:
+        for scope in (self._names(), vars(builtins)):
+            found = own(scope, name)
+            if found is not MISSING:
+                return Found(found)
+        if name == "sys":
+            return Found(sys)
+        raise Unknown
+
+    def _subscript(self, node: ast.Subscript, depth: int) -> Found:
+        owner = self.of(node.value, depth)
+        try:
+            key = ast.literal_eval(node.slice)
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            key = MISSING
+        if owner.is_known:
+            found = item(owner.value, key)
+            if found is not MISSING:
+                return Found(found)
+        return self._selected(owner, node.slice, key, depth)
+
+    def _selected(self, owner: Found, what: ast.expr, key: Any, depth: int) -> Found:
+        """The class of what a subscript gives that is not at hand."""
+        kinds = owner.kinds
+        families = [family(kind) for kind in kinds]
+        table = owner.value if owner.is_known and frames.is_table(owner.value) else owner.table
+        first = families[0] if families else ""
+        by_name = isinstance(key, str)
+        by_rows = isinstance(what, ast.Slice) or _is_mask(what)
+        if first in frames.PANDAS:
+            if by_name:
+                return _given(_pandas("Series"))
+            if by_rows or isinstance(what, ast.List):
+                return _given(kinds[:1], table)
+        elif first in (*frames.SERIES, "polars.DataFrame", "polars.LazyFrame") and by_rows:
+            return _given(kinds[:1], table)
+        elif first in ("pandas._LocIndexer", "pandas._iLocIndexer"):
+            if isinstance(what, ast.Slice) and table is not MISSING:
+                return _given((type(table),), table)
+        elif first == "pandas.DataFrameGroupBy":
+            if isinstance(what, ast.List):
+                return _given(kinds[:1], table)
+            if by_name:
+                return _given(_loaded("pandas.core.groupby.generic", "SeriesGroupBy"))
+        elif owner.is_known and isinstance_static(owner.value, type):
+            return owner._replace(table=MISSING)  # `Box[int]` is called as `Box` is
+        elif len(kinds) == 1 and kinds[0] in _SEQUENCES and isinstance(what, ast.Slice):
+            return _given(kinds)
+        elif kinds and kinds[0] in (str, bytes) and type(key) is int:
+            return _given((str if kinds[0] is str else int,))
+        for kind in kinds:
+            getter = class_attribute(kind, "__getitem__")
+            if kind_of(getter) == "function":
+                found = _returned(function_of(getter), kind)
+                if found:
+                    return _given(found)
+        raise Unknown
+
+    def _called(self, node: ast.Call, depth: int, *, awaited: bool = False) -> Found:
+        found = self.of(node.func, depth)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        kinds = returned(found, awaited=awaited)
+        keeps = name in _KEEPING
+        table = found.table if keeps or kinds and family(kinds[0]) not in frames.TABLES else MISSING
+        return _given(kinds, table)
+
+    def _compared(self, node: ast.Compare, depth: int) -> Found:
+        if isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):
+            return _given((bool,))
+        left, right = self.of(node.left, depth), self.of(node.comparators[0], depth)
+        if left.kinds and family(left.kinds[0]) in _ARITHMETIC:
+            return _given(left.kinds)
+        if all(side.kinds and side.kinds[0] in PLAIN for side in (left, right)):
+            return _given((bool,))
+        raise Unknown
+
+
+def item(owner: Any, key: Any) -> Any:
+    """`owner[key]` for builtin containers and well-known tables; `MISSING` where that is not at hand."""
+    kind = type(owner)
+    if kind in MAPPINGS and (type(key) in PLAIN):
+        return own(owner, key)
+    if kind in _SEQUENCES and type(key) is int:
+        try:
+            return owner[key]
+        except IndexError:
+            return MISSING
+    if kind is type(os.environ) and type(key) is str:
+        return os.environ.get(key, MISSING)
+    if isinstance_static(owner, enum.EnumMeta) and type(key) is str:
+        members = own(type_dict(owner), "_member_map_")
+        return own(members, key) if type(members) is dict else MISSING
+    return frames.column(owner, key) if type(key) is str else MISSING
+
+
+def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
+    """The classes of what a call gives, as it says itself; Unknown where it says nothing."""
+    value, owner = found.value, found.owner
+    if not found.is_known:
+        for kind in found.types:
+            called = call_of(kind)
+            if kind_of(called) == "function":
+                return returned(Found(called, owner=kind), awaited=awaited)
+        raise Unknown
+    if type(value) is types.GenericAlias:
+        value = value.__origin__
+    if isinstance_static(value, type):
+        meta_call = class_attribute(type(value), "__call__")
+        if (
+            value is type
+            or meta_call is not type.__dict__["__call__"]
+            and not isinstance_static(value, enum.EnumMeta)
+        ):
+            if name_of(type(value)) == "_TypedDictMeta" and module_of(type(value)) == "typing":
+                return (dict,)
+            raise Unknown
+        return (value,)
+    if kind_of(value) != "function":
+        called = call_of(type(value))
+        if kind_of(called) != "function":
+            raise Unknown
+        return returned(Found(called, owner=type(value)), awaited=awaited)
+    if type(value) is types.MethodType:
+        receiver = value.__self__
+        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    if type(value) in BUILTIN_FUNCTIONS:
+        return _of_builtin(value, owner)
+    context = _context(value)
+    if context is not None:
+        return (context,)
+    kinds = _returned(function_of(value), owner, awaited=awaited)
+    if not kinds:
+        raise Unknown
+    return kinds
+
+
+def _returned(function: Any, owner: Any, *, awaited: bool = False) -> tuple[type, ...]:
+    if type(function) in BUILTIN_FUNCTIONS:
+        return ()
+    if isinstance_static(function, type):
+        return (function,)
+    if type(function) is not types.FunctionType:
+        return ()
+    flags = function.__code__.co_flags
+    if flags & inspect.CO_COROUTINE and not awaited:
+        return (types.CoroutineType,)
+    texts, scope = hints.texts_of(function), Scope.of(function, owner)
+    if "return" in texts:
+        kinds = types_of(texts["return"], scope)
+        if kinds or texts["return"] is None:
+            return kinds
+    for overload in overloads(function):
+        kinds = types_of(hints.texts_of(overload).get("return"), scope)
+        if kinds:
+            return kinds
+    if flags & inspect.CO_GENERATOR:
+        return (types.GeneratorType,)
+    if isinstance_static(owner, type) and module_of(owner).startswith("pandas."):
+        name, known = function.__name__, name_of(owner)
+        if known == "Series" and name in _SCALARS.split():
+            return ()
+        if "return" not in texts:
+            return _pandas(_UNANNOTATED.get(known, ""))
+    return ()
+
+
+def overloads(function: types.FunctionType) -> list[types.FunctionType]:
+    """What `typing` has been told that a function can be called as, read from its register."""
+    register = getattr(typing, "_overload_registry", None)  # of CPython 3.11 and newer
+    if register is None:
+        return []
+    module = own(register, function.__module__) if type(function.__module__) is str else MISSING
+    found = own(module, function.__qualname__) if module is not MISSING else MISSING
+    if found is MISSING:
+        return []
+    return [it for it in list(found.values())[:20] if type(it) is types.FunctionType]
+
+
+def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
+    name = value.__name__
+    receiver = getattr(value, "__self__", None)
+    if type(value) is types.BuiltinFunctionType:
+        if receiver is builtins:
+            found = _BUILTINS.get(name)
+            if found is None:
+                raise Unknown
+            return (found,)
+        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    for kind, table in _METHODS.items():
+        if owner is kind and name in table:
+            return (table[name],)
+    raise Unknown
+
+
+def _context(value: Any) -> type | None:
+    """The class that `contextlib`'s decorators make of a generator."""
+    if type(value) is types.FunctionType and value.__globals__ is vars(contextlib):
+        made = _CONTEXTS.get(value.__code__.co_qualname.partition(".")[0]) if sys.version_info >= (3, 11) else None  # fmt: skip
+        made = made or ("_GeneratorContextManager" if value.__code__.co_name == "helper" else None)
+        return None if made is None else vars(contextlib)[made]
+    return None
+
+
+def _operated(left: Found, right: Found | None = None) -> Found:
+    """What an operator gives of two of the same builtin type, or of a table or array and itself or a number."""
+    kind = left.kinds[0] if len(left.kinds) == 1 else None
+    other = right.kinds[0] if right is not None and len(right.kinds) == 1 else kind
+    if kind is not None and other is not None:
+        if family(kind) in _ARITHMETIC and (other is kind or other in PLAIN):
+            return _given((kind,))
+        if other is kind and (kind in _OPERATED):
+            return _given((kind,))
+    raise Unknown
+
+
+_OPERATED = Kinds(int, float, str, bytes, list, tuple, set, dict, complex)
+
+
+def _is_mask(node: ast.expr) -> bool:
+    """Whether it chooses rows: a comparison, and what is made of some."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.BitAnd | ast.BitOr) and _is_mask(node.left)
+    if isinstance(node, ast.UnaryOp):
+        return isinstance(node.op, ast.Invert)
+    return isinstance(node, ast.Compare)
+
+
+def _given(kinds: tuple[type, ...], table: Any = MISSING) -> Found:
+    if not kinds:
+        raise Unknown
+    return Found(types=kinds, table=table)
+
+
+def _pandas(name: str) -> tuple[type, ...]:
+    return _loaded("pandas", name) if name else ()
+
+
+def _loaded(module: str, name: str) -> tuple[type, ...]:
+    loaded = sys.modules.get(module)
+    found = MISSING if loaded is None else own(vars(loaded), name)
+    return (found,) if isinstance_static(found, type) else ()
