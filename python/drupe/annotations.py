@@ -315,9 +315,10 @@ def _loaded_elsewhere(package: str, name: str) -> Any:
             continue
         is_class = isinstance_static(found, type)
         (homes if is_class and module_of(found) == full else others).append(full)
-    # The class itself goes before what only has its name; where there are two, nobody knows.
+    # The class itself goes before what only has its name; where there are two, nobody knows,
+    # but for that which the package itself shows.
     where = homes[0] if len(homes) == 1 else "" if homes else next(iter(others), "")
-    if len(homes) > 1 and package in others:
+    if len(homes) > 1 and package in (*homes, *others):
         where = package
     if len(_elsewhere) > 1_000:
         _elsewhere.clear()

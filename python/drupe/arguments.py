@@ -48,7 +48,7 @@ _PANDAS = {
         "explode": "column",
         "explore": "column",
         "fillna": "value",
-        "filter": "items",
+        "filter": "arg items",
         "get": "key",
         "groupby": "by",
         "hist": "column by",
@@ -123,7 +123,7 @@ def _of_call(resolver: Resolver, function: Found, call: dict, prefix: str) -> li
                 return _environment(prefix)
         table = held if owner.is_known and frames.is_table(held) else function.table
         if table is not MISSING:
-            return _of_table(table, owner, method, call, parameter, prefix)
+            return _of_table(resolver, table, owner, call, parameter, prefix)
     if function.value is os.getenv and call["index"] == 0:
         return _environment(prefix)
     if isinstance_static(function.value, enum.EnumMeta) and call["index"] == 0:
@@ -136,8 +136,14 @@ def _of_call(resolver: Resolver, function: Found, call: dict, prefix: str) -> li
 
 
 def _of_table(
-    table: Any, owner: Found, method: str, call: dict, parameter: Parameter | None, prefix: str
+    resolver: Resolver,
+    table: Any,
+    owner: Found,
+    call: dict,
+    parameter: Parameter | None,
+    prefix: str,
 ) -> list[dict] | None:
+    method = call["callee"].rpartition(".")[2].strip()
     library = family(type(table)).partition(".")[0]
     if method in _EXPRESSIONS.get(library, ()):
         word = _LAST_WORD.search(prefix)
@@ -157,6 +163,8 @@ def _of_table(
         return None if many else _columns([table], prefix)
     if name in _NEVER or method.partition("_")[0] in ("write", "sink", "to", "from"):
         return None
+    if family(type(table)) == "polars.LazyFrame":
+        return _columns(_tables(resolver, frames.POLARS), prefix)
     return _columns([table], prefix)
 
 
@@ -172,10 +180,9 @@ def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any]:
         owner = _owner(resolver, call["callee"])
         if owner is None:
             continue
-        if owner.is_known and frames.is_table(owner.value):
-            return [owner.value]
-        if owner.table is not MISSING:
-            return [owner.table]
+        table = owner.value if owner.is_known and frames.is_table(owner.value) else owner.table
+        if table is not MISSING and frames.columns(table, 1):
+            return [table]
     return _tables(resolver, frames.POLARS)
 
 

@@ -81,7 +81,7 @@ def attribute(of: Found, name: str) -> Found:
             table = of.value
         found = _of_object(of.value, name)
     else:
-        found = None
+        found = _of_like_table(of, name)
         for kind in of.types:
             found = found or _of_instance(MISSING, kind, name)
     if found is None:
@@ -92,6 +92,14 @@ def attribute(of: Found, name: str) -> Found:
 def call_of(kind: type) -> Any:
     """What a call of an instance of this class runs."""
     return class_attribute(kind, "__call__")
+
+
+def _of_like_table(of: Found, name: str) -> Found | None:
+    """What a table that is not there has of the same class as the one that it was made from: `df.head().columns`."""
+    if of.table is MISSING or not of.types or of.types[0] is not type(of.table):
+        return None
+    held = frames.attribute(of.table, name)
+    return None if held is MISSING else Found(types=(type(held),))
 
 
 def _of_object(value: Any, name: str) -> Found | None:

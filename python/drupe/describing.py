@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from typing import Any
@@ -87,6 +88,8 @@ def topic(value: Any) -> str:
         return name if type(name) is str else ""
     if type(value) is property:
         value = value.fget
+    elif type(value) is functools.cached_property:
+        value = own(instance_dict(value), "func")
     kind = kind_of(value)
     if kind == "function":
         value = function_of(value)

@@ -1,7 +1,8 @@
 """What is in a table: columns, labels, shape, dtypes and a head, for the exact types of well-known libraries.
 
 The code of these libraries is trusted to be quick for what is asked of it here: nothing is computed, collected or read from a file,
-and labels and cells of other types than the plain ones are never compared, hashed or shown by their `__repr__`.
+and labels and cells of other types than the plain ones are never compared, hashed or shown by their `__repr__`. The schema of a
+lazy frame of polars' is not asked for: to work it out, polars calls functions that the user gave to `map_elements`, and opens files.
 """
 
 from __future__ import annotations

@@ -88,6 +88,10 @@ _UNANNOTATED = {
     "DataFrameGroupBy": "DataFrame",
     "Series": "Series",
     "DataFrame": "DataFrame",
+    **dict.fromkeys(
+        ("Window", "Rolling", "Expanding", "ExponentialMovingWindow"), "DataFrame Series"
+    ),
+    **dict.fromkeys(("Resampler", "DatetimeIndexResampler", "RollingGroupby"), "DataFrame Series"),
 }
 _SCALARS = (
     "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
@@ -327,7 +331,8 @@ def _returned(function: Any, owner: Any, *, awaited: bool = False) -> tuple[type
         if known == "Series" and name in _SCALARS.split():
             return ()
         if "return" not in texts:
-            return _pandas(_UNANNOTATED.get(known, ""))
+            named = _UNANNOTATED.get(known, "").split()
+            return tuple(kind for name in named for kind in _pandas(name))
     return ()
 
 
@@ -399,7 +404,7 @@ def _given(kinds: tuple[type, ...], table: Any = MISSING) -> Found:
 
 
 def _pandas(name: str) -> tuple[type, ...]:
-    return _loaded("pandas", name) if name else ()
+    return _loaded("pandas", name)
 
 
 def _loaded(module: str, name: str) -> tuple[type, ...]:

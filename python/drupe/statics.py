@@ -65,6 +65,7 @@ _LONG = Kinds(str, bytes)
 
 type_dict = type.__dict__["__dict__"].__get__
 type_mro = type.__dict__["__mro__"].__get__
+_module_of_static = type.__dict__["__module__"].__get__
 _is_subtype = type.__subclasscheck__
 
 
@@ -90,6 +91,8 @@ def type_name(value: Any) -> str:
 def module_of(kind: type) -> str:
     """The module that a type says it is from; empty where it says nothing."""
     module = own(type_dict(kind), "__module__")
+    # Only those of C's own have none in their dictionary: it is in their name.
+    module = _module_of_static(kind) if module is MISSING else module
     return module if type(module) is str else ""
 
 
