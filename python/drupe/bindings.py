@@ -189,8 +189,8 @@ def _bind(found: Any, value: Any, owner: type, *, through_class: bool = False) -
         return _of_enumeration(found, value)
     if value is MISSING and not through_class and kind_of(found) == "instance":
         # Instances may well have another one of their own.
-        kinds = _annotated(owner, owner_name(owner, found)) or (kind,)
-        return Found(types=() if kinds == (type(None),) else kinds)
+        kinds = _annotated(owner, owner_name(owner, found))
+        return Found(types=kinds or (() if kind is type(None) else (kind,)))
     return Found(found)
 
 

@@ -7,8 +7,6 @@ lazy frame of polars' is not asked for: to work it out, polars calls functions t
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -171,9 +169,3 @@ def _texts(held: Any, most: int) -> list[str]:
     if type(held) not in MAPPINGS:
         return []
     return [name for name in islice(held, most) if type(name) is str]
-
-
-def scalars() -> Mapping[str, Any]:
-    """What pandas has at its top, of which some are the types of cells: `Timestamp`, `Timedelta`, `Period` …"""
-    module = sys.modules.get("pandas")
-    return {} if module is None else instance_dict(module)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames
-from .statics import MAPPINGS, PLAIN, Kinds, family, module_of, name_of, own, plain, slot
+from .statics import MAPPINGS, PLAIN, Kinds, family, is_exactly, module_of, name_of, plain, slot
 
 # How much of a table is shown: columns, rows, the width of a cell and of a line.
 MAX_COLUMNS = 8
@@ -21,6 +21,12 @@ MAX_VALUES = 6
 _CONTAINERS = Kinds(list, tuple, set, frozenset)
 _SIMPLE = Kinds(
     datetime.date, datetime.datetime, datetime.time, datetime.timedelta, decimal.Decimal
+)
+_SCALARS = ("Timestamp", "Timedelta", "Period", "Interval")
+_MISSING = {"NAType": "<NA>", "NaTType": "NaT"}
+_NUMBERS = frozenset(
+    """bool bool_ int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128 datetime64
+    timedelta64""".split()
 )
 # The kinds of numpy's dtypes whose values are plain or numpy's own.
 _NUMPY_KINDS = "biufcmMSU"
@@ -136,26 +142,29 @@ def _cell(value: Any) -> str:
     kind = type(value)
     if kind is str:
         text = value[: MAX_CELL + 1].replace("\n", "⏎")
-    elif kind is float or name_of(kind) in ("float64", "float32") and module_of(kind) == "numpy":
+    elif kind is float:
         text = f"{value:.6g}"
     elif kind in PLAIN:
         text = plain(value)
     elif value is ...:
         text = "…"
-    elif kind in _SIMPLE or module_of(kind) in ("numpy", "pandas", "pandas.api.typing") or _is_of_pandas(kind):  # fmt: skip
-        text = str(value)
     elif kind is tuple:
         text = ", ".join(map(_cell, value[:MAX_ROWS]))
+    elif kind in _SIMPLE or _is_scalar(value):
+        text = str(value)
+    elif name_of(kind) in _MISSING and module_of(kind).startswith("pandas."):
+        text = _MISSING[name_of(kind)]
     else:
         text = name_of(kind)
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
 
 
-def _is_of_pandas(kind: type) -> bool:
-    """Whether it is one of the few that pandas has in C: a moment, a length of time, what is missing."""
-    return (
-        module_of(kind).startswith("pandas._libs.") and own(frames.scalars(), name_of(kind)) is kind
-    )
+def _is_scalar(value: Any) -> bool:
+    """Whether it is one of numpy's numbers, or a moment, length of time or interval of pandas'."""
+    name = name_of(type(value))
+    if name in _SCALARS:
+        return is_exactly(type(value), "pandas", name)
+    return name in _NUMBERS and is_exactly(type(value), "numpy", name)
 
 
 def _joined(head: str, columns: list[list[str]], left_out: int) -> str:

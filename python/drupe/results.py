@@ -217,8 +217,8 @@ class Resolver:
             return owner._replace(table=MISSING)  # `Box[int]` is called as `Box` is
         elif len(kinds) == 1 and kinds[0] in _SEQUENCES and isinstance(what, ast.Slice):
             return _given(kinds)
-        elif kinds and kinds[0] in (str, bytes) and type(key) is int:
-            return _given((str if kinds[0] is str else int,))
+        elif kinds and kinds[0] is str and type(key) is int:
+            return _given(kinds)
         for kind in kinds:
             getter = class_attribute(kind, "__getitem__")
             if kind_of(getter) == "function":

@@ -91,8 +91,12 @@ def type_name(value: Any) -> str:
 def module_of(kind: type) -> str:
     """The module that a type says it is from; empty where it says nothing."""
     module = own(type_dict(kind), "__module__")
-    # Only those of C's own have none in their dictionary: it is in their name.
-    module = _module_of_static(kind) if module is MISSING else module
+    if module is MISSING:
+        try:
+            # That of one of C's own is in its name.
+            module = _module_of_static(kind)
+        except AttributeError:
+            return ""
     return module if type(module) is str else ""
 
 

@@ -148,6 +148,7 @@ mod tests {
             name: name.into(),
             kind: kind.into(),
             type_name: type_name.into(),
+            ..LiveItem::default()
         };
         Arc::new(Snapshot {
             names: vec![

@@ -176,6 +176,9 @@ pub struct LiveItem {
     /// The name of its type; empty when unknown.
     #[serde(default, rename = "type")]
     pub type_name: String,
+    /// Under which [`Snapshot::members`] has its members, where that is not the name of its type: another type has it, too.
+    #[serde(default)]
+    pub key: String,
 }
 
 /// What is known about one object.
@@ -217,7 +220,7 @@ pub struct LiveObject {
 pub struct Snapshot {
     /// The user's names, most recent last.
     pub names: Vec<LiveItem>,
-    /// Members by type name, for the types of [`Snapshot::names`], and by `module:NAME` for modules.
+    /// Members by type name or [`LiveItem::key`], for the types of [`Snapshot::names`], and by `module:NAME` for modules.
     pub members: HashMap<String, Vec<LiveItem>>,
     /// String keys and columns by name.
     pub keys: HashMap<String, Vec<String>>,
@@ -254,9 +257,10 @@ impl Snapshot {
         let Some(item) = self.name(name) else {
             return &[];
         };
+        let key = if item.key.is_empty() { &item.type_name } else { &item.key };
         self.members
             .get(&format!("module:{name}"))
-            .or_else(|| self.members.get(&item.type_name))
+            .or_else(|| self.members.get(key))
             .map(Vec::as_slice)
             .unwrap_or_default()
     }
@@ -265,6 +269,15 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_of_one_name_have_their_own_members() {
+        let seen = br#"{"names": [{"name": "a", "type": "T"}, {"name": "b", "type": "T", "key": "m.T"}],
+            "members": {"T": [{"name": "first"}], "m.T": [{"name": "second"}]}}"#;
+        let snapshot = Snapshot::from_json(seen).unwrap_or_default();
+        let names = |of| snapshot.members_of(of).iter().map(|item| item.name.clone()).collect::<Vec<_>>();
+        assert_eq!((names("a"), names("b")), (vec!["first".to_owned()], vec!["second".to_owned()]));
+    }
 
     #[test]
     fn questions_and_answers_are_as_python_has_them() {

@@ -31,6 +31,7 @@ impl Mock {
             name,
             kind: "instance".into(),
             type_name: type_name.into(),
+            ..LiveItem::default()
         };
         let mut names: Vec<LiveItem> = (0..count).map(|i| item(format!("name_{i}"), "int")).collect();
         names.push(item("frame".into(), "DataFrame"));
