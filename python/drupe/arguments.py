@@ -16,11 +16,12 @@ from .results import Resolver, overloads
 from .statics import (
     MAPPINGS,
     MAX_KEYS,
-    MAX_LOOKED_AT,
+    MAX_LOOSELY,
     MISSING,
     Unknown,
     family,
     fitting,
+    is_exactly,
     isinstance_static,
     module_of,
     name_of,
@@ -88,7 +89,7 @@ _EXPRESSIONS = {
 # Arguments that never name a column.
 _NEVER = frozenset("how strategy dtype kind name orient engine path file validate suffix".split())
 # Functions whose string names a column of the table around them.
-_NAMING = ("polars.functions", "polars.expr", "polars.selectors", "pandas.core.groupby.grouper")
+_NAMING = ("polars.functions", "polars.expr", "polars.selectors")
 _OF_MAPPINGS = ("get", "pop", "setdefault")
 _LAST_WORD = re.compile(r"\w*\Z")
 
@@ -121,7 +122,8 @@ def _of_call(resolver: Resolver, function: Found, call: dict, prefix: str) -> li
                 return [_item(name, "property", "key") for name in fitting(held, prefix, MAX_KEYS)]
             if held is os.environ:
                 return _environment(prefix)
-        table = held if owner.is_known and frames.is_table(held) else function.table
+        table = frames.table_of(held) if owner.is_known else MISSING
+        table = function.table if table is MISSING else table
         if table is not MISSING:
             return _of_table(resolver, table, owner, call, parameter, prefix)
     if function.value is os.getenv and call["index"] == 0:
@@ -169,7 +171,7 @@ def _of_table(
 
 
 def _columns(tables: list[Any], prefix: str) -> list[dict]:
-    most = MAX_LOOKED_AT if prefix else MAX_KEYS
+    most = MAX_LOOSELY if prefix else MAX_KEYS
     names = dict.fromkeys(name for table in tables for name in frames.columns(table, most))
     return [_item(name, "property", "column") for name in fitting(names, prefix, MAX_KEYS)]
 
@@ -180,7 +182,7 @@ def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any]:
         owner = _owner(resolver, call["callee"])
         if owner is None:
             continue
-        table = owner.value if owner.is_known and frames.is_table(owner.value) else owner.table
+        table = frames.table_of(owner.value) if owner.is_known else owner.table
         if table is not MISSING and frames.columns(table, 1):
             return [table]
     return _tables(resolver, frames.POLARS)
@@ -206,7 +208,9 @@ def _names_columns(function: Found) -> bool:
     value = function.value
     if value is MISSING:
         return False
-    home: Any = module_of(value) if isinstance_static(value, type) else module_of(type(value))
+    if isinstance_static(value, type):
+        return is_exactly(value, "pandas", "Grouper")
+    home: Any = module_of(type(value))
     inner = function_of(value)
     if type(inner) is types.FunctionType:
         home = inner.__module__

@@ -77,8 +77,7 @@ def attribute(of: Found, name: str) -> Found:
     """An attribute of what was found; Unknown where it has none that can be told."""
     table = of.table
     if of.is_known:
-        if frames.is_table(of.value):
-            table = of.value
+        table = frames.table_of(of.value)
         found = _of_object(of.value, name)
     else:
         found = _of_like_table(of, name)
@@ -239,7 +238,11 @@ def members_of(found: Found, prefix: str = "") -> list[dict]:
     if not found.is_known:
         if not found.types:
             raise Unknown
-        every = [member for kind in found.types for member in class_members(kind, prefix)]
+        every = [
+            member
+            for kind in found.types
+            for member in (*class_members(kind, prefix), *_declared(kind, prefix))
+        ]
         return _once(every, prefix)
     if isinstance_static(value, types.ModuleType):
         return module_members(value, prefix)
@@ -250,6 +253,12 @@ def members_of(found: Found, prefix: str = "") -> list[dict]:
     return _once(
         [*own_members(value, prefix), *class_members(type(value), prefix), *fields], prefix
     )
+
+
+def _declared(kind: type, prefix: str) -> list[dict]:
+    """What the bodies of a class and its bases only annotate: fields that instances will have."""
+    names = [name for base in type_mro(kind) if base is not object for name in texts_of(base)]
+    return [{"name": name, "kind": "property", "type": ""} for name in fitting(names, prefix)]
 
 
 def _once(members: list[dict], prefix: str) -> list[dict]:

@@ -55,6 +55,13 @@ def is_table(value: Any) -> bool:
     return family(type(value)) in TABLES
 
 
+def table_of(value: Any) -> Any:
+    """The table that something is, or that it has grouped; `MISSING` for neither."""
+    if family(type(value)) == "pandas.DataFrameGroupBy":
+        value = own(instance_dict(value), "obj")
+    return value if is_table(value) else MISSING
+
+
 def columns(value: Any, most: int = MAX_KEYS) -> list[str]:
     """The names of columns of a table, variables of a data set, fields of a structured array: at most so many of the first."""
     kind = family(type(value))
@@ -62,6 +69,9 @@ def columns(value: Any, most: int = MAX_KEYS) -> list[str]:
         if kind in PANDAS:
             return [name for name in _labels(value.columns, most) if type(name) is str]
         if kind == "polars.DataFrame":
+            # All names are made at once, which is long for a very wide one.
+            if value.width > 10 * most:
+                return [value.to_series(i).name for i in range(most)]
             return value.columns[:most]
         if kind in ("pyarrow.Table", "pyarrow.RecordBatch", "pyarrow.Schema"):
             schema = value if kind == "pyarrow.Schema" else value.schema
@@ -99,11 +109,18 @@ def column(value: Any, name: str) -> Any:
             if family_of_index(value.columns) == "MultiIndex":
                 few = len(value.columns) <= _MAX_LEVELS and name in columns(value)
                 return value[name] if few and _is_of_text(value.columns) else MISSING
+            if name_of(type(value.columns.dtype)) == "StringDtype":
+                place = value.columns.get_loc(name)
+                return value.iloc[:, place] if type(place) is int else MISSING
             known = list(_labels(value.columns, MAX_LOOKED_AT))
             places = [i for i, label in enumerate(known) if type(label) is str and label == name]
             return value.iloc[:, places[0]] if len(places) == 1 else MISSING
-        if kind in ("polars.DataFrame", "numpy.ndarray", "pyarrow.Table", "pyarrow.RecordBatch"):
-            return value[name] if name in columns(value, MAX_LOOKED_AT) else MISSING
+        if kind == "polars.DataFrame":
+            return value.get_column(name)
+        if kind in ("pyarrow.Table", "pyarrow.RecordBatch"):
+            return value.column(name)
+        if kind == "numpy.ndarray" and name in (value.dtype.names or ()):
+            return value[name]
     except Exception:
         pass
     return MISSING

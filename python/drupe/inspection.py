@@ -26,6 +26,7 @@ from .statics import (
     MAPPINGS,
     MAX_KEYS,
     MAX_LOOKED_AT,
+    MAX_LOOSELY,
     MAX_MEMBERS,
     MISSING,
     Unknown,
@@ -248,7 +249,7 @@ class Inspector:
 def keys_of(found: Found, prefix: str = "", index: int = 0) -> list[str]:
     """String keys of a mapping, columns of a table, labels of a series: what a subscript may hold after `index` commas."""
     value, table = found.value, found.table
-    most = MAX_LOOKED_AT if prefix else MAX_KEYS
+    most = MAX_LOOSELY if prefix else MAX_KEYS
     names: Any = []
     if table is not MISSING and found.kinds and frames.is_indexer(found.kinds[0]):
         names = frames.columns(table, most) if index else frames.labels(table, most)
@@ -257,7 +258,7 @@ def keys_of(found: Found, prefix: str = "", index: int = 0) -> list[str]:
     elif index == 0:
         if type(value) in MAPPINGS:
             # The first of them, where there are many: to look at all takes as long as there are many.
-            names = list(itertools.islice(value, most))
+            names = list(itertools.islice(value, MAX_LOOKED_AT if prefix else MAX_KEYS))
         elif type(value) is type(os.environ):
             names = list(os.environ)
         elif isinstance_static(value, enum.EnumMeta):

@@ -151,7 +151,8 @@ def _cell(value: Any) -> str:
     elif kind is tuple:
         text = ", ".join(map(_cell, value[:MAX_ROWS]))
     elif kind in _SIMPLE or _is_scalar(value):
-        text = str(value)
+        number = name_of(kind).startswith("float")
+        text = f"{value:.6g}" if number else str(value)
     elif name_of(kind) in _MISSING and module_of(kind).startswith("pandas."):
         text = _MISSING[name_of(kind)]
     else:

@@ -44,7 +44,7 @@ MAX_EXPRESSION = 1_000
 MAX_DEPTH = 50
 
 _SEQUENCES = Kinds(list, tuple, str, bytes)
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _WORDS = {
     kind: names.split()
     for kind, names in {
@@ -194,7 +194,7 @@ class Resolver:
         """The class of what a subscript gives that is not at hand."""
         kinds = owner.kinds
         families = [family(kind) for kind in kinds]
-        table = owner.value if owner.is_known and frames.is_table(owner.value) else owner.table
+        table = frames.table_of(owner.value) if owner.is_known else owner.table
         first = families[0] if families else ""
         by_name = isinstance(key, str)
         by_rows = isinstance(what, ast.Slice) or _is_mask(what)

@@ -11,6 +11,7 @@ import functools
 import re
 import sys
 import types
+import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
@@ -224,15 +225,23 @@ _FAMILIES = {
     "Dataset": [("xarray", "Dataset")],
     "DataArray": [("xarray", "DataArray")],
 }
+_known_families: dict[int, tuple[weakref.ref, str]] = {}
 _CALLED = {"_ArrayFunctionDispatcher": "numpy.dispatcher"}
 
 
 def family(kind: type) -> str:
     """`pandas.DataFrame` and the like for the exact types of well-known libraries, else empty."""
     name = name_of(kind)
-    for module, inside in _FAMILIES.get(name, ()):
+    if name not in _FAMILIES:
+        return ""
+    known = _known_families.get(id(kind))
+    if known is not None and known[0]() is kind:
+        return known[1]
+    for module, inside in _FAMILIES[name]:
         if is_exactly(kind, module, inside):
-            return _CALLED.get(name) or f"{module.partition('.')[0]}.{name}"
+            found = _CALLED.get(name) or f"{module.partition('.')[0]}.{name}"
+            _known_families[id(kind)] = (weakref.ref(kind), found)
+            return found
     return ""
 
 
