@@ -99,6 +99,8 @@ def session():
     return Session(CODE)
 
 
+# From CPython 3.14 on an annotation is shown as it was written.
+UNIT = "'unit'" if sys.version_info >= (3, 14) else "…"
 SIGNATURES = {
     "a.static": "(q, r)",
     "A.static": "(q, r)",
@@ -132,7 +134,7 @@ SIGNATURES = {
     "str.join": "(self, iterable, /)",
     "'a'.join": "(iterable, /)",
     "operator.add": "(a, b, /)",
-    "annotated": "() -> Annotated[List[int], …]",
+    "annotated": f"() -> Annotated[List[int], {UNIT}]",
 }
 
 

@@ -64,7 +64,9 @@ def test_nothing_of_the_users_runs():
     assert session.names("members", "trap") >= {"prop", "method", "value"}
     assert session.ask("inspect", "trap.prop")["kind"] == "property"
     assert session.ask("inspect", "trap.method")["signature"] == "(a, b=None)"
-    assert session.ask("inspect", "f")["signature"] == "(x=…, y: … = 1)"
+    # From CPython 3.14 on an annotation is shown as it was written.
+    shown = "trap" if sys.version_info >= (3, 14) else "…"
+    assert session.ask("inspect", "f")["signature"] == f"(x=…, y: {shown} = 1)"
 
 
 def test_members_of_instances_classes_and_modules():

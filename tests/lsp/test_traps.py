@@ -167,10 +167,17 @@ def test_the_second_snapshot_runs_nothing_either(session):
 
 
 def test_what_is_known_is_told_all_the_same(session):
-    assert session.signature("f") == (
-        "(a: Annotated[int, …] = 1, b: list[…] = …, c: dict[str, list[Annotated[Spy, …]]] = …, *d: Spy, e: Spy = …)"
-        " -> Annotated[int, …]"
-    )
+    shown = [
+        "Annotated[int, …]",
+        "list[…]",
+        "dict[str, list[Annotated[Spy, …]]]",
+        "Annotated[int, …]",
+    ]
+    if sys.version_info >= (3, 14):  # as they were written
+        shown = ["typing.Annotated[int, spy_object]", "alias", "deep", "annotated"]
+    a, b, c, result = shown
+    expected = f"(a: {a} = 1, b: {b} = …, c: {c} = …, *d: Spy, e: Spy = …) -> {result}"
+    assert session.signature("f") == expected
     assert session.names("members", "spy_object") >= {"method", "prop", "x"}
     assert session.names("members", "plain") >= {"beta"}
     assert session.type("spy_object.prop") == "Spy"
