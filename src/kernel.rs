@@ -45,7 +45,7 @@ use crate::debug::cells;
 use crate::interpreter::Interpreter;
 use crate::lifecycle::watchdog::{self, Noticed, Watchdog};
 use crate::lifecycle::{Budgets, Switch};
-use crate::lsp::LiveSession;
+use crate::lsp::{LiveSession, Pace, Types};
 use crate::options::{Checker, CommPolicy};
 pub use bind::StartError;
 pub use handle::Handle;
@@ -67,7 +67,7 @@ pub struct KernelConfig {
     /// Folders with programs of the environment's, such as its `bin`.
     pub tools: Vec<PathBuf>,
     /// The type checker that the language server asks besides.
-    pub types: Option<Checker>,
+    pub types: Checker,
     /// Whether the environment has debugpy.
     pub debugger: bool,
     /// Where the comm messages of subshells go; `None`: the kernel has no subshells.
@@ -107,8 +107,8 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
     };
     let asked = Arc::clone(&interpreter);
     let handle = Arc::new(Handle {
+        types: Types::new(config.types, config.tools.clone(), Pace::default()),
         tools: config.tools,
-        types: config.types,
         live: Arc::new(LiveSession::new(Box::new(move |question| asked.ask(question)))),
         watchdog: Watchdog::start(watch, Box::new(report))?,
         outbox: outbox::Outbox::default(),

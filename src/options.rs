@@ -49,7 +49,7 @@ pub struct RunOptions {
     pub no_subshells: bool,
     /// `--comms`: where comm messages go that name a subshell.
     pub comms: Option<CommPolicy>,
-    /// `--lsp-types`: the type checker that the language server asks besides.
+    /// `--lsp-types`: the type checker that the language server asks besides; `auto` when none was named.
     pub lsp_types: Option<Checker>,
     /// Arguments that mean nothing to drupe, in order: logged, then ignored.
     pub unknown: Vec<String>,
@@ -123,10 +123,15 @@ impl CommPolicy {
     pub const NAMES: &'static str = "auto, subshell or main";
 }
 
-/// A type checker that drupe knows how to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Which type checker the language server asks besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Checker {
+    /// The first of those below that the environment or `PATH` has.
+    #[default]
+    Auto,
+    /// None.
+    Off,
     /// Astral's `ty`.
     Ty,
     /// Meta's `pyrefly`.
@@ -145,6 +150,8 @@ impl FromStr for Checker {
 
     fn from_str(name: &str) -> Result<Self, NoChecker> {
         match name {
+            "auto" => Ok(Self::Auto),
+            "off" | "none" => Ok(Self::Off),
             "ty" => Ok(Self::Ty),
             "pyrefly" => Ok(Self::Pyrefly),
             "basedpyright" => Ok(Self::Basedpyright),
@@ -155,5 +162,5 @@ impl FromStr for Checker {
 
 impl Checker {
     /// What `--lsp-types` takes.
-    pub const NAMES: &'static str = "ty, pyrefly or basedpyright";
+    pub const NAMES: &'static str = "auto, off, ty, pyrefly or basedpyright";
 }

@@ -73,7 +73,7 @@ pub fn start_io(mut options: RunOptions, known: Known) -> Result<(), String> {
         ipython_version: known.ipython,
         debugger: known.debugger,
         subshells: (!options.no_subshells).then(|| options.comms.unwrap_or_default()),
-        types: options.lsp_types,
+        types: options.lsp_types.unwrap_or_default(),
         tools: known.python.parent().map(Path::to_owned).into_iter().collect(),
     };
     let started = kernel::start(config, Arc::new(interpreter)).map_err(|error| error.to_string())?;

@@ -20,7 +20,7 @@ use clap::Parser;
 use socket2::{Domain, Socket, Type};
 
 use crate::jupyter;
-use crate::lsp::{self, Options};
+use crate::lsp::{self, Options, Pace, Types};
 use crate::options::Checker;
 
 /// A language server for Python and IPython, over standard input and output.
@@ -36,7 +36,7 @@ pub struct Lsp {
     /// The Python in whose environment formatters are looked for
     #[arg(long, value_name = "EXE")]
     python: Option<PathBuf>,
-    /// Ask a type checker of the environment besides
+    /// Ask a type checker besides: ty, pyrefly or basedpyright, auto for the first of them that is there, off for none
     #[arg(long, value_name = "CHECKER", conflicts_with = "existing")]
     lsp_types: Option<Checker>,
 }
@@ -56,7 +56,7 @@ impl Lsp {
             lsp::bridge_stdio(&server)?;
             return Ok(true);
         }
-        let tools = self
+        let tools: Vec<PathBuf> = self
             .python
             .as_deref()
             .and_then(Path::parent)
@@ -64,8 +64,8 @@ impl Lsp {
             .into_iter()
             .collect();
         let options = Options {
+            types: Types::new(self.lsp_types.unwrap_or_default(), tools.clone(), Pace::default()),
             tools,
-            types: self.lsp_types,
             ..Options::default()
         };
         if self.jupyter {

@@ -25,8 +25,8 @@ use super::subshells::{News, Subshell};
 use crate::lifecycle::record::Abandoned;
 use crate::lifecycle::watchdog::Watchdog;
 use crate::lifecycle::{Budgets, MAIN, Place, Shell, Switch, Trigger, Turn};
-use crate::lsp::LiveSession;
-use crate::options::{Checker, CommPolicy};
+use crate::lsp::{LiveSession, Types};
+use crate::options::CommPolicy;
 
 /// What Python's side tells the io thread, beside its output.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub struct Handle {
     /// Folders with programs of the environment's.
     pub(super) tools: Vec<PathBuf>,
     /// The type checker that the language server asks besides.
-    pub(super) types: Option<Checker>,
+    pub(super) types: Arc<Types>,
     pub(super) live: Arc<LiveSession>,
     pub(super) watchdog: Watchdog,
     pub(super) mailbox: Mailbox<Request>,
@@ -207,6 +207,7 @@ impl Handle {
     /// The exit ladder begins: whoever waits for a request or an answer is to notice.
     pub(super) fn begin_end(&self) {
         let _ = self.end_began.set(Instant::now());
+        self.types.close();
         self.inputs.close();
         self.mailbox.wake();
     }

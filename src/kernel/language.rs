@@ -112,7 +112,7 @@ impl LanguageServers {
         let options = Options {
             live: Some(Arc::clone(&handle.live) as Arc<dyn Live>),
             tools: handle.tools.clone(),
-            types: handle.types,
+            types: Arc::clone(&handle.types),
             ..Options::default()
         };
         let server = Server::bind(activation::requested_address(&opening.data), options);

@@ -22,6 +22,8 @@ pub struct Asker<'a> {
     pub snapshot: Arc<Snapshot>,
     /// True once the interpreter did not answer in time.
     pub busy: bool,
+    /// True once the interpreter has given candidates: there are no others.
+    pub told: bool,
 }
 
 impl<'a> Asker<'a> {
@@ -32,6 +34,7 @@ impl<'a> Asker<'a> {
             live: Some(live),
             budget,
             busy: false,
+            told: false,
         }
     }
 
@@ -42,12 +45,15 @@ impl<'a> Asker<'a> {
             budget: Duration::ZERO,
             snapshot,
             busy: false,
+            told: false,
         }
     }
 
     /// Candidates from the interpreter.
     pub fn complete(&mut self, query: &LiveQuery) -> LiveAnswer<Vec<LiveItem>> {
-        self.ask(|live, budget| live.complete(query, budget))
+        let answer = self.ask(|live, budget| live.complete(query, budget));
+        self.told |= matches!(answer, LiveAnswer::Known(_));
+        answer
     }
 
     /// What the interpreter says of an expression.

@@ -23,7 +23,7 @@ use super::engine::Asker;
 use super::link::{Failure, Link, Reply, reply};
 use super::live::Snapshot;
 use super::requests;
-use super::types::{Asked, Types};
+use super::types::{self, Asked};
 
 /// After the interpreter did not answer in time, it is left alone for this long: one request in many pays the
 /// budget, the others are answered from the snapshot at once.
@@ -58,7 +58,6 @@ pub struct Session {
     stage: Stage,
     left_alone_until: Option<Instant>,
     seen: Arc<Snapshot>,
-    types: Option<Types>,
 }
 
 impl Session {
@@ -77,7 +76,6 @@ impl Session {
             link,
             stage: Stage::Fresh,
             left_alone_until: None,
-            types: None,
         }
     }
 
@@ -113,7 +111,11 @@ impl Session {
             (Stage::Fresh, "initialize") => {
                 self.stage = Stage::Running;
                 self.documents.encoding = offered_encoding(&params);
-                self.start_types(&params);
+                let root = params
+                    .pointer("/workspaceFolders/0/uri")
+                    .or_else(|| params.get("rootUri"))
+                    .and_then(Value::as_str);
+                self.options.types.hear(&self.link, root);
                 Answer::Now(reply(&requests::initialize::result(self.documents.encoding)))
             }
             (Stage::Fresh, _) => refused(ErrorCode::ServerNotInitialized, "initialize has not been sent"),
@@ -211,21 +213,22 @@ impl Session {
         result
     }
 
-    /// Asks the type checker, where there is one, about byte `offset` of a program; the answer comes beside other work.
-    pub fn ask_types(&mut self, method: &str, program: &Arc<Program>, offset: usize) -> Option<Asked> {
-        self.types.as_mut()?.ask(method, program, offset)
-    }
-
-    fn start_types(&mut self, params: &Value) {
-        let Some(checker) = self.options.types else { return };
-        let root = params
-            .pointer("/workspaceFolders/0/uri")
-            .or_else(|| params.get("rootUri"))
-            .unwrap_or(&Value::Null);
-        match Types::start(checker, &self.options.tools, root, self.documents.encoding) {
-            Ok(types) => self.types = Some(types),
-            Err(reason) => self.log(2, &reason),
-        }
+    /// A question to the type checker about byte `offset` of a program; it is asked when its answer is waited for, and is
+    /// `None` where no checker is wanted.
+    pub fn ask_types(
+        &mut self,
+        method: &'static str,
+        program: &Arc<Program>,
+        offset: usize,
+    ) -> Option<Asked> {
+        let asked = self.options.types.question(method, program, offset)?;
+        let expression = match program.expression_at(offset) {
+            Some((expression, _)) => expression,
+            None => program.cursor(offset).call?.callee,
+        };
+        let scope = program.model.scope_at(&program.source, offset);
+        let prelude = self.asking(|_, asker| types::prelude(program, scope, &expression, asker));
+        Some(asked.with_prelude(prelude))
     }
 
     /// Writes to the client's log: 1 error, 2 warning, 3 information, 4 log.

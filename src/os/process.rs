@@ -113,12 +113,16 @@ pub fn end_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
     {
         use std::os::unix::process::CommandExt;
-        // SAFETY: between fork and exec only one system call is made, which is async-signal-safe.
+        let starter = rustix::process::getpid();
+        // SAFETY: between fork and exec only two system calls are made, which are async-signal-safe.
         unsafe {
-            command.pre_exec(|| {
-                Ok(rustix::process::set_parent_process_death_signal(Some(
-                    Signal::KILL,
-                ))?)
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // Of a parent that has died before this nothing is heard any more.
+                match rustix::process::getppid() == Some(starter) {
+                    true => Ok(()),
+                    false => Err(io::ErrorKind::NotFound.into()),
+                }
             });
         }
     }

@@ -1,9 +1,6 @@
 //! `textDocument/completion` and `completionItem/resolve`.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
-
-use serde_json::Value;
 
 use crate::lsp::analysis::cursor::Place;
 use crate::lsp::analysis::size;
@@ -11,6 +8,7 @@ use crate::lsp::engine::candidates::{self, Candidate, Kind};
 use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
+use crate::lsp::types;
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionItemTextEdit, CompletionList, CompletionParams,
     Documentation, MarkupContent, MarkupKind, TextEdit,
@@ -39,14 +37,11 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
         return Ok(CompletionList::default());
     }
     let until = Instant::now() + TYPES;
-    let is_code = matches!(
-        place,
-        Place::Name | Place::Attribute { .. } | Place::Module { .. } | Place::Member { .. }
-    );
-    let typed = is_code
-        .then(|| session.ask_types("textDocument/completion", &program, offset))
-        .flatten();
-    let found = session.asking(|_, asker| candidates::at(&program, offset, asker));
+    let (found, added) = session.asking(|session, asker| {
+        let found = candidates::at(&program, offset, asker);
+        let added = types::added(&session.options.types, &program, offset, &found, asker, until);
+        (found, added)
+    });
     let word = TextRange::new(size(found.start.min(offset)), size(offset));
     let range = session
         .documents
@@ -73,37 +68,22 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
             }
         })
         .collect();
-    if let Some(answer) = typed.and_then(|asked| asked.answer(until)) {
-        add_typed(&mut items, answer, program.text(word), range);
-    }
+    let count = items.len();
+    let added_items = added.items.into_iter().enumerate();
+    items.extend(added_items.map(|(index, item)| typed(item, count + index, range)));
     // An item carries only its expression; what it means is looked up where the list was asked for.
     session.completed_at = Some((uri, params.position));
     Ok(CompletionList {
-        is_incomplete: found.incomplete,
+        is_incomplete: found.incomplete || added.late,
         items,
         ..CompletionList::default()
     })
 }
 
-/// Adds what only the type checker knows, behind everything else, as it sorts it itself.
-fn add_typed(items: &mut Vec<CompletionItem>, answer: Value, word: &str, range: lsp_types::Range) {
-    let answer = match answer {
-        Value::Object(mut list) => list.get_mut("items").map(Value::take).unwrap_or_default(),
-        items => items,
-    };
-    let mut typed: Vec<CompletionItem> = serde_json::from_value(answer).unwrap_or_default();
-    let known: HashSet<String> = items.iter().map(|item| item.label.clone()).collect();
-    let lower = word.to_lowercase();
-    typed.retain(|item| {
-        // An item that edits other lines too is an import that nobody asked for.
-        item.additional_text_edits.as_ref().is_none_or(Vec::is_empty)
-            && !known.contains(&item.label)
-            && item.label.to_lowercase().starts_with(&lower)
-    });
-    typed.sort_by(|left, right| left.sort_text.cmp(&right.sort_text));
-    let count = items.len();
-    let typed = typed.into_iter().enumerate().map(|(index, item)| CompletionItem {
-        sort_text: Some(format!("{:05}", count + index)),
+/// The checker's item, behind everything else.
+fn typed(item: CompletionItem, index: usize, range: lsp_types::Range) -> CompletionItem {
+    CompletionItem {
+        sort_text: Some(format!("{index:05}")),
         text_edit: Some(CompletionItemTextEdit::TextEdit(TextEdit {
             range,
             new_text: item.label.clone(),
@@ -113,8 +93,7 @@ fn add_typed(items: &mut Vec<CompletionItem>, answer: Value, word: &str, range: 
         detail: item.detail,
         documentation: item.documentation,
         ..CompletionItem::default()
-    });
-    items.extend(typed.take(candidates::MOST));
+    }
 }
 
 /// Documentation for one item.

@@ -1,15 +1,14 @@
-//! The type checker as a process: JSON-RPC over its pipes, on two threads of its own.
+//! The type checker as a process: its pipes, what has been asked of it, and its end.
 //!
-//! It may hang, die, flood or never read: the pipes have threads, the queue to it is bounded, and every wait has an end. It
-//! is killed when its client is gone, and by the system when the kernel is.
+//! It may hang, die, flood or never read: each pipe has a thread, and who waits for an answer waits until a deadline. It is
+//! killed when it is not wanted any more, and by the system when the kernel is gone.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use lsp_server::{Notification, Request};
 use serde_json::{Value, json};
@@ -18,162 +17,236 @@ use crate::lsp::documents::text::Encoding;
 use crate::lsp::framing;
 use crate::os;
 
-/// Messages that wait for the child to read them; a child that is further behind is not asked.
-const MOST_WAITING: usize = 256;
+/// A child that has not read, or not answered, for this long is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The id of `initialize`.
-const INITIALIZE: i32 = 0;
-
-/// A running child. Dropping it kills it.
-pub struct Child {
-    process: Arc<Mutex<std::process::Child>>,
-    outgoing: SyncSender<Vec<u8>>,
-    shared: Arc<Shared>,
+/// How a program was shown to the child: what is needed to read the positions in its answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct View {
+    /// How the child counts characters.
+    pub encoding: Encoding,
+    /// Lines that were put before the program's own.
+    pub lines_before: u32,
 }
 
+/// What has been asked, and what came.
+pub struct Slot {
+    /// When it was asked.
+    pub asked: Instant,
+    /// How the program was shown, once it was.
+    pub view: OnceLock<View>,
+    answer: Mutex<Option<Option<Arc<Value>>>>,
+    changed: Condvar,
+}
+
+/// What is known of an answer by now.
+#[derive(Debug, Clone)]
+pub enum Heard {
+    /// It is there.
+    Answer(Arc<Value>),
+    /// It may still come.
+    Late,
+    /// It will not come.
+    Nothing,
+}
+
+impl Slot {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            asked: Instant::now(),
+            view: OnceLock::new(),
+            answer: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// What has come until then; waits for it no longer.
+    pub fn wait(&self, until: Instant) -> Heard {
+        let mut answer = lock(&self.answer);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match &*answer {
+                Some(Some(answer)) => return Heard::Answer(Arc::clone(answer)),
+                Some(None) => return Heard::Nothing,
+                None if left.is_zero() => return Heard::Late,
+                None => {
+                    let waited = self.changed.wait_timeout(answer, left);
+                    answer = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    fn fill(&self, value: Option<Arc<Value>>) {
+        lock(&self.answer).get_or_insert(value);
+        self.changed.notify_all();
+    }
+}
+
+/// The questions that are under way, by number.
 #[derive(Default)]
-struct Shared {
-    /// How the child counts characters; known once it is ready.
-    encoding: OnceLock<Encoding>,
-    asked: Mutex<Questions>,
-}
+pub struct Waiting(Mutex<Questions>);
 
 #[derive(Default)]
 struct Questions {
     last: i32,
-    waiting: HashMap<i32, Sender<Value>>,
-    /// The child has closed its output: nothing will be answered any more.
+    slots: HashMap<i32, Arc<Slot>>,
+    /// Nothing will be answered any more.
     gone: bool,
 }
 
-/// A question under way.
-pub struct Pending {
-    id: i32,
-    answer: Receiver<Value>,
-    shared: Arc<Shared>,
-    outgoing: SyncSender<Vec<u8>>,
+impl Waiting {
+    /// A new question and its number.
+    pub fn add(&self) -> (i32, Arc<Slot>) {
+        let mut questions = lock(&self.0);
+        questions.last += 1;
+        let (id, slot) = (questions.last, Slot::new());
+        match questions.gone {
+            true => slot.fill(None),
+            false => drop(questions.slots.insert(id, Arc::clone(&slot))),
+        }
+        (id, slot)
+    }
+
+    /// The question of that number, as long as somebody wants its answer.
+    pub fn get(&self, id: i32) -> Option<Arc<Slot>> {
+        lock(&self.0).slots.get(&id).cloned()
+    }
+
+    /// Nobody wants it any more; true when it was still under way.
+    pub fn remove(&self, id: i32) -> bool {
+        self.fill(id, None)
+    }
+
+    fn fill(&self, id: i32, value: Option<Value>) -> bool {
+        let slot = lock(&self.0).slots.remove(&id);
+        if let Some(slot) = &slot {
+            slot.fill(value.map(Arc::new));
+        }
+        slot.is_some()
+    }
+
+    /// Whether the child has not answered for too long.
+    pub fn is_stuck(&self) -> bool {
+        let questions = lock(&self.0);
+        questions.slots.values().any(|slot| slot.asked.elapsed() > PATIENCE)
+    }
+
+    /// Whether nothing will be answered any more.
+    pub fn is_closed(&self) -> bool {
+        lock(&self.0).gone
+    }
+
+    /// Nothing will be answered any more: who waits is told at once.
+    pub fn close(&self) {
+        let mut questions = lock(&self.0);
+        questions.gone = true;
+        for (_, slot) in questions.slots.drain() {
+            slot.fill(None);
+        }
+    }
 }
 
-impl Child {
-    /// Starts `program argument` with `VIRTUAL_ENV` set to `environment`, and initializes it.
+/// The process, until it has been waited for.
+#[derive(Default)]
+pub struct Process(Mutex<Option<std::process::Child>>);
+
+impl Process {
+    /// Starts `program argument`. The thread that does must live as long as the child is wanted: the system kills it with that.
     ///
     /// # Errors
-    /// When it or its threads cannot be started.
+    /// When it cannot be started.
     pub fn start(
+        &self,
         program: &Path,
         argument: &str,
         environment: Option<&Path>,
-        initialize: Value,
-    ) -> std::io::Result<Self> {
+    ) -> std::io::Result<(ChildStdin, ChildStdout)> {
         let mut command = Command::new(program);
         command
             .arg(argument)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        if let Some(environment) = environment {
-            command.env("VIRTUAL_ENV", environment);
-        }
+        look_in(&mut command, environment);
         die_with_the_kernel(&mut command);
-        let mut process = command.spawn()?;
-        let pipes = process.stdin.take().zip(process.stdout.take());
-        let (input, output) = pipes.ok_or_else(|| std::io::Error::other("it has no pipes"))?;
-        let (outgoing, queue) = mpsc::sync_channel(MOST_WAITING);
-        let child = Self {
-            process: Arc::new(Mutex::new(process)),
-            outgoing,
-            shared: Arc::default(),
-        };
-        thread("drupe-lsp-types-w", move || write(input, &queue))?;
-        let (shared, back) = (Arc::clone(&child.shared), child.outgoing.clone());
-        thread("drupe-lsp-types-r", move || read(output, &shared, &back))?;
-        child.send(&Request::new(INITIALIZE.into(), "initialize".into(), initialize));
-        Ok(child)
+        let mut child = command.spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        *lock(&self.0) = Some(child);
+        pipes.ok_or_else(|| std::io::Error::other("it has no pipes"))
     }
 
-    /// How the child counts characters; `None` until it is ready.
-    pub fn encoding(&self) -> Option<Encoding> {
-        self.shared.encoding.get().copied()
-    }
-
-    /// Sends a notification; one that finds the queue full is lost, and so is the child's view of that document.
-    pub fn notify(&self, method: &str, params: &Value) {
-        self.send(&Notification::new(method.into(), params));
-    }
-
-    /// Asks; `None` when the child does not keep up or is gone.
-    pub fn ask(&self, method: &str, params: &Value) -> Option<Pending> {
-        let (sender, answer) = mpsc::channel();
-        let id = {
-            let mut asked = lock(&self.shared.asked);
-            if asked.gone {
-                return None;
-            }
-            asked.last += 1;
-            let id = asked.last;
-            asked.waiting.insert(id, sender);
-            id
-        };
-        let pending = Pending {
-            id,
-            answer,
-            shared: Arc::clone(&self.shared),
-            outgoing: self.outgoing.clone(),
-        };
-        self.send(&Request::new(id.into(), method.into(), params))
-            .then_some(pending)
-    }
-
-    fn send(&self, message: &impl serde::Serialize) -> bool {
-        send(&self.outgoing, message)
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        let process = Arc::clone(&self.process);
+    /// Kills it, without waiting for its end.
+    pub fn kill(&self) {
         // A checker may be a script around the real one: its whole group goes, which it leads. It is not reaped yet.
-        os::process::kill_group(lock(&process).id());
-        // A killed process ends at once, but for one that the system holds: nobody waits for that.
-        let _ = thread("drupe-lsp-types-x", move || drop(lock(&process).wait()));
+        if let Some(child) = &*lock(&self.0) {
+            os::process::kill_group(child.id());
+        }
     }
-}
 
-impl Pending {
-    /// The answer, waiting for it until then.
-    pub fn answer(self, until: Instant) -> Option<Value> {
-        let left = until.saturating_duration_since(Instant::now());
-        self.answer.recv_timeout(left).ok()
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        let late = lock(&self.shared.asked).waiting.remove(&self.id).is_some();
-        if late {
-            let cancel = Notification::new("$/cancelRequest".into(), json!({"id": self.id}));
-            send(&self.outgoing, &cancel);
+    /// Kills it and waits for its end; for threads that nobody waits for.
+    pub fn reap(&self) {
+        self.kill();
+        let child = lock(&self.0).take();
+        if let Some(mut child) = child {
+            // A killed process ends at once, but for one that the system holds.
+            let _ = child.wait();
         }
     }
 }
 
-fn send(outgoing: &SyncSender<Vec<u8>>, message: &impl serde::Serialize) -> bool {
-    framing::frame(message).is_ok_and(|frame| outgoing.try_send(frame).is_ok())
-}
-
-fn write(mut input: ChildStdin, queue: &Receiver<Vec<u8>>) {
-    while let Ok(frame) = queue.recv() {
-        if input.write_all(&frame).and_then(|()| input.flush()).is_err() {
-            break;
-        }
+/// Has a checker look for packages where the kernel finds them.
+fn look_in(command: &mut Command, environment: Option<&Path>) {
+    let Some(environment) = environment else { return };
+    if environment.join("pyvenv.cfg").is_file() {
+        command.env("VIRTUAL_ENV", environment);
+    } else if environment.join("conda-meta").is_dir() {
+        command.env("CONDA_PREFIX", environment);
+    }
+    // Who asks `python` itself is to find the kernel's.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(environment.join("bin")).chain(std::env::split_paths(&path));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
     }
 }
 
-fn read(output: ChildStdout, shared: &Shared, back: &SyncSender<Vec<u8>>) {
+/// Puts the child out of reach of a terminal's interrupt, and has the system kill it with the thread that starts it.
+fn die_with_the_kernel(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+    os::process::end_with_parent(command);
+}
+
+/// A request, ready to be written.
+pub fn request(id: i32, method: &str, params: &Value) -> Vec<u8> {
+    frame(&Request::new(id.into(), method.into(), params))
+}
+
+/// A notification, ready to be written.
+pub fn notification(method: &str, params: &Value) -> Vec<u8> {
+    frame(&Notification::new(method.into(), params))
+}
+
+fn frame(message: &impl serde::Serialize) -> Vec<u8> {
+    // What is written here is JSON.
+    framing::frame(message).unwrap_or_default()
+}
+
+/// Writes a message.
+///
+/// # Errors
+/// When the child does not read any more.
+pub fn write(input: &mut ChildStdin, frame: &[u8]) -> std::io::Result<()> {
+    input.write_all(frame).and_then(|()| input.flush())
+}
+
+/// Reads until the child's output ends; what it asks is answered through `reply`.
+pub fn read(output: ChildStdout, waiting: &Waiting, reply: impl Fn(Vec<u8>)) {
     let mut output = BufReader::new(output);
     loop {
         match framing::read_value(&mut output) {
-            Ok(Some(message)) => take(message, shared, back),
+            Ok(Some(message)) => take(message, waiting, &reply),
             Ok(None) => break,
             Err(framing::FrameError::Body(error)) => tracing::debug!(error, "the type checker's nonsense"),
             Err(error) => {
@@ -182,13 +255,10 @@ fn read(output: ChildStdout, shared: &Shared, back: &SyncSender<Vec<u8>>) {
             }
         }
     }
-    let mut asked = lock(&shared.asked);
-    asked.gone = true;
-    // Who waits is told at once.
-    asked.waiting.clear();
+    waiting.close();
 }
 
-fn take(mut message: Value, shared: &Shared, back: &SyncSender<Vec<u8>>) {
+fn take(mut message: Value, waiting: &Waiting, reply: impl Fn(Vec<u8>)) {
     let id = message.get("id").cloned();
     let method = message.get("method").and_then(Value::as_str);
     match (id, method) {
@@ -201,20 +271,12 @@ fn take(mut message: Value, shared: &Shared, back: &SyncSender<Vec<u8>>) {
                 }
                 _ => Value::Null,
             };
-            send(back, &json!({"id": id, "result": result}));
+            reply(frame(&json!({"id": id, "result": result})));
         }
         (Some(id), None) => {
-            let Some(id) = id.as_i64().and_then(|id| i32::try_from(id).ok()) else {
-                return;
-            };
-            let result = message.get_mut("result").map(Value::take).unwrap_or_default();
-            if id == INITIALIZE {
-                let encoding = result.pointer("/capabilities/positionEncoding");
-                let encoding = encoding.and_then(Value::as_str).unwrap_or("utf-16");
-                let _ = shared.encoding.set(Encoding::negotiate([encoding]));
-                send(back, &Notification::new("initialized".into(), json!({})));
-            } else if let Some(waiting) = lock(&shared.asked).waiting.remove(&id) {
-                let _ = waiting.send(result);
+            if let Some(id) = id.as_i64().and_then(|id| i32::try_from(id).ok()) {
+                // An error (it was cancelled, the text has changed meanwhile) is no answer.
+                waiting.fill(id, message.get_mut("result").map(Value::take));
             }
         }
         // Diagnostics, log messages and progress are its own.
@@ -222,20 +284,6 @@ fn take(mut message: Value, shared: &Shared, back: &SyncSender<Vec<u8>>) {
     }
 }
 
-/// Puts the child out of reach of a terminal's interrupt, and has the system kill it with the thread that started it.
-fn die_with_the_kernel(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-    os::process::end_with_parent(command);
-}
-
-fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new()
-        .name(name.into())
-        .spawn(work)
-        .map(drop)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,113 @@
+//! When a type checker is needed for a list, and what is taken from the one that it gives.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lsp_types::{CompletionItem, CompletionItemKind};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::view::{self, OURS};
+use super::{Heard, Types};
+use crate::lsp::analysis::Program;
+use crate::lsp::analysis::cursor::Place;
+use crate::lsp::analysis::model::ScopeId;
+use crate::lsp::engine::Asker;
+use crate::lsp::engine::candidates::{Found, MOST};
+
+/// What a checker adds to a list.
+#[derive(Debug, Default)]
+pub struct Added {
+    /// As it gives them, in its order: those that are not in the list.
+    pub items: Vec<CompletionItem>,
+    /// It has not answered yet: another request in the same place finds the answer.
+    pub late: bool,
+}
+
+/// Asks `types` for what `found` lacks at byte `offset`, waiting until then. Nothing is asked where the session or the source
+/// knows all that there is.
+pub fn added(
+    types: &Arc<Types>,
+    program: &Arc<Program>,
+    offset: usize,
+    found: &Found,
+    asker: &mut Asker,
+    until: Instant,
+) -> Added {
+    let scope = program.model.scope_at(&program.source, offset);
+    let place = program.cursor(offset).place;
+    let base = match &place {
+        Place::Attribute { base } if !asker.told && lacks(program, scope, base, found) => base.as_str(),
+        Place::Module | Place::Member { .. } if !asker.told && found.candidates.is_empty() => "",
+        _ => return Added::default(),
+    };
+    let Some(asked) = types.question("textDocument/completion", program, offset) else {
+        return Added::default();
+    };
+    let asked = asked.with_prelude(view::prelude(program, scope, base, asker));
+    let word = program.source.get(found.start..offset).unwrap_or_default();
+    match types.list(asked, found.start, until) {
+        Heard::Answer(answer) => Added {
+            items: taken(&answer, word, found),
+            late: false,
+        },
+        heard => Added {
+            items: Vec::new(),
+            late: matches!(heard, Heard::Late),
+        },
+    }
+}
+
+/// Whether something may be missing among the members of `base`: all of them, or what a class inherits from elsewhere.
+fn lacks(program: &Program, scope: ScopeId, base: &str, found: &Found) -> bool {
+    let model = &program.model;
+    let Some(class) = model.class_of(scope, base) else {
+        return found.candidates.is_empty();
+    };
+    let classes = model.ancestry(class).into_iter().filter_map(|it| model.scope(it));
+    classes.into_iter().any(|class| {
+        let is_elsewhere = |base: &String| {
+            base != "object"
+                && class
+                    .parent
+                    .is_none_or(|outer| model.class_of(outer, base).is_none())
+        };
+        class.bases.iter().any(is_elsewhere)
+    })
+}
+
+/// What only the checker knows, as it sorts it itself.
+fn taken(answer: &Value, word: &str, found: &Found) -> Vec<CompletionItem> {
+    let list = answer.get("items").unwrap_or(answer);
+    let items = list.as_array().into_iter().flatten();
+    let known: HashSet<&str> = found.candidates.iter().map(|it| it.label.as_str()).collect();
+    let lower = word.to_lowercase();
+    let mut items: Vec<CompletionItem> = items
+        .filter_map(|item| CompletionItem::deserialize(item).ok())
+        .filter(|item| {
+            // An item that edits other lines too is an import that nobody asked for.
+            item.additional_text_edits.as_ref().is_none_or(Vec::is_empty)
+                && !known.contains(item.label.as_str())
+                && !item.label.starts_with(OURS)
+                && item.label.to_lowercase().starts_with(&lower)
+        })
+        .collect();
+    items.sort_by(|left, right| left.sort_text.cmp(&right.sort_text));
+    items.truncate(MOST);
+    items
+}
+
+/// As jedi, and so Jupyter's `_jupyter_types_experimental`, calls it.
+pub fn kind_name(kind: Option<CompletionItemKind>) -> &'static str {
+    match kind {
+        Some(CompletionItemKind::Function | CompletionItemKind::Method | CompletionItemKind::Constructor) => {
+            "function"
+        }
+        Some(CompletionItemKind::Class | CompletionItemKind::Interface | CompletionItemKind::Enum) => "class",
+        Some(CompletionItemKind::Module) => "module",
+        Some(CompletionItemKind::Property | CompletionItemKind::Field) => "property",
+        Some(CompletionItemKind::Keyword) => "keyword",
+        _ => "instance",
+    }
+}

@@ -1,0 +1,139 @@
+//! A question to a type checker, which is not asked before somebody waits for its answer; and places in its answers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use lsp_types::{Location, Position, Range};
+use ruff_text_size::TextRange;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Types;
+use super::child::{Heard, Slot, View};
+use super::view::{as_python, uri_of};
+use crate::lsp::analysis::{Program, size};
+use crate::lsp::documents::Documents;
+use crate::lsp::documents::text::Text;
+
+/// What is asked, about which byte of which program.
+#[derive(Clone)]
+pub struct Question {
+    /// The request of the protocol.
+    pub method: &'static str,
+    /// The program as it is now.
+    pub program: Arc<Program>,
+    /// Lines at its head, of what the session knows.
+    pub prelude: Arc<str>,
+    /// The byte of the program.
+    pub offset: usize,
+    /// Further parameters.
+    pub more: Value,
+}
+
+/// A question that can be asked.
+pub struct Asked {
+    pub(super) types: Arc<Types>,
+    pub(super) question: Question,
+}
+
+impl Asked {
+    /// The same with lines at the program's head, see [`super::view::prelude`].
+    pub fn with_prelude(mut self, prelude: String) -> Self {
+        self.question.prelude = prelude.into();
+        self
+    }
+
+    /// The same with further parameters.
+    pub fn with(mut self, more: Value) -> Self {
+        self.question.more = more;
+        self
+    }
+
+    /// Asks, which starts the checker where it does not run. The answer, if it comes until then and is not `null`.
+    pub fn answer(self, until: Instant) -> Option<Value> {
+        let (answer, _) = self.hear(until)?;
+        Some(Arc::unwrap_or_clone(answer))
+    }
+
+    /// The answer as places for the client: those in the program itself, and those in files of their own.
+    pub fn locations(self, documents: &Documents, program: &Program, until: Instant) -> Vec<Location> {
+        let Some((answer, view)) = self.hear(until) else {
+            return Vec::new();
+        };
+        let found: Vec<Location> = match &*answer {
+            Value::Array(found) => found
+                .iter()
+                .filter_map(|it| Location::deserialize(it).ok())
+                .collect(),
+            it => Location::deserialize(it).into_iter().collect(),
+        };
+        let own = uri_of(program);
+        let text = Text::new(as_python(program));
+        found
+            .into_iter()
+            .filter_map(|location| match location.uri.0 == own {
+                true => documents.location(program, range(&text, location.range, view)?),
+                false => Some(location),
+            })
+            .collect()
+    }
+
+    fn hear(self, until: Instant) -> Option<(Arc<Value>, View)> {
+        let (id, slot) = self.types.send(self.question)?;
+        match slot.wait(until) {
+            Heard::Answer(answer) if !answer.is_null() => {
+                Some((answer, slot.view.get().copied().unwrap_or_default()))
+            }
+            Heard::Late => {
+                self.types.cancel(id);
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where a range of the child's stands in the program; nowhere where it is in the lines before it.
+fn range(text: &Text, range: Range, view: View) -> Option<TextRange> {
+    let offset = |position: Position| {
+        let line = position.line.checked_sub(view.lines_before)?;
+        let position = Position { line, ..position };
+        Some(text.offset(position, view.encoding))
+    };
+    let (start, end) = (offset(range.start)?, offset(range.end)?);
+    Some(TextRange::new(size(start), size(end.max(start))))
+}
+
+/// A list of members that was asked for: it serves all words that are typed in its place.
+pub(super) struct Kept {
+    program: Arc<Program>,
+    prelude: Arc<str>,
+    pub(super) uri: String,
+    /// Where the word begins, and how far it had come.
+    word: std::ops::Range<usize>,
+    pub(super) slot: Arc<Slot>,
+}
+
+impl Kept {
+    pub(super) fn new(question: &Question, start: usize, slot: Arc<Slot>) -> Self {
+        Self {
+            uri: uri_of(&question.program),
+            program: Arc::clone(&question.program),
+            prelude: Arc::clone(&question.prelude),
+            word: start..question.offset,
+            slot,
+        }
+    }
+
+    /// Whether it answers this, too: the program is as it was but for the word, which has at most become longer.
+    pub(super) fn serves(&self, question: &Question, start: usize) -> bool {
+        let (old, new) = (self.program.source.as_str(), question.program.source.as_str());
+        let word = new.get(start..question.offset).unwrap_or_default();
+        self.uri == uri_of(&question.program)
+            && self.prelude == question.prelude
+            && self.word.start == start
+            && word.starts_with(old.get(self.word.clone()).unwrap_or_default())
+            && old.get(..start) == new.get(..start)
+            && old.get(self.word.end..) == new.get(question.offset..)
+    }
+}
