@@ -29,6 +29,7 @@ use crate::options::Checker;
 pub use live::{Live, LiveAnswer, LiveItem, LiveKind, LiveObject, LiveQuery, LiveSession, Snapshot};
 pub use server::Server;
 pub use stdio::{bridge_stdio, serve, serve_stdio};
+pub use types::{Pace, Types};
 
 /// How a language server is set up.
 #[derive(Clone)]
@@ -43,7 +44,7 @@ pub struct Options {
     /// Folders that are searched for `ruff` and type checkers before `PATH`: the `bin` of the environment.
     pub tools: Vec<PathBuf>,
     /// The type checker to ask besides.
-    pub types: Option<Checker>,
+    pub types: Arc<Types>,
 }
 
 impl Default for Options {
@@ -53,7 +54,7 @@ impl Default for Options {
             budget: Duration::from_millis(50),
             any_address: false,
             tools: Vec::new(),
-            types: None,
+            types: Types::new(Checker::Off, Vec::new(), Pace::default()),
         }
     }
 }
@@ -66,7 +67,6 @@ impl std::fmt::Debug for Options {
             .field("budget", &self.budget)
             .field("any_address", &self.any_address)
             .field("tools", &self.tools)
-            .field("types", &self.types)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,10 @@ makes no sense. They run on the main thread between cells.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+
+from . import _drupe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +21,11 @@ _EXPERIMENTAL_TYPES = "_jupyter_types_experimental"
 
 
 def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = True) -> dict:
-    """Completions by IPython and jedi, with their types; by IPython alone where `typed` is off."""
+    """Completions by IPython and jedi, with their types; by IPython alone where `typed` is off.
+
+    Where neither finds anything the language engine is asked, which has a type checker: for what a call returns, mostly. Without
+    jedi, which is off where only names are wanted, it is not.
+    """
     if not typed:
         return _complete_line(shell, code, cursor)
     from IPython.core.completer import provisionalcompleter, rectify_completions
@@ -38,6 +45,8 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
                 found = list(rectify_completions(code, completer.completions(code, cursor)))
             finally:
                 completer.use_jedi = True
+    if not found and completer.use_jedi:
+        return json.loads(_drupe.engine_complete(code, cursor))
     types = [
         {
             "start": one.start,

@@ -36,6 +36,14 @@ fn set_inspector(py: Python<'_>, inspector: Py<PyAny>) {
     let _ = INSPECTOR.set(py, inspector);
 }
 
+/// The content of a `complete_reply` by the language engine, which asks the session from another thread.
+#[pyfunction]
+fn engine_complete(py: Python<'_>, code: &str, cursor: usize) -> PyResult<Py<PyBytes>> {
+    let handle = boot::handle().ok_or_else(boot::not_started)?;
+    let content = py.detach(|| handle.complete(code, cursor));
+    Ok(PyBytes::new(py, &content).unbind())
+}
+
 /// What the namespace looks like now, as JSON.
 #[pyfunction]
 fn leave_snapshot(snapshot: &[u8]) -> PyResult<()> {
@@ -58,6 +66,7 @@ fn leave_frame(stop: u64, snapshot: &[u8]) -> PyResult<()> {
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_inspector, module)?)?;
+    module.add_function(wrap_pyfunction!(engine_complete, module)?)?;
     module.add_function(wrap_pyfunction!(leave_snapshot, module)?)?;
     module.add_function(wrap_pyfunction!(leave_frame, module)?)
 }

@@ -1,6 +1,8 @@
-//! Questions about code that are answered in Python's place, by the language engine, while the main thread is in a cell.
+//! Questions about code that are answered in Python's place, by the language engine, while the main thread is in a cell; and what
+//! the engine knows besides while it is not.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use super::handle::Handle;
 use super::out::{Body, Out};
 use super::request::Request;
-use crate::lsp::{self, engine};
+use crate::lsp::engine::{self, Asker};
 use crate::os;
 use crate::wire::json;
 use crate::wire::message::to_json;
@@ -55,37 +57,50 @@ struct Question {
     cursor_pos: Option<usize>,
 }
 
-/// The content of the reply to a question about code, from the text and the last snapshot of the namespace.
+/// How long Python may take to answer, if it can be entered at all.
+const LIVE: Duration = Duration::from_millis(40);
+
+/// How long a list is waited for, from the question on.
+const LIST: Duration = Duration::from_millis(80);
+
+/// The same for a description.
+const DESCRIPTION: Duration = Duration::from_millis(300);
+
+/// The content of the reply to a question about code, from the text, the session and the type checker.
 fn content(handle: &Handle, request: &Request) -> Bytes {
     let question: Question = match json::from_slice_lenient(&request.content) {
         Ok(question) => question,
         Err(error) => return to_json(&ErrorReply::new("BadRequest", error.to_string())),
     };
-    let snapshot = lsp::Live::snapshot(&*handle.live);
     let cursor = question.cursor_pos.unwrap_or(usize::MAX);
     if request.msg_type == "inspect_request" {
-        let text = engine::inspect(&question.code, cursor, &snapshot);
+        let mut asker = Asker::new(&*handle.live, LIVE);
+        let until = Instant::now() + DESCRIPTION;
+        let text = engine::inspect(&question.code, cursor, &mut asker, &handle.types, until);
         let data = text
             .as_ref()
             .map_or_else(|| json!({}), |text| json!({ "text/plain": text }));
         return to_json(&json!({ "status": "ok", "found": text.is_some(), "data": data, "metadata": {} }));
     }
-    let found = engine::complete(&question.code, cursor, &snapshot);
-    let matches: Vec<&str> = found
-        .matches
-        .iter()
-        .map(|candidate| candidate.label.as_str())
-        .collect();
+    complete(handle, &question.code, cursor)
+}
+
+/// The content of a `complete_reply` for `code` with the cursor at that character. Waits for [`LIST`] at most.
+pub(super) fn complete(handle: &Handle, code: &str, cursor: usize) -> Bytes {
+    let mut asker = Asker::new(&*handle.live, LIVE);
+    let until = Instant::now() + LIST;
+    let found = engine::complete(code, cursor, &mut asker, &handle.types, until);
+    let matches: Vec<&str> = found.matches.iter().map(|it| it.text.as_str()).collect();
     let types: Vec<Value> = found
         .matches
         .iter()
-        .map(|candidate| {
+        .map(|it| {
             json!({
                 "start": found.start,
                 "end": found.end,
-                "text": candidate.label,
-                "type": candidate.kind.name(),
-                "signature": "",
+                "text": it.text,
+                "type": it.kind,
+                "signature": it.signature,
             })
         })
         .collect();

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::beside;
 use super::comms::CommTable;
 use super::gate::Gate;
 use super::info::KernelInfo;
@@ -221,6 +222,12 @@ impl Handle {
     /// What the namespace looks like now, for those who ask while Python does not answer.
     pub fn leave_snapshot(&self, snapshot: Vec<u8>) {
         self.live.leave(snapshot);
+    }
+
+    /// The content of a `complete_reply` by the language engine, for code with the cursor at that character. Waits for 0.1 s at
+    /// most, without the GIL.
+    pub fn complete(&self, code: &str, cursor: usize) -> Bytes {
+        beside::complete(self, code, cursor)
     }
 
     /// What is seen from the frame that a thread is stopped in, in this stop of the debugger's.

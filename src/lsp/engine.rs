@@ -1,18 +1,22 @@
-//! Answers about code from both halves, source and session, without a word of the language-server protocol.
+//! Answers about code from both halves, source and session.
 //!
 //! The server's requests are built on it, and so are Jupyter's own `complete_request` and `inspect_request` while a
-//! cell runs. Given a [`Snapshot`] it needs no Python and never waits; given a [`Live`] it waits at most the budget.
+//! cell runs. Given a [`Snapshot`] it needs no Python and never waits; given a [`Live`] it waits at most the budget, and
+//! for a type checker until a deadline.
 
 pub mod builtins;
 pub mod candidates;
 pub mod description;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use lsp_types::CompletionItem;
 
 use super::analysis::{Program, depth};
 use super::live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
-use candidates::Candidate;
+use super::types::{self, Types};
+use candidates::{Candidate, Kind};
 
 /// Asks the session within one request: the interpreter as long as it answers in time, then the snapshot.
 pub struct Asker<'a> {
@@ -64,7 +68,7 @@ impl<'a> Asker<'a> {
     fn ask<T>(&mut self, question: impl FnOnce(&dyn Live, Duration) -> LiveAnswer<T>) -> LiveAnswer<T> {
         match self.live {
             Some(live) if !self.busy => {
-                let started = std::time::Instant::now();
+                let started = Instant::now();
                 let answer = question(live, self.budget);
                 self.budget = self.budget.saturating_sub(started.elapsed());
                 self.busy = matches!(answer, LiveAnswer::Busy);
@@ -75,49 +79,112 @@ impl<'a> Asker<'a> {
     }
 }
 
+/// One match for Jupyter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// What is inserted.
+    pub text: String,
+    /// What it is, as jedi calls it.
+    pub kind: &'static str,
+    /// `(a, b=1)` where that is known of a function; else empty.
+    pub signature: String,
+}
+
 /// What Jupyter's `complete_reply` needs.
 #[derive(Debug, Default)]
 pub struct Completion {
-    /// The candidates, most useful first.
-    pub matches: Vec<Candidate>,
+    /// The matches, most useful first.
+    pub matches: Vec<Match>,
     /// Where the completed text starts, in characters.
     pub start: usize,
     /// Where it ends, in characters: the cursor.
     pub end: usize,
 }
 
-/// Completes `code` at `cursor` (in characters, as Jupyter counts) from the text and the snapshot.
-pub fn complete(code: &str, cursor: usize, snapshot: &Arc<Snapshot>) -> Completion {
+/// Completes `code` at `cursor` (in characters, as Jupyter counts) from the text, from the session, and from the type checker
+/// where neither knows, which is waited for until `until`.
+pub fn complete(
+    code: &str,
+    cursor: usize,
+    asker: &mut Asker,
+    types: &Arc<Types>,
+    until: Instant,
+) -> Completion {
     on_a_fitting_stack(code, || {
-        let program = Program::plain(code);
+        let program = Arc::new(Program::plain(code));
         let offset = byte_offset(code, cursor);
-        let mut asker = Asker::from_snapshot(Arc::clone(snapshot));
-        let found = candidates::at(&program, offset, &mut asker);
+        let found = candidates::at(&program, offset, asker);
+        let added = types::added(types, &program, offset, &found, asker, until);
         let start = found.start.min(offset);
         let before = |end: usize| code.get(..end).unwrap_or_default().chars().count();
+        let matched = |candidate: Candidate| Match {
+            signature: match candidate.kind {
+                Kind::Function => signature_in(&candidate.detail),
+                _ => String::new(),
+            },
+            kind: candidate.kind.name(),
+            text: match candidate.insert.is_empty() {
+                true => candidate.label,
+                false => candidate.insert,
+            },
+        };
+        let typed = |item: CompletionItem| {
+            let kind = types::kind_name(item.kind);
+            Match {
+                signature: match kind {
+                    "function" => signature_in(item.detail.as_deref().unwrap_or_default()),
+                    _ => String::new(),
+                },
+                kind,
+                text: item.label,
+            }
+        };
+        // Jupyter inserts in one place only.
+        let alone = found.candidates.into_iter().filter(|it| it.besides.is_none());
         Completion {
-            matches: found.candidates,
             start: before(start),
             end: before(offset),
+            matches: alone
+                .map(matched)
+                .chain(added.items.into_iter().map(typed))
+                .collect(),
         }
     })
     .unwrap_or_default()
 }
 
-/// Describes what stands in `code` at `cursor` (in characters), as plain text for `inspect_reply`'s `text/plain`.
-/// A `detail_level` of 1 asks for the source, which a snapshot has not: the same text is given.
-pub fn inspect(code: &str, cursor: usize, snapshot: &Arc<Snapshot>) -> Option<String> {
+/// The parentheses of `def f(a, b=1) -> int`, and what is in them.
+fn signature_in(headline: &str) -> String {
+    let range = headline.find('(').zip(headline.rfind(')'));
+    let signature = range.and_then(|(from, to)| headline.get(from..=to));
+    signature.unwrap_or_default().to_owned()
+}
+
+/// Describes what stands in `code` at `cursor` (in characters), as plain text for `inspect_reply`'s `text/plain`, from what
+/// [`complete`] asks, too. A `detail_level` of 1 asks for the source, which none of them has: the same text is given.
+pub fn inspect(
+    code: &str,
+    cursor: usize,
+    asker: &mut Asker,
+    types: &Arc<Types>,
+    until: Instant,
+) -> Option<String> {
     on_a_fitting_stack(code, || {
-        let program = Program::plain(code);
+        let program = Arc::new(Program::plain(code));
         let offset = byte_offset(code, cursor);
-        let mut asker = Asker::from_snapshot(Arc::clone(snapshot));
-        let found = description::at(&program, offset, &mut asker).or_else(|| {
+        let scope = program.model.scope_at(&program.source, offset);
+        let callee = program.cursor(offset).calls.into_iter().next().map(|call| call.callee);
+        let found = description::at(&program, offset, asker).or_else(|| {
             // Between the brackets of a call it is the function that one wants to know about.
-            let callee = program.cursor(offset).calls.into_iter().next()?.callee;
-            let scope = program.model.scope_at(&program.source, offset);
-            description::of(&program, scope, &callee, &mut asker)
+            description::of(&program, scope, callee.as_deref()?, asker)
         });
-        Some(found?.plain_text())
+        if let Some(found) = found {
+            return Some(found.plain_text());
+        }
+        let (expression, _) = program.expression_at(offset)?;
+        let asked = types.question("textDocument/hover", &program, offset)?;
+        let prelude = types::prelude(&program, scope, &expression, asker);
+        types::hover_text(&asked.with_prelude(prelude).answer(until)?)
     })
     .flatten()
 }
@@ -148,6 +215,7 @@ fn byte_offset(code: &str, characters: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lsp::Options;
 
     fn snapshot() -> Arc<Snapshot> {
         let item = |name: &str, kind: &str, type_name: &str| LiveItem {
@@ -176,12 +244,18 @@ mod tests {
         })
     }
 
+    fn complete(code: &str) -> Completion {
+        let (mut asker, options) = (Asker::from_snapshot(snapshot()), Options::default());
+        super::complete(code, usize::MAX, &mut asker, &options.types, Instant::now())
+    }
+
+    fn inspect(code: &str, cursor: usize) -> Option<String> {
+        let (mut asker, options) = (Asker::from_snapshot(snapshot()), Options::default());
+        super::inspect(code, cursor, &mut asker, &options.types, Instant::now())
+    }
+
     fn labels(code: &str) -> Vec<String> {
-        complete(code, usize::MAX, &snapshot())
-            .matches
-            .into_iter()
-            .map(|candidate| candidate.label)
-            .collect()
+        complete(code).matches.into_iter().map(|it| it.text).collect()
     }
 
     #[test]
@@ -195,28 +269,28 @@ mod tests {
 
     #[test]
     fn offsets_are_characters() {
-        let found = complete("é = nä", usize::MAX, &snapshot());
+        let found = complete("é = nä");
         assert_eq!((found.start, found.end), (4, 6));
-        assert_eq!(found.matches.first().map(|it| it.label.as_str()), Some("näme"));
+        assert_eq!(found.matches.first().map(|it| it.text.as_str()), Some("näme"));
     }
 
     #[test]
     fn inspection_without_python() {
-        let text = inspect("frame", 2, &snapshot()).unwrap_or_default();
+        let text = inspect("frame", 2).unwrap_or_default();
         assert!(
             text.contains("DataFrame") && text.contains("Rows and columns."),
             "{text}"
         );
-        let text = inspect("def f(a):\n    'Doc.'\nf(1)", 21, &snapshot()).unwrap_or_default();
+        let text = inspect("def f(a):\n    'Doc.'\nf(1)", 21).unwrap_or_default();
         assert!(text.contains("def f(a)") && text.contains("Doc."), "{text}");
         for (code, cursor) in [
             ("def f(a):\n    'Doc.'\nf()", 23),
             ("def f(a):\n    'Doc.'\nf(1, ", 26),
         ] {
-            let text = inspect(code, cursor, &snapshot()).unwrap_or_default();
+            let text = inspect(code, cursor).unwrap_or_default();
             assert!(text.contains("Doc."), "{code}: {text}");
         }
-        assert_eq!(inspect("nothing", 2, &snapshot()), None);
+        assert_eq!(inspect("nothing", 2), None);
     }
 
     #[test]

@@ -26,9 +26,9 @@ use child::{Heard, Slot, lock};
 use keeper::{End, Job, Plan, Shared};
 use question::{Kept, Question};
 
-pub use members::{Added, added, kind_name};
+pub use members::{added, hover_text, kind_name};
 pub use question::Asked;
-pub use view::prelude;
+pub use view::{prelude, uri_of_path};
 
 /// Questions that wait for the child to read them; while it is further behind, it is asked nothing.
 const MOST_WAITING: usize = 256;
@@ -396,4 +396,5 @@ impl std::fmt::Debug for Types {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;

@@ -169,6 +169,14 @@ async def test_nothing_waits_for_a_type_checker_that(does, tmp_path):
             assert await labels(client, document) == ["folder"]
             assert time.monotonic() - begin < 1
             time.sleep(0.02)
+        # Nothing was asked that the source does not tell.
+        assert not (tmp_path / "pid").exists()
+        document = Document(client, CODE + "home.folder(1).|", "file:///tmp/typed2.py")
+        for _ in range(20):
+            begin = time.monotonic()
+            await labels(client, document)
+            assert time.monotonic() - begin < 1
+            time.sleep(0.02)
         assert (tmp_path / "pid").exists()
     finally:
         await stop(client)
@@ -209,6 +217,8 @@ async def test_it_never_outlives_the_kernel(way, tmp_path):
         await client.start_tcp("127.0.0.1", port)
         await initialize(client)
         pid = tmp_path / "pid"
+        document = Document(client, CODE + "home.folder(1).|", "file:///tmp/typed.py")
+        await labels(client, document)
         assert await until(_none(lambda: pid.exists() and pid.read_text()), bool)
         process = psutil.Process(manager.provisioner.pid)
         if way == "killed":

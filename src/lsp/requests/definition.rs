@@ -1,17 +1,24 @@
 //! `textDocument/definition` and `textDocument/declaration`.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use lsp_types::{Location, TextDocumentPositionParams};
+use lsp_types::{Location, Position, Range, TextDocumentPositionParams, Uri};
 
 use super::TYPES;
 use super::across::everywhere;
+use crate::lsp::analysis::Program;
 use crate::lsp::analysis::model::BindingKind;
+use crate::lsp::documents::text::Text;
+use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
+use crate::lsp::live::{LiveAnswer, LiveObject};
 use crate::lsp::session::Session;
+use crate::lsp::types;
 
-/// Where the thing under the cursor is bound. A name that another open document defines at its top is found there,
-/// and one that no open document defines by the type checker.
+/// Where the thing under the cursor is bound: in its own program; else where the type checker finds it, then where the session
+/// has it from, then in the open module that it is imported from, and at last where it is imported.
 ///
 /// # Errors
 /// When the document is not open.
@@ -24,41 +31,69 @@ pub fn definition(
     let programs = session.programs()?;
     let found = everywhere(&programs, &program, offset);
     let definition = found.and_then(|found| found.definition);
-    let imported = definition
+    let is_own = definition
         .as_ref()
-        .is_some_and(|(home, range)| is_import(home, *range));
-    let own = definition.and_then(|(home, range)| session.documents.location(&home, range));
-    if own.is_some() && !imported {
-        return Ok(own.into_iter().collect());
+        .is_some_and(|(home, range)| Arc::ptr_eq(home, &program) && !is_import(home, *range));
+    let known = definition.and_then(|(home, range)| session.documents.location(&home, range));
+    if is_own && known.is_some() {
+        return Ok(known.into_iter().collect());
     }
     let Some((name, _)) = program.expression_at(offset) else {
-        return Ok(own.into_iter().collect());
+        return Ok(known.into_iter().collect());
     };
-    let typed = session.ask_types("textDocument/definition", &program, offset);
-    let elsewhere = programs.into_iter().find_map(|other| {
-        if std::sync::Arc::ptr_eq(&other, &program) {
-            return None;
-        }
-        let binding = other.model.module_symbol(&name)?.bindings.first()?;
-        match binding.kind {
-            BindingKind::Function | BindingKind::Class | BindingKind::Variable => {
-                session.documents.location(&other, binding.name)
-            }
+    let asked = session.ask_types("textDocument/definition", &program, offset);
+    let mut typed = asked.map_or_else(Vec::new, |asked| {
+        asked.locations(&session.documents, &program, Instant::now() + TYPES)
+    });
+    // A checker that does not find a module points at its import, which is the last that one wants to know.
+    let import = program.occurrences(offset).and_then(|own| own.definition);
+    if let Some(import) = import.and_then(|range| session.documents.location(&program, range)) {
+        let line = import.range.start.line;
+        typed.retain(|it| it.uri != import.uri || it.range.start.line != line);
+    }
+    if !typed.is_empty() {
+        return Ok(typed);
+    }
+    let scope = program.model.scope_at(&program.source, offset);
+    let object = session.asking(|_, asker| {
+        match description::may_ask(&program, scope, &name).then(|| asker.inspect(&name)) {
+            Some(LiveAnswer::Known(object)) => Some(object),
             _ => None,
         }
     });
-    if elsewhere.is_none()
-        && let Some(asked) = typed
-    {
-        let found = asked.locations(&session.documents, &program, Instant::now() + TYPES);
-        if !found.is_empty() {
-            return Ok(found);
-        }
-    }
-    Ok(elsewhere.or(own).into_iter().collect())
+    let made = object.and_then(|object| written(session, &programs, &object));
+    Ok(made.or(known).into_iter().collect())
 }
 
-fn is_import(program: &crate::lsp::analysis::Program, name: ruff_text_size::TextRange) -> bool {
+/// Where the code of a function or class of the session's stands: in an open document that holds the cell that it was made
+/// by, else in a file.
+fn written(session: &Session, programs: &[Arc<Program>], object: &LiveObject) -> Option<Location> {
+    let line = object.line.checked_sub(1)?;
+    let cell = object.cell.trim_end();
+    if !cell.is_empty() {
+        let places = programs.iter().flat_map(|it| &it.parts);
+        let in_document = places.into_iter().find_map(|part| {
+            let text = session.documents.document(&part.uri).ok()?.text.as_str();
+            Some((part.uri.clone(), Text::new(text.get(..text.find(cell)?)?.to_owned())))
+        });
+        if let Some((uri, before)) = in_document {
+            let before = before.position(usize::MAX, session.documents.encoding);
+            return Some(line_of(uri, before.line.saturating_add(line)));
+        }
+    }
+    let path = Path::new(&object.file);
+    (path.is_absolute() && path.is_file()).then(|| line_of(Uri(types::uri_of_path(path)), line))
+}
+
+fn line_of(uri: Uri, line: u32) -> Location {
+    let start = Position { line, character: 0 };
+    Location {
+        uri,
+        range: Range { start, end: start },
+    }
+}
+
+fn is_import(program: &Program, name: ruff_text_size::TextRange) -> bool {
     program.model.binding_at(name).is_some_and(|binding| {
         matches!(
             binding.kind,

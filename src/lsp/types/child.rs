@@ -89,7 +89,7 @@ pub struct Waiting(Mutex<Questions>);
 
 #[derive(Default)]
 struct Questions {
-    last: i32,
+    next: i32,
     slots: HashMap<i32, Arc<Slot>>,
     /// Nothing will be answered any more.
     gone: bool,
@@ -99,8 +99,8 @@ impl Waiting {
     /// A new question and its number.
     pub fn add(&self) -> (i32, Arc<Slot>) {
         let mut questions = lock(&self.0);
-        questions.last += 1;
-        let (id, slot) = (questions.last, Slot::new());
+        let (id, slot) = (questions.next, Slot::new());
+        questions.next += 1;
         match questions.gone {
             true => slot.fill(None),
             false => drop(questions.slots.insert(id, Arc::clone(&slot))),

@@ -111,3 +111,17 @@ pub fn kind_name(kind: Option<CompletionItemKind>) -> &'static str {
         _ => "instance",
     }
 }
+
+/// The text of a hover of the checker's, in any of the protocol's forms, without its Markdown fences.
+pub fn hover_text(hover: &Value) -> Option<String> {
+    let of = |content: &Value| {
+        let text = content.as_str().or_else(|| content.get("value")?.as_str())?;
+        let lines = text.lines().filter(|line| !line.starts_with("```"));
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    };
+    match hover.get("contents")? {
+        Value::Array(contents) => Some(contents.iter().filter_map(of).collect::<Vec<_>>().join("\n\n")),
+        content => of(content),
+    }
+    .filter(|text| !text.is_empty())
+}
