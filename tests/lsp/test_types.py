@@ -1,4 +1,4 @@
-"""A type checker asked besides (`--lsp-types`): a real one, and impostors that hang, die, flood or never read."""
+"""A type checker asked besides (`--lsp-types`): a real one, and impostors that hang, die, flood, never read, are slow or crash."""
 
 from __future__ import annotations
 
@@ -147,6 +147,50 @@ def impostor(folder: pathlib.Path, code: str) -> pathlib.Path:
     return bin_ / "python"
 
 
+SERVER = """
+import json, os, sys, time
+def send(message):
+    body = json.dumps(message).encode()
+    sys.stdout.buffer.write(b"Content-Length: %d\\r\\n\\r\\n%s" % (len(body), body))
+    sys.stdout.buffer.flush()
+text = ""
+asked = 0
+while header := sys.stdin.buffer.readline():
+    length = int(header.split(b":")[1])
+    sys.stdin.buffer.readline()
+    message = json.loads(sys.stdin.buffer.read(length))
+    method, params = message.get("method"), message.get("params")
+    if method == "initialize":
+        send({"id": message["id"], "result": {"capabilities": {}}})
+    elif method == "textDocument/didOpen":
+        text = params["textDocument"]["text"]
+    elif method == "textDocument/didChange":
+        text = params["contentChanges"][0]["text"]
+    elif method == "textDocument/completion":
+        asked += 1
+        result = [{"label": f"given_{asked}"}, {"label": text}]
+"""
+"""The beginning of an impostor that gives the number of the question and the text that it was shown as members."""
+SLOW = SERVER + "        time.sleep(0.5)\n        send({'id': message['id'], 'result': result})\n"
+CRASHES = SERVER + (
+    "        if asked == 2: os._exit(3)\n        send({'id': message['id'], 'result': result})\n"
+)
+FINE = SERVER + "        send({'id': message['id'], 'result': result})\n"
+
+
+async def with_impostor(folder: pathlib.Path, code: str, *arguments: str):
+    """A client of `drupe lsp` in whose environment `ty` runs `code`."""
+    client = make_test_lsp_client()
+    python = impostor(folder, code)
+    await client.start_io(*command()[:2], "--python", str(python), *arguments)
+    await initialize(client)
+    return client
+
+
+async def complete(client, document) -> types.CompletionList:
+    return await client.text_document_completion_async(document.params(types.CompletionParams))
+
+
 async def gone(pid: int) -> bool:
     end = time.monotonic() + 2
     while time.monotonic() < end:
@@ -183,6 +227,79 @@ async def test_nothing_waits_for_a_type_checker_that(does, tmp_path):
     assert await gone(int((tmp_path / "pid").read_text()))
 
 
+async def test_a_list_that_comes_late_is_there_for_the_next_letter(tmp_path):
+    client = await with_impostor(tmp_path, SLOW)
+    try:
+        document = Document(client, CODE + "home.folder(1).|", "file:///tmp/typed.py")
+        begin = time.monotonic()
+        found = await complete(client, document)
+        assert found.is_incomplete and not found.items
+        assert time.monotonic() - begin < 0.4
+        for typed in ("g", "gi", "giv", "give", "given", "given_", "given_1"):
+            document = Document(client, CODE + f"home.folder(1).{typed}|", "file:///tmp/typed.py")
+            found = await complete(client, document)
+            if not found.is_incomplete:
+                break
+            assert not found.items
+            time.sleep(0.2)
+        # It was asked once.
+        assert [item.label for item in found.items] == ["given_1"]
+        assert not found.is_incomplete
+    finally:
+        await stop(client)
+
+
+async def test_one_that_crashes_is_started_again_and_the_log_says_so(tmp_path):
+    client = await with_impostor(tmp_path, CRASHES)
+    pid = tmp_path / "pid"
+    try:
+
+        async def given(number):
+            text = CODE + f"home.folder({number}).given|"
+            return await complete(client, Document(client, text, "file:///tmp/typed.py"))
+
+        async def first():
+            return [item.label for item in (await given(1)).items]
+
+        assert await until(first, bool) == ["given_1"]
+        before = pid.read_text()
+        assert not (await given(2)).items
+        # The text that the first was shown is shown again: the same question finds an answer by another process.
+        assert await until(first, bool) == ["given_1"]
+        assert pid.read_text() != before
+        assert any("no types for 1s" in message.message for message in client.log_messages)
+    finally:
+        await stop(client)
+
+
+@pytest.mark.parametrize("flag", ["off", "none"])
+async def test_none_is_started_where_none_is_wanted(flag, tmp_path):
+    client = await with_impostor(tmp_path, FINE, f"--lsp-types={flag}")
+    try:
+        document = Document(client, CODE + "home.folder(1).|", "file:///tmp/typed.py")
+        for _ in range(3):
+            assert not (await complete(client, document)).items
+        assert not (tmp_path / "pid").exists()
+    finally:
+        await stop(client)
+
+
+async def test_auto_without_any_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "python").symlink_to(sys.executable)
+    client = make_test_lsp_client()
+    await client.start_io(*command()[:2], "--python", str(tmp_path / "python"))
+    await initialize(client)
+    try:
+        document = Document(client, CODE + "home.folder(1).|", "file:///tmp/typed.py")
+        for _ in range(3):
+            found = await complete(client, document)
+            assert not found.items and not found.is_incomplete
+        assert not client.log_messages
+    finally:
+        await stop(client)
+
+
 async def test_without_one_a_log_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "python").symlink_to(sys.executable)
@@ -199,37 +316,130 @@ async def test_without_one_a_log_message_says_how_to_get_it(tmp_path, monkeypatc
         await stop(client)
 
 
-@pytest.mark.parametrize("way", ["asked", "killed"])
-async def test_it_never_outlives_the_kernel(way, tmp_path):
-    python = impostor(tmp_path, IMPOSTORS["is ready and then silent"])
-    # The same environment at another place, whose `ty` is the impostor.
-    (tmp_path / "lib").symlink_to(pathlib.Path(sys.prefix) / "lib")
-    (tmp_path / "pyvenv.cfg").write_bytes((pathlib.Path(sys.prefix) / "pyvenv.cfg").read_bytes())
+@pytest.fixture
+def session(tmp_path):
+    """A kernel in whose environment `ty` is an impostor, its client, and the impostor's folder."""
+
+    def begin(code: str, *arguments: str):
+        python = impostor(tmp_path, code)
+        # The same environment at another place.
+        (tmp_path / "lib").symlink_to(pathlib.Path(sys.prefix) / "lib")
+        (tmp_path / "pyvenv.cfg").write_bytes(
+            (pathlib.Path(sys.prefix) / "pyvenv.cfg").read_bytes()
+        )
+        manager.kernel_spec.argv = [
+            command()[0],
+            "-f",
+            "{connection_file}",
+            "--python",
+            str(python),
+        ]
+        manager.start_kernel(extra_arguments=list(arguments))
+        kernel = manager.blocking_client()
+        kernel.start_channels()
+        started.append(kernel)
+        kernel.wait_for_ready(timeout=30)
+        return manager, kernel
+
+    started = []
     manager = KernelManager(kernel_name=NAME)
-    manager.kernel_spec.argv = [command()[0], "-f", "{connection_file}", "--python", str(python)]
-    manager.start_kernel(extra_arguments=["--lsp-types=ty"])
-    kernel = manager.blocking_client()
-    kernel.start_channels()
-    kernel.wait_for_ready(timeout=30)
-    client = make_test_lsp_client()
-    try:
-        _, port = activate(kernel)
-        await client.start_tcp("127.0.0.1", port)
-        await initialize(client)
-        pid = tmp_path / "pid"
-        document = Document(client, CODE + "home.folder(1).|", "file:///tmp/typed.py")
-        await labels(client, document)
-        assert await until(_none(lambda: pid.exists() and pid.read_text()), bool)
-        process = psutil.Process(manager.provisioner.pid)
-        if way == "killed":
-            process.send_signal(signal.SIGKILL)
-        else:
-            kernel.shutdown()
-        assert await gone(process.pid)
-        assert await gone(int(pid.read_text()))
-    finally:
+    yield begin
+    for kernel in started:
         kernel.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def asked(kernel, kind: str, code: str) -> dict:
+    getattr(kernel, kind)(code)
+    return kernel.get_shell_msg(timeout=10)["content"]
+
+
+async def test_there_is_one_for_each_kernel_and_none_before_it_is_needed(session, tmp_path):
+    _, kernel = session(FINE)
+    kernel.execute_interactive("from pathlib import Path\nhome = Path()", timeout=30)
+    clients = []
+    try:
+        _, port = activate(kernel)
+        for _ in range(2):
+            client = make_test_lsp_client()
+            await client.start_tcp("127.0.0.1", port)
+            await initialize(client)
+            clients.append(client)
+        for client in clients:
+            for text in (
+                "home.|",
+                "ho|",
+                "import js|",
+                "x = 1|",
+                "'home.|'",
+                "%time|",
+                "# home().|",
+            ):
+                await complete(client, Document(client, text))
+        assert asked(kernel, "complete", "home.")["matches"]
+        assert not (tmp_path / "pid").exists()
+
+        pids = set()
+        for number, client in enumerate([*clients, *clients]):
+            document = Document(client, f"home.nowhere({number}).given|", "file:///tmp/typed.py")
+
+            async def labels_():
+                return [item.label for item in (await complete(client, document)).items]
+
+            # It counts the questions: each client's are its own, and the process is the same.
+            assert await until(labels_, bool) == [f"given_{number + 1}"]
+            pids.add((tmp_path / "pid").read_text())
+        assert len(pids) == 1
+    finally:
+        for client in clients:
+            await stop(client)
+
+
+BUSY = {"idle": "pass", "busy": "import time; time.sleep(4)"}
+
+
+@pytest.mark.parametrize("state", BUSY)
+async def test_jupyters_completer_has_types_and_knows_the_session(state, session):
+    _, kernel = session(FINE)
+    kernel.execute_interactive("import json\nfrom pathlib import Path\nhome = Path()", timeout=30)
+    if state == "busy":
+        kernel.execute(BUSY[state])
+        time.sleep(0.5)
+        # What the snapshot does not hold.
+        assert "JSONDecoder" in asked(kernel, "complete", "json.decoder.")["matches"]
+        assert (
+            "JSONDecoder"
+            in asked(kernel, "inspect", "json.decoder.JSONDecoder")["data"]["text/plain"]
+        )
+
+    async def members():
+        return asked(kernel, "complete", "home.nowhere().")
+
+    found = await until(members, lambda found: found["matches"])
+    assert found["matches"][0].startswith("given_")
+    assert (found["cursor_start"], found["cursor_end"]) == (15, 15)
+    assert found["metadata"]["_jupyter_types_experimental"][0]["text"] == found["matches"][0]
+    # The checker is told what the name is.
+    assert "import PosixPath as _drupe_home_type" in found["matches"][1]
+
+
+@pytest.mark.parametrize("way", ["asked", "killed"])
+async def test_it_never_outlives_the_kernel(way, tmp_path, session):
+    manager, kernel = session(IMPOSTORS["is ready and then silent"], "--lsp-types=ty")
+    client = make_test_lsp_client()
+    _, port = activate(kernel)
+    await client.start_tcp("127.0.0.1", port)
+    await initialize(client)
+    pid = tmp_path / "pid"
+    await labels(client, Document(client, CODE + "home.folder(1).|", "file:///tmp/typed.py"))
+    assert await until(_none(lambda: pid.exists() and pid.read_text()), bool)
+    process = psutil.Process(manager.provisioner.pid)
+    if way == "killed":
+        process.send_signal(signal.SIGKILL)
+    else:
+        kernel.shutdown()
+    assert await gone(process.pid)
+    assert await gone(int(pid.read_text()))
 
 
 def _none(call):
