@@ -202,7 +202,10 @@ impl Types {
         if let [program] = programs
             && super::requests::formatting::find(program.name, &self.tools).is_none()
         {
-            client.notify("window/logMessage", json!({"type": 2, "message": missing(program)}));
+            client.notify(
+                "window/logMessage",
+                json!({"type": 2, "message": missing(program)}),
+            );
         }
     }
 
@@ -344,7 +347,10 @@ impl Types {
             End::Unwanted => (Stage::Stopped, None),
             End::Idle => (
                 Stage::Stopped,
-                Some((4, "the type checker is stopped until it is asked again".to_owned())),
+                Some((
+                    4,
+                    "the type checker is stopped until it is asked again".to_owned(),
+                )),
             ),
             End::Absent => {
                 let programs = state.checker.programs();

@@ -10,7 +10,7 @@ use super::TYPES;
 use super::across::everywhere;
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::model::BindingKind;
-use crate::lsp::documents::text::Text;
+use crate::lsp::documents::text::saturate;
 use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
 use crate::lsp::live::{LiveAnswer, LiveObject};
@@ -70,19 +70,26 @@ pub fn definition(
 fn written(session: &Session, programs: &[Arc<Program>], object: &LiveObject) -> Option<Location> {
     let line = object.line.checked_sub(1)?;
     let cell = object.cell.trim_end();
-    if !cell.is_empty() {
-        let places = programs.iter().flat_map(|it| &it.parts);
-        let in_document = places.into_iter().find_map(|part| {
-            let text = session.documents.document(&part.uri).ok()?.text.as_str();
-            Some((part.uri.clone(), Text::new(text.get(..text.find(cell)?)?.to_owned())))
-        });
-        if let Some((uri, before)) = in_document {
-            let before = before.position(usize::MAX, session.documents.encoding);
-            return Some(line_of(uri, before.line.saturating_add(line)));
-        }
+    let mut parts = programs.iter().flat_map(|it| &it.parts).filter_map(|part| {
+        let text = session.documents.document(&part.uri).ok()?.text.as_str();
+        Some((&part.uri, text))
+    });
+    let in_document = parts.find_map(|(uri, text)| Some((uri, line_in(text, cell, line)?)));
+    if let Some((uri, line)) = in_document {
+        return Some(line_of(uri.clone(), line));
     }
     let path = Path::new(&object.file);
     (path.is_absolute() && path.is_file()).then(|| line_of(Uri(types::uri_of_path(path)), line))
+}
+
+/// Which line of a document is that line of a cell, if it holds it. A cell with magics ran as something else, but for most lines.
+fn line_in(text: &str, cell: &str, line: u32) -> Option<u32> {
+    let wanted = cell.lines().nth(line as usize).filter(|it| !it.is_empty())?;
+    if let Some(at) = text.find(cell) {
+        let before = text.get(..at)?.matches('\n').count();
+        return Some(line.saturating_add(saturate(before)));
+    }
+    (text.lines().nth(line as usize) == Some(wanted)).then_some(line)
 }
 
 fn line_of(uri: Uri, line: u32) -> Location {
@@ -100,4 +107,24 @@ fn is_import(program: &Program, name: ruff_text_size::TextRange) -> bool {
             BindingKind::Import { .. } | BindingKind::FromImport { .. }
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line_in;
+
+    #[test]
+    fn the_lines_of_cells_are_found_in_documents() {
+        let cell = "x = 1\ndef f(): ...";
+        for (text, line) in [
+            ("x = 1\ndef f(): ...\n", Some(1)),
+            ("# %%\nx = 1\ndef f(): ...\n", Some(2)),
+            ("%time x = 1\ndef f(): ...\n", Some(1)),
+            ("def f(): ...\n", None),
+            ("", None),
+        ] {
+            assert_eq!(line_in(text, cell, 1), line, "{text}");
+        }
+        assert_eq!(line_in("", "", 0), None);
+    }
 }

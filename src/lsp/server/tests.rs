@@ -94,6 +94,19 @@ impl Live for Mock {
                 doc: "From the session.".into(),
                 ..LiveObject::default()
             }),
+            "made" => LiveAnswer::Known(LiveObject {
+                kind: "function".into(),
+                file: "/tmp/a_cell.py".into(),
+                line: 2,
+                cell: "x = 1\ndef made(): ...\n".into(),
+                ..LiveObject::default()
+            }),
+            "written" => LiveAnswer::Known(LiveObject {
+                kind: "function".into(),
+                file: std::env::current_exe().unwrap().display().to_string(),
+                line: 7,
+                ..LiveObject::default()
+            }),
             _ => LiveAnswer::Unknown,
         }
     }
@@ -400,4 +413,36 @@ fn frames_are_read_as_written() {
         panic!("not read")
     };
     assert_eq!(request.id, RequestId::from("a".to_owned()));
+}
+
+#[test]
+fn definitions_of_the_session_are_found_in_documents_and_files() {
+    let live = Arc::new(Mock::with_names(1));
+    let server = server(Some(live));
+    let mut client = Client::connect(&server);
+    client.open("made(); written(); shared()");
+    for (uri, text) in [
+        ("file:///other.py", "def shared(): ..."),
+        ("inmemory:/cell", "x = 1\ndef made(): ...\nmade()"),
+    ] {
+        let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
+        client.send(&json!({"method": "textDocument/didOpen", "params": {"textDocument": document}}));
+    }
+    let mut definition = |character: usize| {
+        let place = json!({
+            "textDocument": {"uri": "inmemory:/x"},
+            "position": {"line": 0, "character": character},
+        });
+        let found = client.ask("textDocument/definition", place).unwrap();
+        let places = found.as_array().unwrap().iter().map(|it| {
+            let uri = it["uri"].as_str().unwrap().to_owned();
+            (uri, it["range"]["start"]["line"].as_u64().unwrap())
+        });
+        places.collect::<Vec<_>>()
+    };
+    assert_eq!(definition(1), [("inmemory:/cell".to_owned(), 1)]);
+    let file = std::env::current_exe().unwrap();
+    assert_eq!(definition(10), [(format!("file://{}", file.display()), 6)]);
+    // A name is not another document's only because it has one like it.
+    assert_eq!(definition(20), []);
 }

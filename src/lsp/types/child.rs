@@ -129,7 +129,10 @@ impl Waiting {
     /// Whether the child has not answered for too long.
     pub fn is_stuck(&self) -> bool {
         let questions = lock(&self.0);
-        questions.slots.values().any(|slot| slot.asked.elapsed() > PATIENCE)
+        questions
+            .slots
+            .values()
+            .any(|slot| slot.asked.elapsed() > PATIENCE)
     }
 
     /// Whether nothing will be answered any more.

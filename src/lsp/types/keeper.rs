@@ -190,12 +190,7 @@ struct Open {
 }
 
 impl Desk {
-    fn ask(
-        &mut self,
-        id: i32,
-        question: &Question,
-        view: &std::sync::OnceLock<View>,
-    ) -> std::io::Result<()> {
+    fn ask(&mut self, id: i32, question: &Question, view: &std::sync::OnceLock<View>) -> std::io::Result<()> {
         let uri = uri_of(&question.program);
         self.show(&uri, question)?;
         let Some(open) = self.open.last() else {

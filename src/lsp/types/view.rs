@@ -55,7 +55,11 @@ pub fn prelude(program: &Program, scope: ScopeId, expression: &str, asker: &mut 
     for word in expression.split_inclusive(|char| !is_word(char)) {
         let name = word.trim_end_matches(|char| !is_word(char));
         let starts_well = name.starts_with(|char: char| !char.is_numeric());
-        if starts_well && !after_dot && !names.contains(&name) && builtins::KEYWORDS.binary_search(&name).is_err() {
+        if starts_well
+            && !after_dot
+            && !names.contains(&name)
+            && builtins::KEYWORDS.binary_search(&name).is_err()
+        {
             names.push(name);
         }
         after_dot = word.ends_with('.');
@@ -82,7 +86,9 @@ fn binding(name: &str, object: &LiveObject) -> String {
     }
     match (object.kind.as_str(), topic.rsplit_once('.')) {
         ("module", _) => format!("import {topic} as {name}\n"),
-        ("function" | "class", Some((module, member))) => format!("from {module} import {member} as {name}\n"),
+        ("function" | "class", Some((module, member))) => {
+            format!("from {module} import {member} as {name}\n")
+        }
         ("function" | "class" | "method", _) => String::new(),
         // What a function returns is taken for what it says, and bound for all that follows.
         (_, Some((module, class))) => format!(
@@ -177,10 +183,20 @@ mod tests {
             binding("x", &object)
         };
         assert_eq!(of("module", "numpy.linalg"), "import numpy.linalg as x\n");
-        assert_eq!(of("class", "pandas.DataFrame"), "from pandas import DataFrame as x\n");
+        assert_eq!(
+            of("class", "pandas.DataFrame"),
+            "from pandas import DataFrame as x\n"
+        );
         assert!(of("instance", "pandas.DataFrame").ends_with("_type: ...\nx = _drupe_x()\n"));
-        assert_eq!(of("instance", "int"), "def _drupe_x() -> int: ...\nx = _drupe_x()\n");
-        for (kind, topic) in [("function", "made_in_a_cell"), ("instance", ""), ("instance", "f.<locals>.C")] {
+        assert_eq!(
+            of("instance", "int"),
+            "def _drupe_x() -> int: ...\nx = _drupe_x()\n"
+        );
+        for (kind, topic) in [
+            ("function", "made_in_a_cell"),
+            ("instance", ""),
+            ("instance", "f.<locals>.C"),
+        ] {
             assert_eq!(of(kind, topic), "");
         }
     }
