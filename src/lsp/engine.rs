@@ -183,8 +183,7 @@ pub fn inspect(
         }
         let (expression, _) = program.expression_at(offset)?;
         let asked = types.question("textDocument/hover", &program, offset)?;
-        let prelude = types::prelude(&program, scope, &expression, asker);
-        types::hover_text(&asked.with_prelude(prelude).answer(until)?)
+        types::hover_text(&asked.telling(&expression, asker).answer(until)?)
     })
     .flatten()
 }

@@ -23,7 +23,7 @@ use super::engine::Asker;
 use super::link::{Failure, Link, Reply, reply};
 use super::live::Snapshot;
 use super::requests;
-use super::types::{self, Asked};
+use super::types::Asked;
 
 /// After the interpreter did not answer in time, it is left alone for this long: one request in many pays the
 /// budget, the others are answered from the snapshot at once.
@@ -226,9 +226,7 @@ impl Session {
             Some((expression, _)) => expression,
             None => program.cursor(offset).call?.callee,
         };
-        let scope = program.model.scope_at(&program.source, offset);
-        let prelude = self.asking(|_, asker| types::prelude(program, scope, &expression, asker));
-        Some(asked.with_prelude(prelude))
+        Some(self.asking(|_, asker| asked.telling(&expression, asker)))
     }
 
     /// Writes to the client's log: 1 error, 2 warning, 3 information, 4 log.

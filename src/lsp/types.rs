@@ -25,10 +25,11 @@ use crate::options::Checker;
 use child::{Heard, Slot, lock};
 use keeper::{End, Job, Plan, Shared};
 use question::{Kept, Question};
+use view::Bindings;
 
 pub use members::{added, hover_text, kind_name};
 pub use question::Asked;
-pub use view::{prelude, uri_of_path};
+pub use view::uri_of_path;
 
 /// Questions that wait for the child to read them; while it is further behind, it is asked nothing.
 const MOST_WAITING: usize = 256;
@@ -120,6 +121,7 @@ pub struct Types {
     tools: Vec<PathBuf>,
     pace: Pace,
     state: Mutex<State>,
+    bindings: Mutex<Bindings>,
 }
 
 struct State {
@@ -174,6 +176,7 @@ impl Types {
                 clients: Vec::new(),
                 said_absent: false,
             }),
+            bindings: Mutex::default(),
         })
     }
 

@@ -8,7 +8,7 @@ use lsp_types::{CompletionItem, CompletionItemKind};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::view::{self, OURS};
+use super::view::OURS;
 use super::{Heard, Types};
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::cursor::Place;
@@ -45,7 +45,7 @@ pub fn added(
     let Some(asked) = types.question("textDocument/completion", program, offset) else {
         return Added::default();
     };
-    let asked = asked.with_prelude(view::prelude(program, scope, base, asker));
+    let asked = asked.telling(base, asker);
     let word = program.source.get(found.start..offset).unwrap_or_default();
     match types.list(asked, found.start, until) {
         Heard::Answer(answer) => Added {

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::Types;
 use super::child::{Heard, Slot, View};
-use super::view::{as_python, uri_of};
+use super::view::{as_python, prelude, uri_of};
 use crate::lsp::analysis::{Program, size};
 use crate::lsp::documents::Documents;
 use crate::lsp::documents::text::Text;
+use crate::lsp::engine::Asker;
 
 /// What is asked, about which byte of which program.
 #[derive(Clone)]
@@ -22,7 +23,7 @@ pub struct Question {
     pub method: &'static str,
     /// The program as it is now.
     pub program: Arc<Program>,
-    /// Lines at its head, of what the session knows.
+    /// Lines at its head, of what the session knows; see [`prelude`].
     pub prelude: Arc<str>,
     /// The byte of the program.
     pub offset: usize,
@@ -37,9 +38,11 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The same with lines at the program's head, see [`super::view::prelude`].
-    pub fn with_prelude(mut self, prelude: String) -> Self {
-        self.question.prelude = prelude.into();
+    /// The same, and the checker is told what the names of `expression` are in the session.
+    pub fn telling(mut self, expression: &str, asker: &mut Asker) -> Self {
+        let Question { program, offset, .. } = &self.question;
+        let scope = program.model.scope_at(&program.source, *offset);
+        self.question.prelude = prelude(program, scope, expression, asker, &self.types.bindings).into();
         self
     }
 

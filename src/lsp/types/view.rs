@@ -1,9 +1,13 @@
 //! A program as the type checker sees it: one Python file, with what the session knows of it written at its head.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::TextRange;
 
+use super::child::lock;
 use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::ScopeId;
 use crate::lsp::analysis::{Program, size};
@@ -46,9 +50,21 @@ pub fn uri_of_path(path: &std::path::Path) -> String {
     uri
 }
 
+/// What the session said of its names, for the time in which it does not answer.
+pub type Bindings = HashMap<String, String>;
+
+/// Names that are remembered at most.
+const MOST_REMEMBERED: usize = 1000;
+
 /// Lines that give the names of `expression` the types that they have in the session, where the program itself does not
 /// bind them; a cell of Jupyter's, which has no document, is told of all of them.
-pub fn prelude(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker) -> String {
+pub fn prelude(
+    program: &Program,
+    scope: ScopeId,
+    expression: &str,
+    asker: &mut Asker,
+    known: &Mutex<Bindings>,
+) -> String {
     let is_cell = program.parts.first().is_none_or(|part| part.uri.0.is_empty());
     let mut names: Vec<&str> = Vec::new();
     let mut after_dot = false;
@@ -67,12 +83,22 @@ pub fn prelude(program: &Program, scope: ScopeId, expression: &str, asker: &mut 
     let mut lines = String::new();
     for name in names.into_iter().take(MOST_NAMES) {
         let is_bound = program.model.lookup(scope, name).is_some();
-        if (is_cell || !is_bound)
-            && may_ask(program, scope, name)
-            && let LiveAnswer::Known(object) = asker.inspect(name)
-        {
-            lines.push_str(&binding(name, &object));
+        if (is_bound && !is_cell) || !may_ask(program, scope, name) {
+            continue;
         }
+        let answer = asker.inspect(name);
+        let mut known = lock(known);
+        match answer {
+            LiveAnswer::Known(object) => {
+                if known.len() >= MOST_REMEMBERED {
+                    known.clear();
+                }
+                known.insert(name.to_owned(), binding(name, &object));
+            }
+            LiveAnswer::Unknown => drop(known.remove(name)),
+            LiveAnswer::Busy => {}
+        }
+        lines.push_str(known.get(name).map_or("", String::as_str));
     }
     lines
 }
