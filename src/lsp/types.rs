@@ -212,6 +212,16 @@ impl Types {
         }
     }
 
+    /// Whether a file is in the folder that it is about, and not an installed package's.
+    pub fn covers(&self, uri: &str) -> bool {
+        let root = lock(&self.state)
+            .root
+            .clone()
+            .unwrap_or_else(keeper::working_directory);
+        let inside = uri.strip_prefix(root.trim_end_matches('/'));
+        inside.is_some_and(|path| path.starts_with('/') && !path.contains("/site-packages/"))
+    }
+
     /// The kernel ends: kills the child, without waiting for it, and starts none any more. From any thread.
     pub fn close(&self) {
         let stage = std::mem::replace(&mut lock(&self.state).stage, Stage::Closed);

@@ -121,6 +121,52 @@ async def test_a_notebook_is_one_program_to_the_type_checker():
         await stop(client)
 
 
+async def test_references_and_rename_reach_files_that_are_not_open(tmp_path):
+    (tmp_path / "shapes.py").write_text("def area(side): return side\n")
+    (tmp_path / "use.py").write_text("from shapes import area\né = '🙂', area(1)\n")
+    client = make_test_lsp_client()
+    await client.start_io(*command())
+    client.initialized = await client.initialize_session(
+        types.InitializeParams(
+            capabilities=types.ClientCapabilities(), root_uri=tmp_path.as_uri(), process_id=None
+        )
+    )
+    try:
+        uri = (tmp_path / "shapes.py").as_uri()
+        document = Document(client, "def ar|ea(side): return side\n", uri)
+
+        async def places():
+            found = await client.text_document_references_async(
+                document.params(types.ReferenceParams, context=types.ReferenceContext(True))
+            )
+            return sorted(
+                (it.uri.rsplit("/")[-1], it.range.start.line, it.range.start.character)
+                for it in found
+            )
+
+        # In the client's characters, of which a face has two.
+        everywhere = [("shapes.py", 0, 4), ("use.py", 0, 19), ("use.py", 1, 10)]
+        assert await until(places, lambda found: len(found) > 1) == everywhere
+        edit = await client.text_document_rename_async(
+            document.params(types.RenameParams, new_name="size")
+        )
+        changed = sorted(
+            (uri.rsplit("/")[-1], it.range.start.line, it.new_text)
+            for uri, edits in edit.changes.items()
+            for it in edits
+        )
+        assert changed == [("shapes.py", 0, "size"), ("use.py", 0, "size"), ("use.py", 1, "size")]
+
+        # A local name is nobody else's.
+        document = Document(client, "def area(si|de): return side\n", uri)
+        edit = await client.text_document_rename_async(
+            document.params(types.RenameParams, new_name="length")
+        )
+        assert list(edit.changes) == [uri]
+    finally:
+        await stop(client)
+
+
 IMPOSTORS = {
     "hangs": "import time; time.sleep(600)",
     "dies": "raise SystemExit(3)",

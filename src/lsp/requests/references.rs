@@ -7,11 +7,12 @@ use lsp_types::{
 };
 
 use super::across::everywhere;
+use super::beyond;
 use crate::lsp::analysis::Program;
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
 
-/// Every place that names the thing under the cursor, in all open documents.
+/// Every place that names the thing under the cursor, in all open documents, and in other files where a type checker finds them.
 ///
 /// # Errors
 /// When the document is not open, or the request is cancelled.
@@ -21,19 +22,20 @@ pub fn references(session: &mut Session, params: ReferenceParams) -> Result<Vec<
         .documents
         .locate(&place.text_document.uri, place.position)?;
     let programs = session.programs()?;
-    let Some(found) = everywhere(&programs, &program, offset) else {
-        return Ok(Vec::new());
-    };
+    let found = everywhere(&programs, &program, offset);
+    let (places, definition) = found.map_or_else(Default::default, |found| (found.places, found.definition));
     let is_definition = |program: &Arc<Program>, range| {
-        let definition = found.definition.as_ref();
+        let definition = definition.as_ref();
         definition.is_some_and(|(home, at)| Arc::ptr_eq(home, program) && *at == range)
     };
-    Ok(found
-        .places
+    let declared = params.context.include_declaration;
+    let mut known: Vec<Location> = places
         .iter()
-        .filter(|(program, it)| params.context.include_declaration || !is_definition(program, it.range))
+        .filter(|(program, it)| declared || !is_definition(program, it.range))
         .filter_map(|(program, it)| session.documents.location(program, it.range))
-        .collect())
+        .collect();
+    beyond::references(session, &program, offset, declared, &mut known);
+    Ok(known)
 }
 
 /// The places in this document alone, told apart by reading and writing.

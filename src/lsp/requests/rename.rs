@@ -8,6 +8,7 @@ use lsp_types::{Range, RenameParams, TextDocumentPositionParams, TextEdit, Uri, 
 use ruff_text_size::TextRange;
 
 use super::across::everywhere;
+use super::beyond;
 use super::occurrences::Occurrence;
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::expression::is_word;
@@ -34,7 +35,8 @@ pub fn prepare(session: &mut Session, params: TextDocumentPositionParams) -> Res
     Ok(here.and_then(|(_, it)| session.documents.range_in(&uri, &program, it.range)))
 }
 
-/// The edits that give the thing under the cursor another name, in all open documents.
+/// The edits that give the thing under the cursor another name, in all open documents, and in other files where a type checker
+/// finds them.
 ///
 /// # Errors
 /// When nothing is named there, the new name is none, or a place cannot be changed.
@@ -67,18 +69,22 @@ pub fn rename(session: &mut Session, params: RenameParams) -> Result<WorkspaceEd
         )));
     }
     let mut changes: HashMap<Uri, Vec<TextEdit>> = HashMap::new();
-    for (program, place) in &found.places {
-        let Some(location) = session.documents.location(program, place.range) else {
+    for (other, place) in &found.places {
+        let Some(location) = session.documents.location(other, place.range) else {
             continue;
         };
         let new_text = match found.is_whole {
             true => new.clone(),
-            false => text(program, &found.name, place.range, &new)?,
+            false => text(other, &found.name, place.range, &new)?,
         };
         changes.entry(location.uri).or_default().push(TextEdit {
             range: location.range,
             new_text,
         });
+    }
+    // What an import calls by another name from now on keeps its own everywhere else.
+    if changes.values().flatten().all(|edit| edit.new_text == new) {
+        beyond::rename(session, &program, offset, &new, &mut changes);
     }
     Ok(WorkspaceEdit {
         changes: Some(changes),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use lsp_types::{Location, Position, Range};
+use lsp_types::{Location, Position, Range, TextEdit, WorkspaceEdit};
 use ruff_text_size::TextRange;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Types;
 use super::child::{Heard, Slot, View};
-use super::view::{as_python, prelude, uri_of};
-use crate::lsp::analysis::{Program, size};
+use super::view::{as_python, path_of_uri, prelude, uri_of};
+use crate::lsp::analysis::{MAX_SOURCE, Program, size};
 use crate::lsp::documents::Documents;
 use crate::lsp::documents::text::Text;
 use crate::lsp::engine::Asker;
@@ -63,20 +63,29 @@ impl Asked {
         let Some((answer, view)) = self.hear(until) else {
             return Vec::new();
         };
-        let found: Vec<Location> = match &*answer {
-            Value::Array(found) => found
-                .iter()
-                .filter_map(|it| Location::deserialize(it).ok())
-                .collect(),
-            it => Location::deserialize(it).into_iter().collect(),
+        let found = match &*answer {
+            Value::Array(found) => found.as_slice(),
+            it => std::slice::from_ref(it),
         };
-        let own = uri_of(program);
-        let text = Text::new(as_python(program));
-        found
-            .into_iter()
-            .filter_map(|location| match location.uri.0 == own {
-                true => documents.location(program, range(&text, location.range, view)?),
-                false => Some(location),
+        let places = Places::new(documents, program, view);
+        let found = found.iter().filter_map(|it| Location::deserialize(it).ok());
+        found.filter_map(|it| places.client(it)).collect()
+    }
+
+    /// The answer as edits for the client, each with its place.
+    pub fn edits(self, documents: &Documents, program: &Program, until: Instant) -> Vec<(Location, String)> {
+        let Some((answer, view)) = self.hear(until) else {
+            return Vec::new();
+        };
+        let Ok(edit) = WorkspaceEdit::deserialize(&*answer) else {
+            return Vec::new();
+        };
+        let places = Places::new(documents, program, view);
+        let files = edit.changes.into_iter().flatten();
+        let edits = files.flat_map(|(uri, edits)| edits.into_iter().map(move |edit| (uri.clone(), edit)));
+        edits
+            .filter_map(|(uri, TextEdit { range, new_text })| {
+                Some((places.client(Location { uri, range })?, new_text))
             })
             .collect()
     }
@@ -96,15 +105,64 @@ impl Asked {
     }
 }
 
-/// Where a range of the child's stands in the program; nowhere where it is in the lines before it.
-fn range(text: &Text, range: Range, view: View) -> Option<TextRange> {
-    let offset = |position: Position| {
-        let line = position.line.checked_sub(view.lines_before)?;
-        let position = Position { line, ..position };
-        Some(text.offset(position, view.encoding))
-    };
-    let (start, end) = (offset(range.start)?, offset(range.end)?);
-    Some(TextRange::new(size(start), size(end.max(start))))
+/// Places as the child has them, and as the client does.
+struct Places<'a> {
+    documents: &'a Documents,
+    program: &'a Program,
+    view: View,
+    uri: String,
+    text: Text,
+}
+
+impl<'a> Places<'a> {
+    fn new(documents: &'a Documents, program: &'a Program, view: View) -> Self {
+        Self {
+            uri: uri_of(program),
+            text: Text::new(as_python(program)),
+            documents,
+            program,
+            view,
+        }
+    }
+
+    /// The place for the client; none where it is in the lines before the program.
+    fn client(&self, place: Location) -> Option<Location> {
+        if place.uri.0 != self.uri {
+            return Some(self.of_file(place));
+        }
+        let offset = |position: Position| {
+            let line = position.line.checked_sub(self.view.lines_before)?;
+            let position = Position { line, ..position };
+            Some(self.text.offset(position, self.view.encoding))
+        };
+        let (start, end) = (offset(place.range.start)?, offset(place.range.end)?);
+        let range = TextRange::new(size(start), size(end.max(start)));
+        self.documents.location(self.program, range)
+    }
+
+    /// A place in a file, in the client's characters: where those are others, the file is read.
+    fn of_file(&self, place: Location) -> Location {
+        let (theirs, ours) = (self.view.encoding, self.documents.encoding);
+        if theirs == ours {
+            return place;
+        }
+        let path = path_of_uri(&place.uri.0).filter(|path| {
+            let size = path.metadata().map_or(u64::MAX, |file| file.len());
+            size <= MAX_SOURCE as u64
+        });
+        let Some(text) = path.and_then(|path| std::fs::read_to_string(path).ok()) else {
+            return place;
+        };
+        let text = Text::new(text);
+        let position = |position| text.position(text.offset(position, theirs), ours);
+        Location {
+            range: Range {
+                start: position(place.range.start),
+                end: position(place.range.end),
+            },
+            uri: place.uri,
+        }
+    }
 }
 
 /// A list of members that was asked for: it serves all words that are typed in its place.
