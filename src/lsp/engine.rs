@@ -129,7 +129,7 @@ pub fn complete(
             },
         };
         let typed = |item: CompletionItem| {
-            let kind = types::kind_name(item.kind);
+            let kind = types::kind_name(&item);
             Match {
                 signature: match kind {
                     "function" => signature_in(item.detail.as_deref().unwrap_or_default()),
@@ -139,14 +139,17 @@ pub fn complete(
                 text: item.label,
             }
         };
+        let (arguments, members): (Vec<_>, Vec<_>) = added.items.into_iter().partition(types::is_argument);
         // Jupyter inserts in one place only.
         let alone = found.candidates.into_iter().filter(|it| it.besides.is_none());
         Completion {
             start: before(start),
             end: before(offset),
-            matches: alone
-                .map(matched)
-                .chain(added.items.into_iter().map(typed))
+            matches: arguments
+                .into_iter()
+                .map(typed)
+                .chain(alone.map(matched))
+                .chain(members.into_iter().map(typed))
                 .collect(),
         }
     })

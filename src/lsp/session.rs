@@ -201,8 +201,9 @@ impl Session {
             Some(live) if !alone => Asker::new(&**live, self.options.budget),
             _ => Asker::from_snapshot(self.snapshot()),
         };
+        asker.busy = alone;
         let result = work(self, &mut asker);
-        if asker.busy {
+        if asker.busy && !alone {
             if self.left_alone_until.is_none() {
                 self.log(4, "Python is busy: answered from the state after the last cell");
             }

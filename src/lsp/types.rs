@@ -27,7 +27,7 @@ use keeper::{End, Job, Plan, Shared};
 use question::{Kept, Question};
 use view::Bindings;
 
-pub use members::{added, hover_text, kind_name};
+pub use members::{added, hover_text, is_argument, kind_name};
 pub use question::Asked;
 pub use view::uri_of_path;
 

@@ -142,8 +142,8 @@ async def test_references_and_highlight(client):
             "class A:\n    def f(self): self.new = 1\n    def g(self): return self.new",
         ),
         (
-            "class A:\n    def |f(self): ...\nclass B(A):\n    def g(self): self.f()\nB().f()",
-            "class A:\n    def new(self): ...\nclass B(A):\n    def g(self): self.new()\nB().f()",
+            "class A:\n    def |f(self): ...\nclass B(A):\n    def g(self): self.f()\nC().f()",
+            "class A:\n    def new(self): ...\nclass B(A):\n    def g(self): self.new()\nC().f()",
         ),
         ("f'{|x}'\nx = 1", "f'{new}'\nnew = 1"),
     ],

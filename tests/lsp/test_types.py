@@ -59,6 +59,23 @@ async def test_a_type_checker_completes_what_the_source_does_not_tell():
         await stop(client)
 
 
+async def test_arguments_are_known_of_what_the_session_does_not_know():
+    client = await start()
+    try:
+        for typed in ("", "ski"):
+            document = Document(client, CODE + f"json.dumps({typed}|", "file:///tmp/typed.py")
+            found = await until(
+                lambda: complete(client, document),  # noqa: B023
+                lambda found: any(item.label == "skipkeys=" for item in found.items),
+            )
+            first = min(found.items, key=lambda item: item.sort_text)
+            assert first.label.endswith("=")
+            labels_ = [item.label for item in found.items]
+            assert len(labels_) == len(set(labels_))
+    finally:
+        await stop(client)
+
+
 async def test_hover_signature_and_definition_reach_beyond_the_open_documents():
     client = await start("--lsp-types=ty")
     try:
@@ -156,6 +173,15 @@ async def test_references_and_rename_reach_files_that_are_not_open(tmp_path):
             for it in edits
         )
         assert changed == [("shapes.py", 0, "size"), ("use.py", 0, "size"), ("use.py", 1, "size")]
+
+        # A method is renamed where only its type tells that it is this one.
+        method = "class A:\n    def |f(self): ...\nclass B(A): ...\nB().f()\nC().f()"
+        document = Document(client, method, (tmp_path / "method.py").as_uri())
+        edit = await client.text_document_rename_async(
+            document.params(types.RenameParams, new_name="new")
+        )
+        after = "class A:\n    def new(self): ...\nclass B(A): ...\nB().new()\nC().f()"
+        assert document.apply(edit.changes[document.uri]) == after
 
         # A local name is nobody else's.
         document = Document(client, "def area(si|de): return side\n", uri)

@@ -140,6 +140,15 @@ fn a_value_that_is_missing() {
 }
 
 #[test]
+fn no_type_checker_has_two_names() {
+    for words in [["--lsp-types=off"], ["--lsp-types=none"]] {
+        assert_eq!(accepted(&words).lsp_types, Some(Checker::Off));
+    }
+    assert_eq!(accepted(&["--lsp-types", "auto"]).lsp_types, Some(Checker::Auto));
+    assert_eq!(accepted(&[]).lsp_types.unwrap_or_default(), Checker::Auto);
+}
+
+#[test]
 fn a_value_that_makes_no_sense() {
     for words in [
         &["--transport=udp"][..],

@@ -80,10 +80,11 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
     })
 }
 
-/// The checker's item, behind everything else.
+/// The checker's item: members behind everything else, arguments before.
 fn typed(item: CompletionItem, index: usize, range: lsp_types::Range) -> CompletionItem {
+    let before = if types::is_argument(&item) { "!" } else { "" };
     CompletionItem {
-        sort_text: Some(format!("{index:05}")),
+        sort_text: Some(format!("{before}{index:05}")),
         text_edit: Some(CompletionItemTextEdit::TextEdit(TextEdit {
             range,
             new_text: item.label.clone(),

@@ -14,7 +14,9 @@ use crate::lsp::analysis::Program;
 use crate::lsp::analysis::cursor::Place;
 use crate::lsp::analysis::model::ScopeId;
 use crate::lsp::engine::Asker;
+use crate::lsp::engine::builtins;
 use crate::lsp::engine::candidates::{Found, MOST};
+use crate::lsp::engine::description;
 
 /// What a checker adds to a list.
 #[derive(Debug, Default)]
@@ -36,20 +38,33 @@ pub fn added(
     until: Instant,
 ) -> Added {
     let scope = program.model.scope_at(&program.source, offset);
-    let place = program.cursor(offset).place;
-    let base = match &place {
-        Place::Attribute { base } if !asker.told && lacks(program, scope, base, found) => base.as_str(),
-        Place::Module | Place::Member { .. } if !asker.told && found.candidates.is_empty() => "",
+    let cursor = program.cursor(offset);
+    let expression = match (&cursor.place, &cursor.call) {
+        (Place::Attribute { base }, _) if !asker.told && lacks(program, scope, base, found) => base.as_str(),
+        (Place::Module | Place::Member { .. }, _) if !asker.told && found.candidates.is_empty() => "",
+        // The names are known, but not those of the arguments.
+        (Place::Name, Some(call))
+            if call.keyword.is_none()
+                // While Python is busy, nobody waits for what is looked up by heart.
+                && !(asker.busy && builtins::FUNCTIONS.binary_search(&call.callee.as_str()).is_ok())
+                && description::signature(program, scope, &call.callee, asker).is_none() =>
+        {
+            call.callee.as_str()
+        }
         _ => return Added::default(),
     };
+    let arguments = cursor.place == Place::Name;
     let Some(asked) = types.question("textDocument/completion", program, offset) else {
         return Added::default();
     };
-    let asked = asked.telling(base, asker);
+    let asked = asked.telling(expression, asker);
     let word = program.source.get(found.start..offset).unwrap_or_default();
     match types.list(asked, found.start, until) {
         Heard::Answer(answer) => Added {
-            items: taken(&answer, word, found),
+            items: taken(&answer, word, found)
+                .into_iter()
+                .filter(|item| !arguments || is_argument(item))
+                .collect(),
             late: false,
         },
         heard => Added {
@@ -98,9 +113,15 @@ fn taken(answer: &Value, word: &str, found: &Found) -> Vec<CompletionItem> {
     items
 }
 
+/// Whether it names an argument of a call, which goes before all other names.
+pub fn is_argument(item: &CompletionItem) -> bool {
+    item.label.ends_with('=')
+}
+
 /// As jedi, and so Jupyter's `_jupyter_types_experimental`, calls it.
-pub fn kind_name(kind: Option<CompletionItemKind>) -> &'static str {
-    match kind {
+pub fn kind_name(item: &CompletionItem) -> &'static str {
+    match item.kind {
+        _ if is_argument(item) => "param",
         Some(CompletionItemKind::Function | CompletionItemKind::Method | CompletionItemKind::Constructor) => {
             "function"
         }
