@@ -46,7 +46,9 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
             finally:
                 completer.use_jedi = True
     if not found and completer.use_jedi:
-        return json.loads(_drupe.engine_complete(code, cursor))
+        # A lone surrogate is no text to the core; whatever stands in its place is one character, too.
+        text = code.encode("utf-8", "replace").decode()
+        return json.loads(_drupe.engine_complete(text, max(cursor, 0)))
     types = [
         {
             "start": one.start,

@@ -12,6 +12,7 @@ mod question;
 mod view;
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, Weak};
@@ -328,7 +329,9 @@ impl Types {
         };
         let (types, mine, back) = (Arc::downgrade(self), shared.clone(), jobs.clone());
         let work = move || {
-            let end = keeper::keep(&plan, &mine, &queue, back);
+            let keep = AssertUnwindSafe(|| keeper::keep(&plan, &mine, &queue, back));
+            let end = catch_unwind(keep)
+                .unwrap_or_else(|_| End::Crashed("its thread failed; the log says more".to_owned()));
             mine.process.reap();
             mine.waiting.close();
             if let Some(types) = types.upgrade() {

@@ -93,7 +93,7 @@ fn lacks(program: &Program, scope: ScopeId, base: &str, found: &Found) -> bool {
 }
 
 /// What only the checker knows, as it sorts it itself.
-fn taken(answer: &Value, word: &str, found: &Found) -> Vec<CompletionItem> {
+pub(super) fn taken(answer: &Value, word: &str, found: &Found) -> Vec<CompletionItem> {
     let list = answer.get("items").unwrap_or(answer);
     let items = list.as_array().into_iter().flatten();
     let known: HashSet<&str> = found.candidates.iter().map(|it| it.label.as_str()).collect();
@@ -108,6 +108,10 @@ fn taken(answer: &Value, word: &str, found: &Found) -> Vec<CompletionItem> {
                 && item.label.to_lowercase().starts_with(&lower)
         })
         .collect();
+    // What every object has tells that it does not know what this one is.
+    if !word.starts_with('_') && items.iter().all(|item| item.label.starts_with("__")) {
+        return Vec::new();
+    }
     items.sort_by(|left, right| left.sort_text.cmp(&right.sort_text));
     items.truncate(MOST);
     items

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::*;
 use crate::lsp::analysis::Program as Source;
+use crate::lsp::engine::candidates::Found;
 use crate::os;
 
 const PACE: Pace = Pace {
@@ -86,6 +87,34 @@ fn nothing_is_started_after_the_end_and_nothing_is_left() {
         std::thread::sleep(Duration::from_millis(20));
         eventually(|| pids(folder.path()).iter().all(|pid| !os::process::exists(*pid)));
     }
+}
+
+#[test]
+fn another_choice_ends_the_one_that_runs() {
+    let (folder, types) = impostor("exec sleep 600");
+    ask(&types);
+    eventually(|| pids(folder.path()).len() == 1);
+    types.choose(Checker::Off);
+    let first = pids(folder.path())[0];
+    eventually(|| !os::process::exists(first));
+    let program = Arc::new(Source::plain("x."));
+    assert!(types.question("textDocument/hover", &program, 2).is_none());
+    types.choose(Checker::Auto);
+    ask(&types);
+    eventually(|| pids(folder.path()).len() == 2);
+}
+
+#[test]
+fn what_every_object_has_is_no_list() {
+    let taken = |word: &str, labels: &[&str]| {
+        let items: Vec<Value> = labels.iter().map(|label| json!({"label": label})).collect();
+        let items = members::taken(&json!({"items": items}), word, &Found::default());
+        items.into_iter().map(|item| item.label).collect::<Vec<_>>()
+    };
+    assert!(taken("", &["__class__", "__eq__"]).is_empty());
+    assert_eq!(taken("__e", &["__class__", "__eq__"]), ["__eq__"]);
+    assert_eq!(taken("", &["own", "__class__"]), ["own", "__class__"]);
+    assert_eq!(taken("o", &["own", "_drupe_own", "other"]), ["own", "other"]);
 }
 
 #[test]
