@@ -30,7 +30,6 @@ use view::Bindings;
 
 pub use members::{added, hover_text, is_argument, kind_name};
 pub use question::Asked;
-pub use view::uri_of_path;
 
 /// Questions that wait for the child to read them; while it is further behind, it is asked nothing.
 const MOST_WAITING: usize = 256;

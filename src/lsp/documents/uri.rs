@@ -1,6 +1,7 @@
-//! What a URI names: the one place where its escapes (`%20`) are read.
+//! What a URI names: the one place where its escapes (`%20`) are read and written.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// A URI with its escapes read. What is no escape, or would not be UTF-8, stays as it is.
 pub fn decoded(uri: &str) -> Cow<'_, str> {
@@ -39,6 +40,20 @@ pub fn file(uri: &str) -> Option<String> {
     path.starts_with('/').then(|| decoded(path).into_owned())
 }
 
+/// The URI of a file or folder.
+pub fn of_path(path: &Path) -> String {
+    let mut uri = String::from("file://");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +73,9 @@ mod tests {
         ] {
             assert_eq!(file(uri).as_deref(), path, "{uri}");
         }
+        let odd = of_path(Path::new("/a b/é%.py"));
+        assert_eq!(odd, "file:///a%20b/%C3%A9%25.py");
+        assert_eq!(file(&odd).as_deref(), Some("/a b/é%.py"));
         assert_eq!(
             decoded("vscode-notebook-cell:/a%20b"),
             "vscode-notebook-cell:/a b"

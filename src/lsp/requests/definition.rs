@@ -11,11 +11,11 @@ use super::across::everywhere;
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::documents::text::saturate;
+use crate::lsp::documents::uri;
 use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
 use crate::lsp::live::{LiveAnswer, LiveObject};
 use crate::lsp::session::Session;
-use crate::lsp::types;
 
 /// Where the thing under the cursor is bound: in its own program; else where the type checker finds it, then where the session
 /// has it from, then in the open module that it is imported from, and at last where it is imported.
@@ -79,7 +79,7 @@ fn written(session: &Session, programs: &[Arc<Program>], object: &LiveObject) ->
         return Some(line_of(uri.clone(), line));
     }
     let path = Path::new(&object.file);
-    (path.is_absolute() && path.is_file()).then(|| line_of(Uri(types::uri_of_path(path)), line))
+    (path.is_absolute() && path.is_file()).then(|| line_of(Uri(uri::of_path(path)), line))
 }
 
 /// Which line of a document is that line of a cell, if it holds it. A cell with magics ran as something else, but for most lines.

@@ -18,6 +18,7 @@ use super::view::{as_python, uri_of};
 use super::{Program as Executable, WATCH};
 use crate::lsp::analysis::Program;
 use crate::lsp::documents::text::{Encoding, Text, saturate};
+use crate::lsp::documents::uri;
 use crate::lsp::requests::formatting::find;
 
 /// How long a child may take until it can be asked. The first start of one may compile it first, on a busy machine.
@@ -256,5 +257,5 @@ impl Desk {
 
 /// The folder that a checker is started for where no client names one.
 pub fn working_directory() -> String {
-    super::view::uri_of_path(&std::env::current_dir().unwrap_or_else(|_| Path::new("/").into()))
+    uri::of_path(&std::env::current_dir().unwrap_or_else(|_| Path::new("/").into()))
 }

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::Types;
 use super::child::{Heard, Slot, View};
-use super::view::{as_python, path_of_uri, prelude, uri_of};
+use super::view::{as_python, prelude, uri_of};
 use crate::lsp::analysis::{MAX_SOURCE, Program, size};
 use crate::lsp::documents::Documents;
 use crate::lsp::documents::text::Text;
+use crate::lsp::documents::uri;
 use crate::lsp::engine::Asker;
 
 /// What is asked, about which byte of which program.
@@ -146,8 +147,8 @@ impl<'a> Places<'a> {
         if theirs == ours {
             return place;
         }
-        let path = path_of_uri(&place.uri.0).filter(|path| {
-            let size = path.metadata().map_or(u64::MAX, |file| file.len());
+        let path = uri::file(&place.uri.0).filter(|path| {
+            let size = std::fs::metadata(path).map_or(u64::MAX, |file| file.len());
             size <= MAX_SOURCE as u64
         });
         let Some(text) = path.and_then(|path| std::fs::read_to_string(path).ok()) else {

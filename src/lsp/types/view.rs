@@ -1,9 +1,6 @@
 //! A program as the type checker sees it: one Python file, with what the session knows of it written at its head.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
@@ -37,34 +34,6 @@ pub fn uri_of(program: &Program) -> String {
     let path = uri.split_once(':').map_or(uri, |(_, path)| path);
     let path = path.split('#').next().unwrap_or(path);
     format!("file:///{}.py", path.trim_start_matches('/'))
-}
-
-/// A folder or file as a URI.
-pub fn uri_of_path(path: &std::path::Path) -> String {
-    let mut uri = String::from("file://");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
-                uri.push(char::from(*byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
-}
-
-/// The path that a URI of a file names.
-pub fn path_of_uri(uri: &str) -> Option<PathBuf> {
-    let mut bytes = Vec::new();
-    let mut rest = uri.strip_prefix("file://")?.bytes();
-    while let Some(byte) = rest.next() {
-        let mut escaped = || {
-            let digits = [rest.next()?, rest.next()?];
-            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()
-        };
-        bytes.push(if byte == b'%' { escaped()? } else { byte });
-    }
-    Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
 /// What the session said of its names, for the time in which it does not answer.
@@ -213,16 +182,6 @@ mod tests {
         assert_eq!(uri_of(&program), "file:///a/b.ipynb.py");
         let plain = Program::parse([(Uri("file:///a/b.py".into()), "x = 1")], false);
         assert_eq!(uri_of(&plain), "file:///a/b.py");
-    }
-
-    #[test]
-    fn paths_and_uris() {
-        let path = PathBuf::from("/tmp/a b/é%.py");
-        let uri = uri_of_path(&path);
-        assert_eq!(uri, "file:///tmp/a%20b/%C3%A9%25.py");
-        assert_eq!(path_of_uri(&uri), Some(path));
-        assert_eq!(path_of_uri("file:///a%2"), None);
-        assert_eq!(path_of_uri("untitled:a"), None);
     }
 
     #[test]
