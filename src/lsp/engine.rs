@@ -176,7 +176,12 @@ pub fn inspect(
         let program = Arc::new(Program::plain(code));
         let offset = byte_offset(code, cursor);
         let scope = program.model.scope_at(&program.source, offset);
-        let callee = program.cursor(offset).calls.into_iter().next().map(|call| call.callee);
+        let callee = program
+            .cursor(offset)
+            .calls
+            .into_iter()
+            .next()
+            .map(|call| call.callee);
         let found = description::at(&program, offset, asker).or_else(|| {
             // Between the brackets of a call it is the function that one wants to know about.
             description::of(&program, scope, callee.as_deref()?, asker)

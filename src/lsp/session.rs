@@ -225,7 +225,7 @@ impl Session {
         let asked = self.options.types.question(method, program, offset)?;
         let expression = match program.expression_at(offset) {
             Some((expression, _)) => expression,
-            None => program.cursor(offset).call?.callee,
+            None => program.cursor(offset).calls.into_iter().next()?.callee,
         };
         Some(self.asking(|_, asker| asked.telling(&expression, asker)))
     }

@@ -39,15 +39,15 @@ pub fn added(
 ) -> Added {
     let scope = program.model.scope_at(&program.source, offset);
     let cursor = program.cursor(offset);
-    let expression = match (&cursor.place, &cursor.call) {
+    let expression = match (&cursor.place, cursor.calls.first()) {
         (Place::Attribute { base }, _) if !asker.told && lacks(program, scope, base, found) => base.as_str(),
-        (Place::Module | Place::Member { .. }, _) if !asker.told && found.candidates.is_empty() => "",
+        (Place::Module { .. } | Place::Member { .. }, _) if !asker.told && found.candidates.is_empty() => "",
         // The names are known, but not those of the arguments.
         (Place::Name, Some(call))
             if call.keyword.is_none()
                 // While Python is busy, nobody waits for what is looked up by heart.
                 && !(asker.busy && builtins::FUNCTIONS.binary_search(&call.callee.as_str()).is_ok())
-                && description::signature(program, scope, &call.callee, asker).is_none() =>
+                && description::signatures(program, scope, &call.callee, asker).is_empty() =>
         {
             call.callee.as_str()
         }
