@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::Options;
 use super::connection;
 use super::link::{self, Link};
+use crate::os;
 
 /// At most this many clients are connected at once; an editor that reconnects needs two for a moment.
 pub const MAX_CLIENTS: usize = 8;
@@ -142,13 +143,41 @@ fn listen(address: IpAddr, any_address: bool) -> io::Result<TcpListener> {
     })
 }
 
+/// Whether a client on this machine is of the same user, or root. What the server tells of the session is as private as
+/// the session, and a port is open to all who have a login here. Where the system does not tell, and for clients of
+/// other machines, which a user has asked for ([`Options::any_address`]), nobody can be told from another.
+fn may_be_served(peer: SocketAddr, own: SocketAddr) -> bool {
+    // One end is enough: a process here may call from any of the machine's addresses.
+    if ![peer, own]
+        .iter()
+        .any(|end| end.ip().to_canonical().is_loopback())
+    {
+        tracing::info!(%peer, "a language client of another machine");
+        return true;
+    }
+    let reason = match os::peer::owner(peer, own) {
+        Ok(Some(uid)) if uid == 0 || uid == os::process::user() => return true,
+        Ok(Some(uid)) => format!("it is of the user with uid {uid}"),
+        Ok(None) => "it is gone already".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => return true,
+        Err(error) => format!("its user is not known: {error}"),
+    };
+    tracing::warn!(port = peer.port(), "a language client is refused: {reason}");
+    false
+}
+
 fn accept(listener: &TcpListener, shared: &Shared) {
     loop {
         let accepted = listener.accept();
         if shared.lock().closed {
             return;
         }
-        let result = accepted.and_then(|(stream, _)| shared.admit(stream));
+        let result = accepted.and_then(|(stream, peer)| {
+            if !may_be_served(peer, stream.local_addr()?) {
+                return Ok(());
+            }
+            shared.admit(stream)
+        });
         if let Err(error) = result {
             // A client that left before it was accepted, or no descriptors left: the next one may do better.
             tracing::warn!(%error, "a language client was not accepted");
