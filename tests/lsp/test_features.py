@@ -376,6 +376,28 @@ async def test_formatting(client):
     assert document.apply(edits) == "%matplotlib inline\nx = [1, 2]\nif x:\n    !ls   -l\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (
+            "x=!ls   -l {y}\nfor  z in x :\n    w = %sql   select\n",
+            "x = !ls   -l {y}\nfor z in x:\n    w = %sql   select\n",
+        ),
+        ("%%bash\nx=1\nif  y\n", "%%bash\nx=1\nif  y\n"),
+        ("%%time\nx=1\n", "%%time\nx = 1\n"),
+        ("%%time  \n\n\ndef f( ): pass", "%%time  \ndef f():\n    pass"),
+        ("%%time\nx=!ls\nlen?", "%%time\nx = !ls\nlen?"),
+        ("%%time", "%%time"),
+    ],
+)
+async def test_formatting_of_what_only_ipython_reads(client, text, after):
+    document = Document(client, text)
+    edits = await client.text_document_formatting_async(
+        types.DocumentFormattingParams(document.identifier, types.FormattingOptions(4, True))
+    )
+    assert document.apply(edits or []) == after
+
+
 # pytest-lsp knows only tokens that the server made.
 @pytest.mark.filterwarnings("ignore:Unknown progress token")
 async def test_what_takes_long_tells_its_progress(client):

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lsp_types::{DocumentFormattingParams, DocumentRangeFormattingParams, Position, Range, TextEdit, Uri};
-use ruff_python_ast::Stmt;
-use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::TextRange;
 
 use super::Job;
-use crate::lsp::analysis::Program;
+use crate::lsp::analysis::{Program, Skipped};
 use crate::lsp::documents::text::{Encoding, Text, saturate};
 use crate::lsp::documents::uri;
 use crate::lsp::link::{Failure, reply};
@@ -49,15 +49,45 @@ fn job(session: &mut Session, uri: &Uri, range: Option<Range>) -> Result<Job, Fa
     let uri = uri.0.clone();
     let cancelled = Arc::clone(&session.cancelled);
     Ok(Box::new(move || {
-        let (hidden, escapes) = hide(text.as_str());
+        let (magic, body) = cell_magic(text.as_str());
+        // What a cell magic hands to another language is not Python's to format.
+        let skipped = Program::plain(text.as_str()).skipped;
+        if skipped
+            .iter()
+            .any(|(_, reason)| *reason == Skipped::OtherLanguage)
+        {
+            return reply(&Vec::<TextEdit>::new());
+        }
+        let (hidden, escapes) = hide(body);
+        let range = range.map(|range| within_body(range, !magic.is_empty()));
         let formatted = run(&ruff, &uri, &hidden, range, &cancelled)?;
-        let mut shown = show(&formatted, &escapes)?;
+        let mut shown = format!("{magic}{}", show(&formatted, &escapes)?);
         // Ruff ends a file with a newline; a cell need not have one.
         if !text.as_str().ends_with('\n') {
             shown.truncate(shown.trim_end_matches('\n').len());
         }
         reply(&difference(&text, &shown, encoding))
     }))
+}
+
+/// The line of a cell magic, and what it is about.
+fn cell_magic(text: &str) -> (&str, &str) {
+    match text.starts_with("%%") {
+        true => text.split_at(text.find('\n').map_or(text.len(), |at| at + 1)),
+        false => ("", text),
+    }
+}
+
+/// A range of lines as they are counted without the line of a cell magic.
+fn within_body(range: Range, has_magic: bool) -> Range {
+    let up = |at: Position| match at.line.checked_sub(u32::from(has_magic)) {
+        Some(line) => Position { line, ..at },
+        None => Position::default(),
+    };
+    Range {
+        start: up(range.start),
+        end: up(range.end),
+    }
 }
 
 /// Finds an executable in `folders`, then on `PATH`.
@@ -140,15 +170,22 @@ fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
     bytes
 }
 
-/// Replaces IPython's statements by numbered placeholders that any Python reads.
+/// Replaces what IPython adds to Python, statements and values (`x = !ls`), by numbered names that any Python reads.
 fn hide(text: &str) -> (String, Vec<String>) {
     struct Escapes(Vec<TextRange>);
-    impl StatementVisitor<'_> for Escapes {
-        fn visit_stmt(&mut self, stmt: &Stmt) {
-            if let Stmt::IpyEscapeCommand(command) = stmt {
-                self.0.push(command.range);
+    impl<'a> Visitor<'a> for Escapes {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            match stmt {
+                Stmt::IpyEscapeCommand(command) => self.0.push(command.range),
+                _ => walk_stmt(self, stmt),
             }
-            walk_stmt(self, stmt);
+        }
+
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            match expr {
+                Expr::IpyEscapeCommand(command) => self.0.push(command.range),
+                _ => walk_expr(self, expr),
+            }
         }
     }
     let program = Program::plain(text);
@@ -218,9 +255,9 @@ mod tests {
 
     #[test]
     fn ipython_lines_are_hidden_and_shown_again() {
-        let text = "%matplotlib inline\nif x:\n    !ls -l   {a}\nx = 1\n";
+        let text = "%matplotlib inline\nif x:\n    !ls -l   {a}\n    y = !ls  -a\nx = 1\n";
         let (hidden, escapes) = hide(text);
-        assert_eq!(escapes, ["%matplotlib inline", "!ls -l   {a}"]);
+        assert_eq!(escapes, ["%matplotlib inline", "!ls -l   {a}", "!ls  -a"]);
         assert!(Program::plain(&hidden).module.errors().is_empty());
         assert_eq!(show(&hidden, &escapes).ok().as_deref(), Some(text));
         assert!(show("", &escapes).is_err());
