@@ -7,10 +7,12 @@
 
 pub mod activation;
 pub mod analysis;
+mod configuration;
 mod connection;
 pub mod documents;
 pub mod engine;
 pub mod framing;
+pub mod index;
 pub mod link;
 pub mod live;
 mod queue;
@@ -43,6 +45,8 @@ pub struct Options {
     pub any_address: bool,
     /// Folders that are searched for `ruff` and type checkers before `PATH`: the `bin` of the environment.
     pub tools: Vec<PathBuf>,
+    /// Where modules are looked for when there is no session to say it.
+    pub path: Vec<String>,
     /// The type checker to ask besides.
     pub types: Arc<Types>,
 }
@@ -54,6 +58,7 @@ impl Default for Options {
             budget: Duration::from_millis(50),
             any_address: false,
             tools: Vec::new(),
+            path: Vec::new(),
             types: Types::new(Checker::Off, Vec::new(), Pace::default()),
         }
     }
@@ -67,6 +72,7 @@ impl std::fmt::Debug for Options {
             .field("budget", &self.budget)
             .field("any_address", &self.any_address)
             .field("tools", &self.tools)
+            .field("path", &self.path)
             .finish_non_exhaustive()
     }
 }

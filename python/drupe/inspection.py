@@ -162,6 +162,7 @@ class Inspector:
                 "line_magics": line_magics,
                 "cell_magics": cell_magics,
                 "modules": self._modules[1] if self._modules else [],
+                "path": [folder for folder in sys.path[:100] if type(folder) is str],
                 "environment": sorted(os.environ),
                 "directory": _directory(),
             }

@@ -66,6 +66,7 @@ impl Lsp {
         let options = Options {
             types: Types::new(self.lsp_types.unwrap_or_default(), tools.clone(), Pace::default()),
             tools,
+            path: lsp::index::search_path::of_environment(self.python.as_deref()),
             ..Options::default()
         };
         if self.jupyter {

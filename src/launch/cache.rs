@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::record::{Found, Record};
+use crate::jupyter::cache_dir;
 
 /// What, beside the interpreter's path, decides which modules it finds.
 const VARIABLES: [&str; 5] = [
@@ -43,15 +44,8 @@ pub(super) fn put(python: &Path, environment: &Environment) {
 /// `~/.cache/drupe/<hash>.json`. A collision of hashes is harmless: the record names its interpreter.
 fn file(python: &Path) -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let cache = match set("XDG_CACHE_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None if cfg!(target_os = "macos") => Path::new(&set("HOME")?).join("Library/Caches"),
-        None => Path::new(&set("HOME")?).join(".cache"),
-    };
     let mut hasher = DefaultHasher::new();
     python.hash(&mut hasher);
     VARIABLES.map(set).hash(&mut hasher);
-    cache
-        .is_absolute()
-        .then(|| cache.join("drupe").join(format!("{:016x}.json", hasher.finish())))
+    Some(cache_dir()?.join(format!("{:016x}.json", hasher.finish())))
 }

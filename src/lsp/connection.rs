@@ -101,9 +101,7 @@ fn take(message: Message, bytes: usize, queue: &Queue<Message>, link: &Arc<Link>
             }
             return true;
         }
-        // Nothing is asked of clients, so nothing can be answered.
-        Message::Response(_) => return true,
-        Message::Notification(_) => {}
+        Message::Response(_) | Message::Notification(_) => {}
     }
     queue.push(message, bytes)
 }
@@ -132,7 +130,9 @@ pub(super) fn work(queue: &Queue<Message>, link: &Arc<Link>, options: Options) -
                     session.notified(&notification.method, notification.params);
                 });
             }
-            Popped::Item(Message::Response(_)) => {}
+            Popped::Item(Message::Response(response)) => {
+                guard("a response", || session.responded(response));
+            }
         }
     }
     queue.abandon();

@@ -7,6 +7,7 @@
 pub mod builtins;
 pub mod candidates;
 pub mod description;
+pub mod insertion;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use lsp_types::CompletionItem;
 
 use super::analysis::{Program, depth};
+use super::index::Index;
 use super::live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
 use super::types::{self, Types};
 use candidates::{Candidate, Kind};
@@ -28,6 +30,8 @@ pub struct Asker<'a> {
     pub busy: bool,
     /// True once the interpreter has given candidates: there are no others.
     pub told: bool,
+    /// Whether names may be offered that an import would bind, with that import.
+    pub imports: bool,
 }
 
 impl<'a> Asker<'a> {
@@ -39,6 +43,7 @@ impl<'a> Asker<'a> {
             budget,
             busy: false,
             told: false,
+            imports: false,
         }
     }
 
@@ -50,7 +55,13 @@ impl<'a> Asker<'a> {
             snapshot,
             busy: false,
             told: false,
+            imports: false,
         }
+    }
+
+    /// What can be imported in the session.
+    pub fn index(&self) -> Arc<Index> {
+        Index::of(&self.snapshot)
     }
 
     /// Candidates from the interpreter.

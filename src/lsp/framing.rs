@@ -78,6 +78,8 @@ struct Raw {
     method: Option<String>,
     #[serde(default)]
     params: Value,
+    #[serde(default)]
+    result: Value,
 }
 
 impl Raw {
@@ -97,8 +99,8 @@ impl Raw {
                 method,
                 params: self.params,
             })),
-            // What clients answer is of no interest: nothing is asked of them.
-            (Some(id), None) => Ok(Message::Response(Response::new_ok(id, Value::Null))),
+            // A client that cannot answer has as good as answered nothing.
+            (Some(id), None) => Ok(Message::Response(Response::new_ok(id, self.result))),
             (None, None) => Err(FrameError::Body("neither an id nor a method".into())),
         }
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lsp_server::{ErrorCode, Notification, RequestId};
+use lsp_server::{ErrorCode, Notification, Request, RequestId};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -159,6 +159,15 @@ impl Link {
             }),
             Err(error) => tracing::error!(%error, method, "a notification is not JSON"),
         }
+    }
+
+    /// Asks the client something; its answer comes among its messages.
+    pub fn ask(&self, id: RequestId, method: &str, params: serde_json::Value) {
+        self.write(&Request {
+            id,
+            method: method.to_owned(),
+            params,
+        });
     }
 
     /// Tells of a message whose id could not be read, as JSON-RPC has it.

@@ -232,6 +232,8 @@ pub struct Snapshot {
     pub cell_magics: Vec<String>,
     /// Top-level modules that can be imported.
     pub modules: Vec<String>,
+    /// Where modules are looked for, as `sys.path` has it.
+    pub path: Vec<String>,
     /// The names of environment variables.
     pub environment: Vec<String>,
     /// The working directory; empty when unknown.
@@ -257,7 +259,11 @@ impl Snapshot {
         let Some(item) = self.name(name) else {
             return &[];
         };
-        let key = if item.key.is_empty() { &item.type_name } else { &item.key };
+        let key = if item.key.is_empty() {
+            &item.type_name
+        } else {
+            &item.key
+        };
         self.members
             .get(&format!("module:{name}"))
             .or_else(|| self.members.get(key))
@@ -275,8 +281,17 @@ mod tests {
         let seen = br#"{"names": [{"name": "a", "type": "T"}, {"name": "b", "type": "T", "key": "m.T"}],
             "members": {"T": [{"name": "first"}], "m.T": [{"name": "second"}]}}"#;
         let snapshot = Snapshot::from_json(seen).unwrap_or_default();
-        let names = |of| snapshot.members_of(of).iter().map(|item| item.name.clone()).collect::<Vec<_>>();
-        assert_eq!((names("a"), names("b")), (vec!["first".to_owned()], vec!["second".to_owned()]));
+        let names = |of| {
+            snapshot
+                .members_of(of)
+                .iter()
+                .map(|item| item.name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names("a"), names("b")),
+            (vec!["first".to_owned()], vec!["second".to_owned()])
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lsp_server::ErrorCode;
+use lsp_server::{ErrorCode, RequestId, Response};
 use lsp_types::{
     DidChangeNotebookDocumentParams, DidChangeTextDocumentParams, DidCloseNotebookDocumentParams,
     DidCloseTextDocumentParams, DidOpenNotebookDocumentParams, DidOpenTextDocumentParams, Position, Uri,
@@ -16,14 +16,17 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::analysis::Program;
+use super::configuration::Configuration;
 use super::documents::Documents;
 use super::documents::notebook::Notebook;
 use super::documents::text::Encoding;
 use super::engine::Asker;
+use super::index::Index;
 use super::link::{Failure, Link, Reply, reply};
 use super::live::Snapshot;
 use super::requests;
-use super::types::Asked;
+use super::types::{Asked, Pace, Types};
+use crate::options::Checker;
 
 /// After the interpreter did not answer in time, it is left alone for this long: one request in many pays the
 /// budget, the others are answered from the snapshot at once.
@@ -50,6 +53,8 @@ pub struct Session {
     pub documents: Documents,
     /// How the server is set up.
     pub options: Options,
+    /// What the client has chosen.
+    pub configuration: Configuration,
     /// Whether the request in hand was cancelled.
     pub cancelled: Arc<AtomicBool>,
     /// Where the last list of candidates was asked for.
@@ -58,6 +63,38 @@ pub struct Session {
     stage: Stage,
     left_alone_until: Option<Instant>,
     seen: Arc<Snapshot>,
+    /// What the client has said at the beginning; its settings are read on top of it.
+    initial: Configuration,
+    client: Client,
+    /// How many questions the client was asked, and the one for its settings that is open.
+    questions: u64,
+    settings: Option<RequestId>,
+    /// Diagnostics of this server are shown.
+    published: bool,
+    /// Kept for as long as the client is connected.
+    index: Option<Arc<Index>>,
+}
+
+/// What a client can be asked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Client {
+    settings: bool,
+    registration: bool,
+    refresh: bool,
+}
+
+impl Client {
+    fn of(params: &Value) -> Self {
+        let can = |what: &str| {
+            let known = params.pointer(&format!("/capabilities/workspace/{what}"));
+            known.and_then(Value::as_bool).unwrap_or_default()
+        };
+        Self {
+            settings: can("configuration"),
+            registration: can("didChangeConfiguration/dynamicRegistration"),
+            refresh: can("inlayHint/refreshSupport"),
+        }
+    }
 }
 
 impl Session {
@@ -69,13 +106,25 @@ impl Session {
                 .live
                 .as_ref()
                 .map(|live| live.snapshot())
-                .unwrap_or_default(),
+                .unwrap_or_else(|| {
+                    Arc::new(Snapshot {
+                        path: options.path.clone(),
+                        ..Snapshot::default()
+                    })
+                }),
             options,
+            configuration: Configuration::default(),
             cancelled: Arc::default(),
             completed_at: None,
             link,
             stage: Stage::Fresh,
             left_alone_until: None,
+            initial: Configuration::default(),
+            client: Client::default(),
+            questions: 0,
+            settings: None,
+            published: false,
+            index: None,
         }
     }
 
@@ -111,12 +160,28 @@ impl Session {
             (Stage::Fresh, "initialize") => {
                 self.stage = Stage::Running;
                 self.documents.encoding = offered_encoding(&params);
+                self.client = Client::of(&params);
+                let (chosen, wrong) = Configuration::of_client(&params);
+                self.initial = chosen.clone();
+                self.configure(chosen, &wrong);
+                match self.configuration.types {
+                    // Off is for this client alone; any other is the choice of the kernel, which has one.
+                    Some(Checker::Off) => {
+                        self.options.types = Types::new(Checker::Off, Vec::new(), Pace::default());
+                    }
+                    Some(checker) => self.options.types.choose(checker),
+                    None => {}
+                }
                 let root = params
                     .pointer("/workspaceFolders/0/uri")
                     .or_else(|| params.get("rootUri"))
                     .and_then(Value::as_str);
                 self.options.types.hear(&self.link, root);
-                Answer::Now(reply(&requests::initialize::result(self.documents.encoding)))
+                let announce = self.configuration.announce;
+                Answer::Now(reply(&requests::initialize::result(
+                    self.documents.encoding,
+                    announce,
+                )))
             }
             (Stage::Fresh, _) => refused(ErrorCode::ServerNotInitialized, "initialize has not been sent"),
             (_, "initialize") => refused(ErrorCode::InvalidRequest, "initialized already"),
@@ -152,7 +217,20 @@ impl Session {
                     Ok(())
                 })
             }
-            // Saving, tracing, progress and configuration change nothing here.
+            "initialized" => {
+                self.register();
+                self.ask_settings();
+                self.warm_index();
+                Ok(())
+            }
+            "workspace/didChangeConfiguration" => {
+                match params.pointer("/settings/drupe") {
+                    Some(settings) => self.settings_came(settings),
+                    None => self.ask_settings(),
+                }
+                Ok(())
+            }
+            // Saving, tracing and progress change nothing here.
             _ => Ok(()),
         };
         if let Err(failure) = result {
@@ -174,15 +252,26 @@ impl Session {
         if !Arc::ptr_eq(&snapshot, &self.seen) {
             self.seen = snapshot;
             self.documents.touch_all();
+            self.refresh_hints();
         }
+        let wanted = self.configuration.diagnostics();
+        self.published |= wanted;
         while let Some(root) = self.documents.next_changed() {
-            for published in requests::diagnostics::publish(self, &root) {
+            // Where none are wanted any more, those that are shown are taken back.
+            let shown = self
+                .published
+                .then(|| requests::diagnostics::publish(self, &root));
+            for mut published in shown.unwrap_or_default() {
+                if !wanted {
+                    published.diagnostics.clear();
+                }
                 self.link.notify("textDocument/publishDiagnostics", published);
             }
             if is_over() {
-                break;
+                return;
             }
         }
+        self.published = wanted;
     }
 
     /// The session's names after the last cell.
@@ -202,6 +291,8 @@ impl Session {
             _ => Asker::from_snapshot(self.snapshot()),
         };
         asker.busy = alone;
+        asker.imports = self.configuration.auto_import;
+        self.warm_index();
         let result = work(self, &mut asker);
         if asker.busy && !alone {
             if self.left_alone_until.is_none() {
@@ -228,6 +319,75 @@ impl Session {
             None => program.cursor(offset).calls.into_iter().next()?.callee,
         };
         Some(self.asking(|_, asker| asked.telling(&expression, asker)))
+    }
+
+    /// Takes the client's answer to a question; but for its settings there is none that matters.
+    pub fn responded(&mut self, response: Response) {
+        if self.settings.as_ref() != Some(&response.id) {
+            return;
+        }
+        self.settings = None;
+        if let Ok(Value::Array(settings)) = response.response_result {
+            self.settings_came(settings.first().unwrap_or(&Value::Null));
+        }
+    }
+
+    /// Has the names of all modules collected, where they may be offered.
+    fn warm_index(&mut self) {
+        if self.configuration.auto_import {
+            let index = Index::of(&self.snapshot());
+            index.warm();
+            self.index = Some(index);
+        }
+    }
+
+    /// Asks to be told when the settings change: some clients tell nobody else.
+    fn register(&mut self) {
+        if self.client.registration {
+            let method = "workspace/didChangeConfiguration";
+            let wish = json!({"id": "drupe", "method": method, "registerOptions": {"section": "drupe"}});
+            self.ask_client("client/registerCapability", json!({"registrations": [wish]}));
+        }
+    }
+
+    fn ask_settings(&mut self) {
+        if self.client.settings {
+            let items = json!({"items": [{"section": "drupe"}]});
+            self.settings = Some(self.ask_client("workspace/configuration", items));
+        }
+    }
+
+    fn settings_came(&mut self, settings: &Value) {
+        let (chosen, wrong) = self.initial.with(settings, "settings");
+        self.configure(chosen, &wrong);
+    }
+
+    fn configure(&mut self, chosen: Configuration, wrong: &[String]) {
+        for sentence in wrong {
+            tracing::warn!("{sentence}");
+            self.log(2, sentence);
+        }
+        let before = std::mem::replace(&mut self.configuration, chosen);
+        if before.diagnostics() != self.configuration.diagnostics() {
+            self.documents.touch_all();
+        }
+        if before.inlay_hints != self.configuration.inlay_hints {
+            self.refresh_hints();
+        }
+    }
+
+    /// Has the client ask for its inlay hints again: the session has other types.
+    fn refresh_hints(&mut self) {
+        if self.client.refresh {
+            self.ask_client("workspace/inlayHint/refresh", Value::Null);
+        }
+    }
+
+    fn ask_client(&mut self, method: &str, params: Value) -> RequestId {
+        self.questions += 1;
+        let id = RequestId::from(format!("drupe-{}", self.questions));
+        self.link.ask(id.clone(), method, params);
+        id
     }
 
     /// Writes to the client's log: 1 error, 2 warning, 3 information, 4 log.

@@ -130,6 +130,13 @@ pub fn end_with_parent(command: &mut Command) {
     let _ = command;
 }
 
+/// The calling thread goes after everybody else's for the processors, where priority is a thread's own.
+pub fn be_last() {
+    // It cannot be refused: anybody may be nicer.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 19);
+}
+
 /// How many descriptors this process may have open now.
 pub fn most_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);

@@ -40,6 +40,9 @@ async def start(*arguments: str, encodings: list[str] | None = None) -> Language
 
 async def initialize(client: LanguageClient, encodings: list[str] | None = None) -> None:
     """Says what Visual Studio Code says; `client.initialized` is the answer."""
+    # What Visual Studio Code answers, and pytest-lsp does not.
+    for method in (types.CLIENT_REGISTER_CAPABILITY, types.WORKSPACE_INLAY_HINT_REFRESH):
+        client.feature(method)(lambda _: None)
     capabilities = client_capabilities("visual-studio-code")
     if encodings:
         capabilities.general.position_encodings = encodings

@@ -163,11 +163,15 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             }
         }
         Place::Shell => return in_folder(typed, offset, asker),
-        Place::Module { package } => imports::modules(&mut list, package, typed, asker),
-        Place::Member { module } => imports::imported(&mut list, program, module, typed, asker),
+        Place::Module { package } => imports::modules(&mut list, program, package, asker),
+        Place::Member { module } => imports::imported(&mut list, program, offset, module, typed, asker),
         Place::Magic { cell } => magics(&mut list, *cell, asker),
     }
-    list.finish(offset - typed.len())
+    let mut found = list.finish(offset - typed.len());
+    if cursor.place == Place::Name {
+        imports::unbound(&mut found, program, offset, typed, asker);
+    }
+    found
 }
 
 /// Files and folders for a path of which `typed` is there.

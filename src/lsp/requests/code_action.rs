@@ -1,6 +1,6 @@
 //! `textDocument/codeAction`: the mends of what [`super::diagnostics`] finds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lsp_types::{CodeAction, CodeActionKind, CodeActionParams, Range, TextEdit, Uri, WorkspaceEdit};
 use ruff_text_size::TextRange;
@@ -8,21 +8,13 @@ use ruff_text_size::TextRange;
 use super::diagnostics::{self, Kind, Problem};
 use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::analysis::{Program, size};
-use crate::lsp::engine::builtins;
+use crate::lsp::engine::{builtins, insertion};
+use crate::lsp::index::{self, Index};
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
 
-/// Names that everybody imports in the same way.
-const COMMON: [(&str, &str); 8] = [
-    ("np", "import numpy as np"),
-    ("pd", "import pandas as pd"),
-    ("pl", "import polars as pl"),
-    ("plt", "import matplotlib.pyplot as plt"),
-    ("sns", "import seaborn as sns"),
-    ("px", "import plotly.express as px"),
-    ("Path", "from pathlib import Path"),
-    ("dataclass", "from dataclasses import dataclass"),
-];
+/// So many places are named from which a name may be imported.
+const MOST_IMPORTS: usize = 5;
 
 /// Actions for the problems in a range, and one that removes all unused imports.
 ///
@@ -105,19 +97,12 @@ fn undefined(
     names: &[&str],
 ) -> Vec<(String, TextEdit)> {
     let mut mends = Vec::new();
-    let common = COMMON
-        .iter()
-        .find(|(name, _)| *name == problem.name)
-        .map(|(_, import)| (*import).to_owned());
-    let is_module = builtins::MODULES.binary_search(&problem.name.as_str()).is_ok();
-    let import = common.or_else(|| is_module.then(|| format!("import {}", problem.name)));
-    if let Some(import) = import {
-        let start = lsp_types::Position::default();
-        let edit = TextEdit {
-            range: Range { start, end: start },
-            new_text: format!("{import}\n"),
-        };
-        mends.push((format!("Add `{import}`"), edit));
+    let offset = problem.range.start().to_usize();
+    for import in imports(&Index::of(&session.snapshot()), &problem.name) {
+        let place = insertion::of_import(program, offset, &import);
+        if let Some(edit) = replace(session, uri, program, (place.offset, place.offset), &place.text) {
+            mends.push((format!("Add `{import}`"), edit));
+        }
     }
     let own = program.model.symbols().map(|(_, symbol)| symbol.name.as_str());
     let mut near: Vec<&str> = own
@@ -134,6 +119,23 @@ fn undefined(
         }
     }
     mends
+}
+
+/// The imports that would bind a name, the most usual first.
+fn imports(index: &Index, name: &str) -> Vec<String> {
+    let mut imports: Vec<String> = index::alias(name)
+        .filter(|(module, _)| index.has(module))
+        .map(|(_, import)| import.to_owned())
+        .collect();
+    imports.extend(index.named(name, MOST_IMPORTS).into_iter().map(|hit| hit.import));
+    // Before anything is known of what is installed, the standard library is.
+    if builtins::MODULES.binary_search(&name).is_ok() {
+        imports.push(format!("import {name}"));
+    }
+    let mut known = HashSet::new();
+    imports.retain(|import| known.insert(import.clone()));
+    imports.truncate(MOST_IMPORTS);
+    imports
 }
 
 /// The edit that removes one imported name: the whole statement when it is its only one.

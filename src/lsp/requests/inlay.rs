@@ -15,6 +15,9 @@ pub fn hints(session: &mut Session, params: InlayHintParams) -> Result<Vec<Inlay
     let program = session.documents.program(&uri)?;
     let snapshot = session.snapshot();
     let mut hints = Vec::new();
+    if !session.configuration.inlay_hints {
+        return Ok(hints);
+    }
     for item in &snapshot.names {
         let Some(binding) = program
             .model

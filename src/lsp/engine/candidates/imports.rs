@@ -1,57 +1,74 @@
-//! What can be imported: modules, and the names inside them.
+//! What can be imported: modules, and the names inside them; and names that an import would bind.
 
-use super::Kind;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::list::List;
+use super::{Candidate, Found, Kind};
 use crate::lsp::analysis::Program;
+use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::BindingKind;
-use crate::lsp::engine::{Asker, builtins};
+use crate::lsp::engine::{Asker, builtins, insertion};
+use crate::lsp::index::{self, Hit};
 use crate::lsp::live::{LiveAnswer, LiveQuery};
+
+/// A shorter word is begun by too many names.
+const SHORTEST: usize = 3;
+/// Names that are not bound, in one list.
+const MOST_UNBOUND: usize = 20;
 
 /// Adds modules. `package` is `os.` of `import os.pa`: only the last part is typed anew, and a dot ends a word for
 /// clients.
-pub(super) fn modules(list: &mut List, package: &str, typed: &str, asker: &mut Asker) {
+pub(super) fn modules(list: &mut List, program: &Program, package: &str, asker: &mut Asker) {
     if package.is_empty() {
         for name in builtins::MODULES {
             list.add(name, Kind::Module, "", 1, "");
         }
-        let snapshot = std::sync::Arc::clone(&asker.snapshot);
+        let snapshot = Arc::clone(&asker.snapshot);
         for name in &snapshot.modules {
             list.add(name, Kind::Module, "", 0, "");
         }
     }
-    if let LiveAnswer::Known(items) = asker.complete(&LiveQuery::Modules {
-        prefix: format!("{package}{typed}"),
-    }) {
-        for item in items {
-            if let Some(name) = item.name.strip_prefix(package) {
-                list.add(name, Kind::Module, "", 0, "");
-            }
-        }
+    let within = match package.trim_start_matches('.').is_empty() {
+        true => package,
+        false => package.trim_end_matches('.'),
+    };
+    for module in asker.index().modules(within, folder(program, asker).as_deref()) {
+        list.add(&module.name, Kind::Module, "", 0, "");
     }
 }
 
-pub(super) fn imported(list: &mut List, program: &Program, module: &str, prefix: &str, asker: &mut Asker) {
-    // Only a module that is loaded is looked into: importing one would run its code.
+pub(super) fn imported(
+    list: &mut List,
+    program: &Program,
+    offset: usize,
+    module: &str,
+    prefix: &str,
+    asker: &mut Asker,
+) {
+    let given = given(program, offset);
+    // A module that is loaded is looked into: it has the names that are really there. Loading one would run its code.
     let query = LiveQuery::Members {
         expression: format!("sys.modules['{module}']"),
         prefix: prefix.to_owned(),
     };
-    if module
-        .chars()
-        .all(|char| char == '.' || char == '_' || char.is_alphanumeric())
+    if module.chars().all(|char| char == '.' || is_word(char))
         && let LiveAnswer::Known(items) = asker.complete(&query)
     {
-        list.add_live(&items, 0, "");
+        for item in items.iter().filter(|item| !given.contains(item.name.as_str())) {
+            list.add(
+                &item.name,
+                Kind::from_live(&item.kind),
+                &item.type_name,
+                0,
+                &item.name,
+            );
+        }
     }
-    let query = LiveQuery::Modules {
-        prefix: format!("{module}.{prefix}"),
-    };
-    if let LiveAnswer::Known(items) = asker.complete(&query) {
-        let parent = format!("{module}.");
-        for item in items {
-            if let Some(name) = item.name.strip_prefix(&parent) {
-                list.add(name, Kind::Module, "", 1, "");
-            }
+    for found in asker.index().members(module, folder(program, asker).as_deref()) {
+        if !given.contains(found.name.as_str()) {
+            list.add(&found.name, of_index(found.kind), "", u8::from(!found.public), "");
         }
     }
     // What the program imports from there elsewhere is known to exist.
@@ -61,9 +78,88 @@ pub(super) fn imported(list: &mut List, program: &Program, module: &str, prefix:
                 && from == module
                 && !binding.name.is_empty()
                 && member != prefix
+                && !given.contains(member.as_str())
             {
                 list.add(member, Kind::Instance, "", 2, "");
             }
         }
     }
+}
+
+/// Adds what nothing binds and an import would, with that import, behind everything that is bound.
+pub(super) fn unbound(found: &mut Found, program: &Program, offset: usize, typed: &str, asker: &mut Asker) {
+    if !asker.imports || found.incomplete || typed.is_empty() {
+        return;
+    }
+    let index = asker.index();
+    let mut hits = index.starting(typed, MOST_UNBOUND + found.candidates.len().min(100));
+    // Of a word of two letters only what it stands for as a whole is meant: `np`.
+    let is_short = typed.chars().count() < SHORTEST;
+    hits.retain(|hit| !is_short || hit.name == typed && index::alias(typed).next().is_some());
+    let bound: HashSet<&str> = found.candidates.iter().map(|it| it.label.as_str()).collect();
+    hits.retain(|hit| !bound.contains(hit.name.as_str()) && !is_everywhere(&hit.name));
+    let rank = found.candidates.last().map_or(0, |last| last.rank).max(30);
+    for hit in hits.into_iter().take(MOST_UNBOUND) {
+        let candidate = with_import(program, offset, found.start, hit, rank);
+        found.candidates.push(candidate);
+    }
+}
+
+fn with_import(program: &Program, offset: usize, start: usize, hit: Hit, rank: u8) -> Candidate {
+    let place = insertion::of_import(program, offset, &hit.import);
+    // Two edits at the same place are none that a client has to accept: then the import is part of what is inserted.
+    let (insert, besides) = match place.offset == start {
+        true => (format!("{}{}", place.text, hit.name), None),
+        false => (String::new(), Some(place)),
+    };
+    Candidate {
+        label: hit.name,
+        kind: of_index(hit.kind),
+        detail: hit.import,
+        rank,
+        expression: String::new(),
+        insert,
+        besides,
+    }
+}
+
+fn is_everywhere(name: &str) -> bool {
+    builtins::FUNCTIONS.contains(&name)
+        || builtins::TYPES.contains(&name)
+        || builtins::KEYWORDS.contains(&name)
+        || builtins::SESSION.contains(&name)
+}
+
+fn of_index(kind: index::Kind) -> Kind {
+    match kind {
+        index::Kind::Function => Kind::Function,
+        index::Kind::Class => Kind::Class,
+        index::Kind::Module => Kind::Module,
+        index::Kind::Value => Kind::Instance,
+    }
+}
+
+/// The folder of the program, from which relative imports are seen: the document's, else the session's.
+fn folder(program: &Program, asker: &Asker) -> Option<PathBuf> {
+    let uri = program.parts.first().map(|part| part.uri.0.as_str());
+    let own = uri.and_then(index::folder_of).filter(|folder| folder.is_dir());
+    own.or_else(|| Some(PathBuf::from(&asker.snapshot.directory)).filter(|folder| folder.is_absolute()))
+}
+
+/// The names that the statement at `offset` imports already: `a` of `from x import a, |`.
+fn given(program: &Program, offset: usize) -> HashSet<&str> {
+    let before = program.source.get(..offset).unwrap_or_default();
+    let listed = before.rsplit_once("import").map_or("", |(_, listed)| listed);
+    let mut names: Vec<&str> = listed
+        .split(',')
+        .filter_map(|name| {
+            name.split(|char: char| !is_word(char))
+                .find(|word| !word.is_empty())
+        })
+        .collect();
+    // The last one is being typed.
+    if !listed.trim_end_matches([' ', '(', '\\', '\n']).ends_with(',') {
+        names.pop();
+    }
+    names.into_iter().collect()
 }

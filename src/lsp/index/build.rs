@@ -1,0 +1,208 @@
+//! Collects the public names of all modules of a search path: of the modules that stand alone, of those in them, and of the
+//! packages within these. What is deeper is imported by who knows where it is.
+//!
+//! Runs on a thread of the lowest priority. What has been read before is taken from the [`store`] where the file is as it
+//! was. Everything is bounded: a search path that is too large or too slow is known in part.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::finder::{self, Finder, Place};
+use super::names::{Module, Names};
+use super::reader::Reader;
+use super::store;
+use crate::os;
+
+/// Modules of one search path.
+const MOST_MODULES: usize = 20_000;
+/// Bytes of names.
+const MOST_BYTES: usize = 16 << 20;
+/// What is found later is left out.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Folders whose modules nobody imports from elsewhere.
+const INSIDE: [&str; 14] = [
+    "test",
+    "tests",
+    "testing",
+    "conftest",
+    "setup",
+    "docs",
+    "doc",
+    "examples",
+    "benchmarks",
+    "vendor",
+    "site",
+    "idlelib",
+    "lib2to3",
+    "turtledemo",
+];
+
+/// The names, or `None` when they are as `known`, or nobody wants them any more.
+pub(super) fn names(finder: &Finder, known: Option<&Names>, wanted: &dyn Fn() -> bool) -> Option<Names> {
+    os::process::be_last();
+    let started = Instant::now();
+    let folders: Vec<u64> = finder.folders().iter().map(|folder| stamp(&[folder])).collect();
+    if known.is_some_and(|known| known.folders == folders) {
+        return None;
+    }
+    let mut builder = Builder {
+        finder,
+        wanted,
+        until: started + PATIENCE,
+        modules: Vec::new(),
+        bytes: 0,
+        read: 0,
+    };
+    let mut alone = HashSet::new();
+    for (folder, stamp) in finder.folders().iter().zip(&folders) {
+        builder.folder(folder, *stamp, &mut alone)?;
+    }
+    let mut alone: Vec<String> = alone.into_iter().map(|name| format!("m{name}")).collect();
+    alone.sort_unstable();
+    let mut modules = builder.modules;
+    modules.push(Module {
+        name: String::new(),
+        stamp: 0,
+        names: alone.join(" "),
+    });
+    modules.shrink_to_fit();
+    let (read, of) = (builder.read, modules.len());
+    let names = Names::new(modules, folders);
+    let (count, bytes) = names.size();
+    tracing::debug!(elapsed = ?started.elapsed(), read, of, names = count, bytes, "modules can be completed");
+    Some(names)
+}
+
+struct Builder<'a> {
+    finder: &'a Finder,
+    wanted: &'a dyn Fn() -> bool,
+    until: Instant,
+    modules: Vec<Module>,
+    bytes: usize,
+    read: usize,
+}
+
+impl Builder<'_> {
+    /// `None` when nobody wants it any more.
+    fn folder(&mut self, folder: &Path, stamp: u64, alone: &mut HashSet<String>) -> Option<()> {
+        let known = store::read(folder);
+        let is_as_it_was = known.stamp == stamp && is_installed(folder);
+        let mut before: Before = known
+            .modules
+            .into_iter()
+            .map(|module| (module.name.clone(), module))
+            .collect();
+        let (first, read) = (self.modules.len(), self.read);
+        if is_as_it_was {
+            let mut modules: Vec<Module> = before.into_values().collect();
+            modules.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+            let package = |module: &Module| module.name.split('.').next().unwrap_or_default().to_owned();
+            let hidden: HashSet<String> = alone.clone();
+            modules.retain(|module| !hidden.contains(&package(module)));
+            alone.extend(modules.iter().map(package));
+            self.bytes += modules.iter().map(Module::bytes).sum::<usize>();
+            self.modules.extend(modules);
+            return Some(());
+        }
+        let mut hides = false;
+        let mut packages = finder::list(folder);
+        packages.sort_unstable();
+        for (name, path) in packages {
+            if !(self.wanted)() {
+                return None;
+            }
+            // What is found first hides what is found later.
+            if is_inside(&name) {
+                continue;
+            }
+            if !alone.insert(name.clone()) {
+                hides = true;
+                continue;
+            }
+            self.package(&name, folder, &path, 0, &mut before);
+        }
+        let modules = self.modules.get(first..).unwrap_or_default();
+        if (self.read > read || !before.is_empty() || is_installed(folder)) && !self.is_full() {
+            // With another search path, what is hidden now is not: then it is looked for again.
+            store::write(folder, if hides { 0 } else { stamp }, modules);
+        }
+        Some(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.modules.len() >= MOST_MODULES || self.bytes >= MOST_BYTES || Instant::now() >= self.until
+    }
+
+    fn package(&mut self, name: &str, folder: &Path, path: &Path, depth: usize, before: &mut Before) {
+        if self.is_full() {
+            return;
+        }
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let Some(place) = Finder::new(vec![folder.to_owned()]).place(last, None) else {
+            return;
+        };
+        self.module(name, &place, before);
+        if depth < 2 && path.is_dir() {
+            let mut inner = finder::list(path);
+            inner.sort_unstable();
+            for (inner, inner_path) in inner {
+                let is_wanted = depth == 0 || inner_path.is_dir();
+                if is_wanted && !inner.starts_with('_') && !is_inside(&inner) {
+                    self.package(&format!("{name}.{inner}"), path, &inner_path, depth + 1, before);
+                }
+            }
+        }
+    }
+
+    fn module(&mut self, name: &str, place: &Place, before: &mut Before) {
+        let sources: Vec<&Path> = place.sources.iter().map(PathBuf::as_path).collect();
+        let stamp = stamp(&sources);
+        let known = before.remove(name).filter(|known| known.stamp == stamp);
+        let module = known.unwrap_or_else(|| {
+            self.read += 1;
+            let found = Reader::new(self.finder).names(name, place);
+            let names: Vec<String> = found
+                .iter()
+                .filter(|name| name.public && !name.name.starts_with('_'))
+                .map(|name| format!("{}{}", name.kind.letter(), name.name))
+                .collect();
+            Module {
+                name: name.to_owned(),
+                stamp,
+                names: names.join(" "),
+            }
+        });
+        self.bytes += module.bytes();
+        self.modules.push(module);
+    }
+}
+
+/// Whether a folder is changed by installers alone, which tell by its own date: its files need not be looked at.
+fn is_installed(folder: &Path) -> bool {
+    let is_site = folder
+        .file_name()
+        .is_some_and(|name| name == "site-packages" || name == "dist-packages");
+    is_site || folder.join("os.py").is_file()
+}
+
+/// What was known of a folder, by module.
+type Before = HashMap<String, Module>;
+
+fn is_inside(name: &str) -> bool {
+    name.starts_with('_') || INSIDE.contains(&name)
+}
+
+/// What changes when one of the files does, or a folder's entries.
+fn stamp(files: &[impl AsRef<Path>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        let about = file.as_ref().metadata().ok();
+        let changed = about.as_ref().and_then(|it| it.modified().ok());
+        let changed = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        (about.map(|it| it.len()), changed).hash(&mut hasher);
+    }
+    hasher.finish()
+}

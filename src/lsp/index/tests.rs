@@ -1,0 +1,300 @@
+//! Over folders that are made for it, and once over a real environment where `DRUPE_INDEX_PYTHON` names its Python.
+
+use super::*;
+
+const FILES: [(&str, &str); 29] = [
+    (
+        "lib/plain.py",
+        "import os\nfrom json import dumps\nLIMIT = 1\ndef read(): pass\nclass Table: pass\n_own = 2\na, b = 1, 2\n",
+    ),
+    (
+        "lib/listed.py",
+        "__all__ = ['one', 'later']\n__all__ += ['two']\ndef one(): pass\ndef two(): pass\ndef three(): pass\n",
+    ),
+    ("lib/made.py", "__all__ = [n for n in dir()]\ndef one(): pass\n"),
+    (
+        "lib/pack/__init__.py",
+        "from ._core import Model, fit\nfrom .stars import *\nfrom other import thing\nfrom . import sub\n",
+    ),
+    ("lib/pack/_core.py", "class Model: pass\ndef fit(): pass\n"),
+    (
+        "lib/pack/stars.py",
+        "from .deep import *\n__all__ = ['shine', 'Deep']\ndef shine(): pass\ndef hidden(): pass\n",
+    ),
+    (
+        "lib/pack/deep.py",
+        "from .stars import *\nclass Deep: pass\nclass Other: pass\n",
+    ),
+    (
+        "lib/pack/sub/__init__.py",
+        "try:\n    from .a import Found\nexcept ImportError:\n    Found = None\n",
+    ),
+    ("lib/pack/sub/a.py", "class Found: pass\n"),
+    ("lib/pack/sub/inner/__init__.py", "class Inner: pass\n"),
+    ("lib/pack/tests/__init__.py", "class Tested: pass\n"),
+    (
+        "lib/lazy/__init__.py",
+        "import lazy_loader\n__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)\n",
+    ),
+    (
+        "lib/lazy/__init__.pyi",
+        "__all__ = ['imread', 'data']\nfrom . import data\nfrom .io import imread\n",
+    ),
+    ("lib/lazy/io.py", "def imread(): pass\n"),
+    ("lib/lazy/data/__init__.py", ""),
+    ("lib/typed/__init__.py", "from .native import *\n"),
+    (
+        "lib/typed-stubs/__init__.pyi",
+        "from .x import y as y\nclass Stubbed: ...\n",
+    ),
+    ("lib/space/part/__init__.py", "class Part: pass\n"),
+    ("lib/native.cpython-311-x86_64-linux-gnu.so", ""),
+    ("lib/numbers.libs/x.so", ""),
+    ("lib/share/readme.txt", ""),
+    ("lib/pathlib.py", "class Path: pass\n"),
+    ("lib/zipfile.py", "class Path: pass\n"),
+    ("lib/numpy.py", "def array(): pass\n"),
+    ("lib/broken.py", "def whole(): pass\ndef f(:\n"),
+    ("lib/bom.py", "\u{feff}def first(): pass\n"),
+    ("own/work/notebook.ipynb", ""),
+    ("own/work/helpers.py", "def help_me(): pass\n"),
+    ("own/shared.py", "def share(): pass\n"),
+];
+
+fn environment() -> (tempfile::TempDir, Arc<Index>) {
+    let root = tempfile::tempdir().unwrap();
+    for (file, text) in FILES {
+        let path = root.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let index = of(root.path());
+    (root, index)
+}
+
+fn of(root: &Path) -> Arc<Index> {
+    Index::of(&Snapshot {
+        path: vec!["lib".into(), "nowhere".into(), "lib".into(), "x.zip".into()],
+        directory: root.to_str().unwrap().into(),
+        ..Snapshot::default()
+    })
+}
+
+fn public(found: &[Found]) -> String {
+    let public = found.iter().filter(|it| it.public);
+    let mut names: Vec<String> = public
+        .map(|it| format!("{}{}", it.kind.letter(), it.name))
+        .collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+fn names(index: &Index, module: &str) -> String {
+    public(&index.members(module, None))
+}
+
+#[test]
+fn modules_are_found_as_python_finds_them() {
+    let (root, index) = environment();
+    assert_eq!(
+        public(&index.modules("", None)),
+        "mbom mbroken mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtyped mzipfile"
+    );
+    assert_eq!(public(&index.modules("pack", None)), "mdeep mstars msub mtests");
+    assert_eq!(public(&index.modules("space", None)), "mpart");
+    assert_eq!(public(&index.modules("plain", None)), "");
+    assert_eq!(public(&index.modules("nothing.at.all", None)), "");
+    assert!(index.has("pack.sub") && index.has("native") && !index.has("pack.nothing"));
+    let folder = root.path().join("own/work");
+    assert_eq!(public(&index.modules(".", Some(&folder))), "mhelpers");
+    assert_eq!(public(&index.modules("..", Some(&folder))), "mshared mwork");
+    assert_eq!(public(&index.members(".helpers", Some(&folder))), "fhelp_me");
+    assert_eq!(public(&index.members(".", None)), "");
+}
+
+#[test]
+fn names_are_read_from_sources_and_stubs() {
+    let (_root, index) = environment();
+    for (module, expected) in [
+        ("plain", "cTable fread vLIMIT va vb"),
+        ("listed", "flater fone ftwo"),
+        ("made", "fone"),
+        ("pack", "cDeep cModel ffit fshine mdeep mstars msub mtests"),
+        ("pack.sub", "cFound ma minner"),
+        ("lazy", "fimread mdata mio"),
+        ("typed", "cStubbed fy"),
+        ("space.part", "cPart"),
+        ("native", ""),
+        ("bom", "ffirst"),
+    ] {
+        assert_eq!(names(&index, module), expected, "{module}");
+    }
+    // What a module imports for itself is there, and comes behind.
+    let all = index.members("plain", None);
+    let own: Vec<&str> = all
+        .iter()
+        .filter(|it| !it.public)
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(own, ["os", "dumps", "_own"]);
+    assert!(names(&index, "broken").contains("fwhole"));
+}
+
+#[test]
+fn names_of_all_modules_are_found_by_how_they_begin() {
+    let (_root, index) = environment();
+    let built = || build::names(&index.finder, None, &|| true).unwrap();
+    let names = built();
+    let imports = |hits: Vec<Hit>| hits.into_iter().map(|hit| hit.import).collect::<Vec<_>>();
+    assert_eq!(
+        imports(names.starting("Path", 9)),
+        ["from pathlib import Path"]
+            .into_iter()
+            .chain(["import pathlib"])
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(
+        imports(names.named("Path", 9)),
+        ["from pathlib import Path", "from zipfile import Path"]
+    );
+    assert_eq!(imports(names.named("np", 9)), ["import numpy as np"]);
+    assert_eq!(imports(names.named("pd", 9)), Vec::<String>::new());
+    assert_eq!(imports(names.starting("fou", 9)), ["from pack.sub import Found"]);
+    assert_eq!(
+        imports(names.named("Inner", 9)),
+        ["from pack.sub.inner import Inner"]
+    );
+    assert_eq!(imports(names.named("Model", 9)), ["from pack import Model"]);
+    for absent in ["Tested", "hidden", "_own", "dumps"] {
+        assert_eq!(
+            imports(names.starting(absent, 9)),
+            Vec::<String>::new(),
+            "{absent}"
+        );
+    }
+    assert_eq!(names.starting("e", 2).len(), 0);
+    // Nothing was installed: it stays; nobody is there: it ends.
+    assert!(build::names(&index.finder, Some(&names), &|| true).is_none());
+    assert!(build::names(&index.finder, None, &|| false).is_none());
+}
+
+#[test]
+fn an_index_is_one_for_all_who_ask_and_learns_what_was_installed() {
+    let (root, index) = environment();
+    assert!(Arc::ptr_eq(&index, &of(root.path())));
+    let known = build::names(&index.finder, None, &|| true).unwrap();
+    std::fs::write(root.path().join("lib/fresh.py"), "class Fresh: pass\n").unwrap();
+    let renewed = build::names(&index.finder, Some(&known), &|| true).unwrap();
+    assert_eq!(renewed.named("Fresh", 1).len(), 1);
+    index.warm();
+    let until = Instant::now() + Duration::from_secs(20);
+    while index.named("Fresh", 1).is_empty() {
+        assert!(Instant::now() < until, "not collected");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let file = cache.path().join("modules.json");
+    let module = names::Module {
+        name: "m".into(),
+        stamp: 7,
+        names: "fone".into(),
+    };
+    store::write_to(&file, folder.path(), 1, std::slice::from_ref(&module)).unwrap();
+    let known = |file: &Path, folder: &Path| store::read_from(file, folder).map(|known| known.modules.len());
+    assert_eq!(known(&file, folder.path()), Some(1));
+    assert_eq!(known(&file, cache.path()), None, "another folder's");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for spoilt in [
+        "",
+        "{",
+        "[]",
+        "\u{0}\u{0}",
+        &text.replace(env!("CARGO_PKG_VERSION"), "0.0.0"),
+    ] {
+        std::fs::write(&file, spoilt).unwrap();
+        assert_eq!(known(&file, folder.path()), None);
+    }
+    assert!(store::write_to(Path::new("/proc/none/x.json"), folder.path(), 1, &[module]).is_err());
+    // Room is made for what is new.
+    for number in 0..100 {
+        store::write_to(
+            &cache.path().join(format!("{number}.json")),
+            folder.path(),
+            1,
+            &[],
+        )
+        .unwrap();
+    }
+    assert!(std::fs::read_dir(cache.path()).unwrap().count() <= 64);
+}
+
+#[test]
+fn folders_of_documents_and_search_paths() {
+    for (uri, folder) in [
+        ("file:///a%20b/c.py", Some("/a b")),
+        ("vscode-notebook-cell:/a/b.ipynb#W0s", None),
+        ("vscode-notebook-cell:///a/b.ipynb#W0s", Some("/a")),
+        ("file://host/a/%C3%A9/c.py", Some("/a/é")),
+        ("untitled:Untitled-1", None),
+        ("file:///a/100%/c.py", Some("/a/100%")),
+    ] {
+        assert_eq!(folder_of(uri).as_deref(), folder.map(Path::new), "{uri}");
+    }
+    let path = [
+        "".to_owned(),
+        "/b/../c".into(),
+        "x".into(),
+        "/p.zip".into(),
+        "/a".into(),
+    ];
+    let folders = search_path::absolute(&path, Path::new("/a"));
+    assert_eq!(folders, ["/a", "/b/../c", "/a/x"].map(PathBuf::from));
+}
+
+#[test]
+fn a_real_environment() {
+    let Some(python) = std::env::var_os("DRUPE_INDEX_PYTHON") else {
+        return;
+    };
+    let path = search_path::of_environment(Some(Path::new(&python)));
+    let index = Index::of(&Snapshot {
+        path,
+        directory: "/".into(),
+        ..Snapshot::default()
+    });
+    println!("{:#?}", index.finder.folders());
+    for _ in 0..2 {
+        let started = Instant::now();
+        let names = build::names(&index.finder, None, &|| true).unwrap();
+        println!("{:?} {:?} (names, bytes)", started.elapsed(), names.size());
+        for word in [
+            "DataF", "Logi", "coun", "train_t", "plt", "np", "minim", "Path", "get", "ran",
+        ] {
+            let started = Instant::now();
+            let hits: Vec<String> = names
+                .starting(word, 5)
+                .into_iter()
+                .map(|hit| hit.import)
+                .collect();
+            println!("{word} {:?} {hits:?}", started.elapsed());
+        }
+    }
+    for module in [
+        "sklearn.linear_model",
+        "numpy",
+        "pandas",
+        "matplotlib.pyplot",
+        "scipy.stats",
+    ] {
+        let started = Instant::now();
+        let count = index.members(module, None).len();
+        println!("{module} {count} {:?}", started.elapsed());
+    }
+    let started = Instant::now();
+    println!("{} {:?}", index.modules("", None).len(), started.elapsed());
+}
