@@ -1,4 +1,4 @@
-//! Jupyter's folders of this user, by the rules of jupyter_core, and drupe's own. Reads the environment, never the disk.
+//! Jupyter's folders of this user, by the rules of jupyter_core. Reads the environment, never the disk.
 
 use std::path::PathBuf;
 
@@ -26,14 +26,4 @@ pub fn data_dir() -> Option<PathBuf> {
 /// Where connection files are: `JUPYTER_RUNTIME_DIR`, else a folder of the data. `None` where the user has no home.
 pub fn runtime_dir() -> Option<PathBuf> {
     set("JUPYTER_RUNTIME_DIR").or_else(|| Some(data_dir()?.join("runtime")))
-}
-
-/// Where drupe keeps what it can find out again. `None` where the user has no home.
-pub fn cache_dir() -> Option<PathBuf> {
-    let cache = match set("XDG_CACHE_HOME") {
-        Some(folder) => folder,
-        None if cfg!(target_os = "macos") => set("HOME")?.join("Library/Caches"),
-        None => set("HOME")?.join(".cache"),
-    };
-    cache.is_absolute().then(|| cache.join("drupe"))
 }

@@ -10,6 +10,7 @@ pub mod children;
 pub mod copy;
 pub mod descriptor;
 pub mod file;
+pub mod folders;
 pub mod peer;
 pub mod process;
 mod region;

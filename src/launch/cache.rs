@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::record::{Found, Record};
-use crate::jupyter::cache_dir;
+use crate::os;
 
 /// What, beside the interpreter's path, decides which modules it finds.
 const VARIABLES: [&str; 5] = [
@@ -47,5 +47,5 @@ fn file(python: &Path) -> Option<PathBuf> {
     let mut hasher = DefaultHasher::new();
     python.hash(&mut hasher);
     VARIABLES.map(set).hash(&mut hasher);
-    Some(cache_dir()?.join(format!("{:016x}.json", hasher.finish())))
+    Some(os::folders::cache()?.join(format!("{:016x}.json", hasher.finish())))
 }

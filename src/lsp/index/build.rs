@@ -13,6 +13,7 @@ use super::finder::{self, Finder, Place};
 use super::names::{Module, Names};
 use super::reader::Reader;
 use super::store;
+use crate::lsp::engine::builtins;
 use crate::os;
 
 /// Modules of one search path.
@@ -60,6 +61,8 @@ pub(super) fn names(finder: &Finder, known: Option<&Names>, wanted: &dyn Fn() ->
     for (folder, stamp) in finder.folders().iter().zip(&folders) {
         builder.folder(folder, *stamp, &mut alone)?;
     }
+    // Some modules of the standard library have no file.
+    alone.extend(builtins::MODULES.map(str::to_owned));
     let mut alone: Vec<String> = alone.into_iter().map(|name| format!("m{name}")).collect();
     alone.sort_unstable();
     let mut modules = builder.modules;
@@ -89,54 +92,70 @@ impl Builder<'_> {
     /// `None` when nobody wants it any more.
     fn folder(&mut self, folder: &Path, stamp: u64, alone: &mut HashSet<String>) -> Option<()> {
         let known = store::read(folder);
-        let is_as_it_was = known.stamp == stamp && is_installed(folder);
-        let mut before: Before = known
-            .modules
-            .into_iter()
-            .map(|module| (module.name.clone(), module))
-            .collect();
-        let (first, read) = (self.modules.len(), self.read);
-        if is_as_it_was {
-            let mut modules: Vec<Module> = before.into_values().collect();
-            modules.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-            let package = |module: &Module| module.name.split('.').next().unwrap_or_default().to_owned();
-            let hidden: HashSet<String> = alone.clone();
-            modules.retain(|module| !hidden.contains(&package(module)));
-            alone.extend(modules.iter().map(package));
-            self.bytes += modules.iter().map(Module::bytes).sum::<usize>();
-            self.modules.extend(modules);
-            return Some(());
-        }
-        let mut hides = false;
+        let mut modules = match known.stamp == stamp && is_installed(folder) {
+            true => known.modules,
+            false => self.look(folder, stamp, known.modules)?,
+        };
+        // What is found first hides what is found later.
+        modules.retain(|module| !alone.contains(module.package()));
+        alone.extend(modules.iter().map(|module| module.package().to_owned()));
+        self.bytes += modules.iter().map(Module::bytes).sum::<usize>();
+        self.modules.append(&mut modules);
+        Some(())
+    }
+
+    /// All modules of a folder, read where they are others than `known`.
+    fn look(&mut self, folder: &Path, stamp: u64, known: Vec<Module>) -> Option<Vec<Module>> {
+        let mut look = Look {
+            finder: self.finder,
+            most: MOST_MODULES.saturating_sub(self.modules.len()),
+            most_bytes: MOST_BYTES.saturating_sub(self.bytes),
+            until: self.until,
+            before: known
+                .into_iter()
+                .map(|module| (module.name.clone(), module))
+                .collect(),
+            modules: Vec::new(),
+            bytes: 0,
+            read: 0,
+        };
         let mut packages = finder::list(folder);
         packages.sort_unstable();
         for (name, path) in packages {
             if !(self.wanted)() {
                 return None;
             }
-            // What is found first hides what is found later.
-            if is_inside(&name) {
-                continue;
+            if !is_inside(&name) {
+                look.package(&name, folder, &path, 0);
             }
-            if !alone.insert(name.clone()) {
-                hides = true;
-                continue;
-            }
-            self.package(&name, folder, &path, 0, &mut before);
         }
-        let modules = self.modules.get(first..).unwrap_or_default();
-        if (self.read > read || !before.is_empty() || is_installed(folder)) && !self.is_full() {
-            // With another search path, what is hidden now is not: then it is looked for again.
-            store::write(folder, if hides { 0 } else { stamp }, modules);
+        self.read += look.read;
+        if !look.is_full() && !look.modules.is_empty() {
+            store::write(folder, stamp, &look.modules);
         }
-        Some(())
+        Some(look.modules)
     }
+}
 
+/// One folder of the search path while it is looked through.
+struct Look<'a> {
+    finder: &'a Finder,
+    most: usize,
+    most_bytes: usize,
+    until: Instant,
+    /// What was known of it, by module.
+    before: HashMap<String, Module>,
+    modules: Vec<Module>,
+    bytes: usize,
+    read: usize,
+}
+
+impl Look<'_> {
     fn is_full(&self) -> bool {
-        self.modules.len() >= MOST_MODULES || self.bytes >= MOST_BYTES || Instant::now() >= self.until
+        self.modules.len() >= self.most || self.bytes >= self.most_bytes || Instant::now() >= self.until
     }
 
-    fn package(&mut self, name: &str, folder: &Path, path: &Path, depth: usize, before: &mut Before) {
+    fn package(&mut self, name: &str, folder: &Path, path: &Path, depth: usize) {
         if self.is_full() {
             return;
         }
@@ -144,23 +163,23 @@ impl Builder<'_> {
         let Some(place) = Finder::new(vec![folder.to_owned()]).place(last, None) else {
             return;
         };
-        self.module(name, &place, before);
+        self.module(name, &place);
         if depth < 2 && path.is_dir() {
             let mut inner = finder::list(path);
             inner.sort_unstable();
             for (inner, inner_path) in inner {
                 let is_wanted = depth == 0 || inner_path.is_dir();
                 if is_wanted && !inner.starts_with('_') && !is_inside(&inner) {
-                    self.package(&format!("{name}.{inner}"), path, &inner_path, depth + 1, before);
+                    self.package(&format!("{name}.{inner}"), path, &inner_path, depth + 1);
                 }
             }
         }
     }
 
-    fn module(&mut self, name: &str, place: &Place, before: &mut Before) {
+    fn module(&mut self, name: &str, place: &Place) {
         let sources: Vec<&Path> = place.sources.iter().map(PathBuf::as_path).collect();
         let stamp = stamp(&sources);
-        let known = before.remove(name).filter(|known| known.stamp == stamp);
+        let known = self.before.remove(name).filter(|known| known.stamp == stamp);
         let module = known.unwrap_or_else(|| {
             self.read += 1;
             let found = Reader::new(self.finder).names(name, place);
@@ -187,9 +206,6 @@ fn is_installed(folder: &Path) -> bool {
         .is_some_and(|name| name == "site-packages" || name == "dist-packages");
     is_site || folder.join("os.py").is_file()
 }
-
-/// What was known of a folder, by module.
-type Before = HashMap<String, Module>;
 
 fn is_inside(name: &str) -> bool {
     name.starts_with('_') || INSIDE.contains(&name)

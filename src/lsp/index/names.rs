@@ -19,6 +19,11 @@ pub(super) struct Module {
 }
 
 impl Module {
+    /// The module that stands alone in which it is.
+    pub(super) fn package(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+
     /// About how many bytes of memory it takes.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.name.len() + self.names.len()

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::names::Module;
-use crate::jupyter::cache_dir;
+use crate::os;
 
 /// Another program reads names in another way.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
@@ -100,7 +100,7 @@ fn file(folder: &Path) -> Option<PathBuf> {
     let mut hasher = DefaultHasher::new();
     folder.hash(&mut hasher);
     Some(
-        cache_dir()?
+        os::folders::cache()?
             .join("modules")
             .join(format!("{:016x}.json", hasher.finish())),
     )

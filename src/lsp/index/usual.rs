@@ -36,8 +36,8 @@ const ALIASES: [(&str, &str, &str); 24] = [
 const PACKAGES: [&str; 52] = [
     "numpy",
     "pandas",
-    "matplotlib",
     "sklearn",
+    "matplotlib",
     "scipy",
     "polars",
     "torch",
