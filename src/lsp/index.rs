@@ -137,6 +137,11 @@ impl Index {
                 .unwrap_or(true)
     }
 
+    /// True once the names of all modules are known, or when there are none to be known.
+    pub fn is_collected(&self) -> bool {
+        self.is_blind() || !lock(&self.names).folders.is_empty()
+    }
+
     /// Names that begin with `prefix` in any module, of each name the most usual place, most usual first; at most `most`.
     pub fn starting(&self, prefix: &str, most: usize) -> Vec<Hit> {
         self.used.store(true, Ordering::Relaxed);

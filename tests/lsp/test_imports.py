@@ -156,6 +156,14 @@ async def test_names_that_need_no_import_bring_none(client):
         assert not {"DataFrame", "DataFrameOfTests", "pl"} & set(found), text
 
 
+async def test_a_list_is_asked_for_again_while_other_imports_may_come(client):
+    await unbound(client, "DataF|", "DataFrame")
+    for text, more in [("|", True), ("D|", True), ("Da|", True), ("Dat|", False), ("x.D|", False)]:
+        document = Document(client, text)
+        params = document.params(types.CompletionParams)
+        assert (await client.text_document_completion_async(params)).is_incomplete is more, text
+
+
 async def test_a_bound_name_comes_first(client):
     await unbound(client, "DataF|", "DataFrame")
     _, found = await complete(client, "DataFresh = 1\nDataF|")

@@ -1,4 +1,4 @@
-//! Over folders that are made for it, and once over a real environment where `DRUPE_INDEX_PYTHON` names its Python.
+//! Over folders that are made for it.
 
 use super::*;
 
@@ -254,47 +254,4 @@ fn folders_of_documents_and_search_paths() {
     ];
     let folders = search_path::absolute(&path, Path::new("/a"));
     assert_eq!(folders, ["/a", "/b/../c", "/a/x"].map(PathBuf::from));
-}
-
-#[test]
-fn a_real_environment() {
-    let Some(python) = std::env::var_os("DRUPE_INDEX_PYTHON") else {
-        return;
-    };
-    let path = search_path::of_environment(Some(Path::new(&python)));
-    let index = Index::of(&Snapshot {
-        path,
-        directory: "/".into(),
-        ..Snapshot::default()
-    });
-    println!("{:#?}", index.finder.folders());
-    for _ in 0..2 {
-        let started = Instant::now();
-        let names = build::names(&index.finder, None, &|| true).unwrap();
-        println!("{:?} {:?} (names, bytes)", started.elapsed(), names.size());
-        for word in [
-            "DataF", "Logi", "coun", "train_t", "plt", "np", "minim", "Path", "get", "ran",
-        ] {
-            let started = Instant::now();
-            let hits: Vec<String> = names
-                .starting(word, 5)
-                .into_iter()
-                .map(|hit| hit.import)
-                .collect();
-            println!("{word} {:?} {hits:?}", started.elapsed());
-        }
-    }
-    for module in [
-        "sklearn.linear_model",
-        "numpy",
-        "pandas",
-        "matplotlib.pyplot",
-        "scipy.stats",
-    ] {
-        let started = Instant::now();
-        let count = index.members(module, None).len();
-        println!("{module} {count} {:?}", started.elapsed());
-    }
-    let started = Instant::now();
-    println!("{} {:?}", index.modules("", None).len(), started.elapsed());
 }

@@ -88,13 +88,20 @@ pub(super) fn imported(
 
 /// Adds what nothing binds and an import would, with that import, behind everything that is bound.
 pub(super) fn unbound(found: &mut Found, program: &Program, offset: usize, typed: &str, asker: &mut Asker) {
-    if !asker.imports || found.incomplete || typed.is_empty() {
+    if !asker.imports || found.incomplete {
         return;
     }
     let index = asker.index();
-    let mut hits = index.starting(typed, MOST_UNBOUND + found.candidates.len().min(100));
-    // Of a word of two letters only what it stands for as a whole is meant: `np`.
     let is_short = typed.chars().count() < SHORTEST;
+    if typed.is_empty() {
+        found.incomplete = true;
+        return;
+    }
+    let most = MOST_UNBOUND + found.candidates.len().min(100);
+    let mut hits = index.starting(typed, most);
+    // With the next letter there may be others.
+    found.incomplete = is_short || hits.len() >= most || !index.is_collected();
+    // Of a word of two letters only what it stands for as a whole is meant: `np`.
     hits.retain(|hit| !is_short || hit.name == typed && index::alias(typed).next().is_some());
     let bound: HashSet<&str> = found.candidates.iter().map(|it| it.label.as_str()).collect();
     hits.retain(|hit| !bound.contains(hit.name.as_str()) && !is_everywhere(&hit.name));
