@@ -32,7 +32,7 @@ else
 CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
-.PHONY: help build venv kernelspec demo tour lab test test-venvs newer-pythons test-rust test-python test-soak check bench bench-smoke hazards notebooks \
+.PHONY: help build venv kernelspec demo tour lab test test-venvs newer-pythons test-rust test-python test-soak check bench places bench-smoke hazards notebooks \
   origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock docs lint-release clean
 
 help: ## Show the targets
@@ -95,6 +95,17 @@ $(addprefix $(VENV)/.,demo test bench lab browser hazards suites): $(VENV)/.%: r
 	$(call fill,.cache/toolkits,$<)
 	@touch $@
 
+# The library that Visual Studio Code's language clients are made of.
+.cache/vscode/.filled: tests/editors/vscode/package.json tests/editors/vscode/package-lock.json
+	mkdir -p $(@D) && cp $^ $(@D)/
+	if command -v npm >/dev/null; then cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; fi
+	@touch $@
+
+.cache/places/.filled: requirements/places.txt | $(TOOLS)/.tools $(VENV)/bin/python
+	$(VENV)/bin/python -m venv --clear .cache/places
+	$(call fill,.cache/places,$<)
+	@touch $@
+
 # An environment in the folder $(2) for each line "NAME PATH" that $(1) prints.
 define environments
 	@$(1) | while read -r name python; do \
@@ -138,11 +149,14 @@ test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --profile quick --workspace --exclude drupe-python --locked
 
 # One pytest for each folder, since each has a conftest of its own.
-test-python: .cache/toolkits/.filled kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
+test-python: .cache/vscode/.filled .cache/toolkits/.filled kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
 	for suite in tests/*/; do \
 	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
 	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
 	    echo "tests/browser is left out: there is no chromium and no google-chrome"; continue; \
+	  fi; \
+	  if [ "$$suite" = tests/editors/ ] && ! { command -v nvim && command -v npm; } >/dev/null; then \
+	    echo "tests/editors is left out: there is no nvim or no npm"; continue; \
 	  fi; \
 	  $(VENV)/bin/python -m pytest -q $$suite; \
 	done
@@ -186,6 +200,10 @@ bench: kernelspec $(VENV)/.bench ## Measure drupe beside the other Python kernel
 	$(VENV)/bin/python benches/run.py $(or $(ARGS),--write)
 	$(VENV)/bin/python benches/facade.py
 	$(VENV)/bin/python benches/language_server.py
+
+# Positron's server is measured where POSITRON names the folder of its positron_lsp.py.
+places: build .cache/places/.filled ## Drive drupe's and other language servers through the same 60 places, and write docs/language-server-places.md
+	.cache/places/bin/python benches/places.py $(or $(ARGS),--write) $(if $(POSITRON),--positron $(POSITRON))
 
 bench-smoke: kernelspec $(VENV)/.test ## A taste of each row with drupe alone: that all of it came, not how soon
 	$(VENV)/bin/python benches/run.py --smoke
@@ -234,6 +252,7 @@ lock: $(TOOLS)/.tools ## Renew requirements/*.txt from requirements/*.in
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c test.txt parity.in -o parity.txt
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade wheel.in -o wheel.txt
 	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c parity.txt notebooks.in -o notebooks.txt
+	cd requirements && ../$(subst 3.10,3.11,$(UV)) --upgrade -c parity.txt places.in -o places.txt
 	cd requirements && for lock in runtime demo lab bench browser hazards suites toolkits; do ../$(UV) --upgrade -c test.txt $$lock.in -o $$lock.txt; done
 
 # Environments of their own, since they share nothing with the kernel's.

@@ -202,9 +202,7 @@ def lines_at(answer, document: Document) -> list[str]:
 def definition(editor: Editor, place: dict, document: Document) -> str:
     if not editor.can.get("definitionProvider"):
         return NONE
-    lines = lines_at(
-        editor.ask("textDocument/definition", document.params(), PATIENCE), document
-    )
+    lines = lines_at(editor.ask("textDocument/definition", document.params(), PATIENCE), document)
     if not lines:
         return NONE
     return GOOD if any(place["at"] in line for line in lines) else WRONG
@@ -271,18 +269,14 @@ def reported(editor: Editor, document: Document) -> list[dict]:
 def serious(reports: list[dict]) -> list[dict]:
     """Errors and warnings: what is underlined, without hints and matters of style (pycodestyle's)."""
     return [
-        one
-        for one in reports
-        if one.get("severity", 1) <= 2 and one.get("source") != "pycodestyle"
+        one for one in reports if one.get("severity", 1) <= 2 and one.get("source") != "pycodestyle"
     ]
 
 
 def diagnostics(editor: Editor, place: dict, document: Document) -> str:
     first = document.line - place["text"].count("\n")
     found = [
-        one
-        for one in serious(reported(editor, document))
-        if one["range"]["start"]["line"] >= first
+        one for one in serious(reported(editor, document)) if one["range"]["start"]["line"] >= first
     ]
     if place.get("silent"):
         return WRONG if found else GOOD

@@ -102,7 +102,10 @@ def measure(server: Server, groups: dict[str, list[dict]]) -> dict:
 def keep(results: dict) -> dict:
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name, by in results.items():
-        kept[name] = {"version": by["version"], "places": kept.get(name, {}).get("places", {}) | by["places"]}
+        kept[name] = {
+            "version": by["version"],
+            "places": kept.get(name, {}).get("places", {}) | by["places"],
+        }
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_text(json.dumps(kept, ensure_ascii=False))
     return kept
@@ -112,7 +115,9 @@ def shown(found: list | None) -> str:
     if found is None:
         return ""
     mark, took = found
-    return mark if took is None else f"{mark} {took:.0f} ms" if took >= 10 else f"{mark} {took:.1f} ms"
+    return (
+        mark if took is None else f"{mark} {took:.0f} ms" if took >= 10 else f"{mark} {took:.1f} ms"
+    )
 
 
 def code(place: dict) -> str:

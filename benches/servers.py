@@ -106,13 +106,16 @@ def positron(sources: Path) -> Callable[[Path], contextlib.AbstractContextManage
 
     @contextlib.contextmanager
     def start(folder: Path) -> Iterator[Running]:
-        command = [sys.executable, str(HERE / "positron.py"), str(sources), str(HERE / "session.py")]
+        command = [
+            sys.executable,
+            str(HERE / "positron.py"),
+            str(sources),
+            str(HERE / "session.py"),
+        ]
         editor = Editor(command, folder, folder.with_suffix(".log"), environment())
-
 
         def run(code: str) -> None:
             editor.tell("places/run", {"code": code})
-
 
         try:
             yield Running(editor, run=run, wait=lambda: editor.ask("places/wait", {}, 30))
@@ -151,5 +154,3 @@ def versions() -> str:
     """What is completed."""
     names = ("pandas", "polars", "numpy", "scikit-learn")
     return ", ".join(f"{name} {version_of(name)}" for name in names)
-
-
