@@ -14,7 +14,7 @@ from editor import Editor
 GOOD, NONE, WRONG = "✓", "–", "✗"
 PATIENCE = 2
 """Seconds after which an answer comes too late for its user."""
-QUIET = 1.0
+QUIET = 4
 """Seconds without a report after which there is none to come."""
 
 

@@ -5,7 +5,7 @@
 
 Runs in an environment with the servers and the libraries (requirements/places.txt). Each place is asked ASKS times, each time
 after a keystroke: the mark is that of the last answer, the time the median from keystroke to answer. Servers that know a session
-have run the cells of places/session.py before; the others have them in the document above the place.
+have run the cells of places/session.cells before; the others have them in the document above the place.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import argparse
 import json
 import tempfile
 import time
-import tomllib
 from pathlib import Path
 
+import tomllib
 from judging import GOOD, NONE, Document, judge
 from kernels import ROOT
 from report import between, machine, markdown
@@ -32,7 +32,7 @@ READY = 30
 BUSY_FOR = 4
 """Seconds that the cell of a busy place runs: more than an answer may take."""
 UNTIMED = ("diagnostics", "action")
-"""They are published when the server likes, or ask for what is."""
+"""They are published when the server likes, or ask for what is: they are asked once."""
 
 CSV = "town,price,day\n" + "".join(f"Aachen,{n}.5,2026-05-{n:02}\n" for n in range(1, 21))
 
@@ -48,7 +48,7 @@ def places() -> dict[str, list[dict]]:
 
 def visit(running: Running, place: dict, uri: str) -> tuple[str, float | None]:
     """The mark of one place, and milliseconds."""
-    before = "" if place.get("alone") else (HERE / "session.py").read_text() + "\n\n"
+    before = "" if place.get("alone") else (HERE / "session.cells").read_text() + "\n\n"
     document = Document.of(uri, before, place["text"])
     editor = running.editor
     editor.open(uri, document.text)
@@ -57,7 +57,7 @@ def visit(running: Running, place: dict, uri: str) -> tuple[str, float | None]:
         running.run(BUSY[place["busy"]].format(BUSY_FOR))
         time.sleep(0.3)
     times, mark = [], NONE
-    for version in range(2, 2 + ASKS):
+    for version in range(2, 3 if place.get("ask") in UNTIMED else 2 + ASKS):
         begin = time.perf_counter()
         try:
             editor.change(uri, version, document.text)

@@ -45,7 +45,7 @@ class Server:
     name: str
     version: str
     start: Callable[[Path], contextlib.AbstractContextManager[Running]]
-    """Starts it in a folder of its own, with the cells of session.py run where it has a session."""
+    """Starts it in a folder of its own, with the cells of session.cells run where it has a session."""
 
 
 def environment() -> dict[str, str]:
@@ -81,7 +81,7 @@ def drupe(types: str) -> Callable[[Path], contextlib.AbstractContextManager[Runn
         kernel.start_channels()
         try:
             kernel.wait_for_ready(timeout=60)
-            reply = kernel.execute_interactive((HERE / "session.py").read_text(), timeout=120)
+            reply = kernel.execute_interactive((HERE / "session.cells").read_text(), timeout=120)
             assert reply["content"]["status"] == "ok", reply["content"]
             time.sleep(REST)
             command = [str(DRUPE), "lsp", "--existing", manager.connection_file]
@@ -110,7 +110,7 @@ def positron(sources: Path) -> Callable[[Path], contextlib.AbstractContextManage
             sys.executable,
             str(HERE / "positron.py"),
             str(sources),
-            str(HERE / "session.py"),
+            str(HERE / "session.cells"),
         ]
         editor = Editor(command, folder, folder.with_suffix(".log"), environment())
 
