@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::OnceLock;
 
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getpid, getsid, kill_process};
+use rustix::process::{Pid, Signal, getpgrp, getpid, getsid, kill_process};
 
 /// A process: its number, and its start in the system's ticks, which no other process of that number has.
 type Child = (i32, u64);
@@ -98,13 +98,20 @@ impl Stat {
     }
 }
 
+/// Whether a process is in a group. The system says 0 where the group's leader is outside of this container, which rustix does not
+/// expect.
+fn is_in(pid: Pid, group: Pid) -> bool {
+    // SAFETY: it takes a number and gives one.
+    unsafe { libc::getpgid(pid.as_raw_nonzero().get()) == group.as_raw_nonzero().get() }
+}
+
 /// The other processes in this one's group.
 fn group() -> BTreeMap<i32, Stat> {
     let (me, own) = (getpid(), getpgrp());
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let processes: Vec<Pid> = processes
         .filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?))
-        .filter(|&pid| pid != me && getpgid(Some(pid)) == Ok(own))
+        .filter(|&pid| pid != me && is_in(pid, own))
         .collect();
     // The folder is closed by now: a session that has used up its descriptors may have one, and no second.
     let stats = processes
