@@ -48,6 +48,7 @@ CAPABILITIES = {
         "diagnostic": {},
         "synchronization": {},
     },
+    "notebookDocument": {"synchronization": {}},
 }
 
 
@@ -141,6 +142,18 @@ class Editor:
         document = {"uri": uri, "version": version}
         changes = {"textDocument": document, "contentChanges": [{"text": text}]}
         self.tell("textDocument/didChange", changes)
+
+    def open_notebook(self, uri: str, cells: dict[str, str]) -> None:
+        """Opens a notebook of these cells, texts by URI."""
+        notebook = {"uri": uri, "notebookType": "jupyter-notebook", "version": 1, "metadata": {}}
+        notebook["cells"] = [{"kind": 2, "document": cell} for cell in cells]
+        texts = [
+            {"uri": cell, "languageId": "python", "version": 1, "text": text}
+            for cell, text in cells.items()
+        ]
+        self.tell(
+            "notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": texts}
+        )
 
     def shut(self, uri: str) -> None:
         self.tell("textDocument/didClose", {"textDocument": {"uri": uri}})

@@ -248,10 +248,12 @@ def reported(editor: Editor, document: Document) -> list[dict]:
         params = {"textDocument": {"uri": document.uri}}
         answer = editor.ask("textDocument/diagnostic", params, PATIENCE) or {}
         return answer.get("items", [])
-    editor.shut(document.uri)
-    while not editor.reports.empty():
-        editor.reports.get()
-    editor.open(document.uri, document.text)
+    if document.uri.startswith("file:"):
+        # What was published of it before may be of another state.
+        editor.shut(document.uri)
+        while not editor.reports.empty():
+            editor.reports.get()
+        editor.open(document.uri, document.text)
     found: list[dict] = []
     end = time.monotonic() + QUIET
     while (left := end - time.monotonic()) > 0:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import tomllib
+from editor import Editor
 from judging import GOOD, NONE, Document, judge
 from kernels import ROOT
 from report import between, machine, markdown
@@ -43,15 +44,31 @@ def places() -> dict[str, list[dict]]:
     for place in (place for group in groups.values() for place in group):
         for field in {"text", "becomes"} & place.keys():
             place[field] = place[field].removeprefix("\n")
+    for place in groups["IPython"]:
+        place["notebook"] = True
     return groups
 
 
-def visit(running: Running, place: dict, uri: str) -> tuple[str, float | None]:
-    """The mark of one place, and milliseconds."""
-    before = "" if place.get("alone") else (HERE / "session.cells").read_text() + "\n\n"
-    document = Document.of(uri, before, place["text"])
+def opened(editor: Editor, place: dict, name: str) -> Document:
+    """The place's document, open: a cell of a notebook where it is IPython's and the server takes notebooks, else a file."""
+    session = (HERE / "session.cells").read_text()
+    if place.get("notebook") and "notebookDocumentSync" in editor.can:
+        path = Path(name).with_suffix(".ipynb")
+        cells = [f"vscode-notebook-cell:{path}#W{number}s" for number in range(2)]
+        document = Document.of(cells[1], "", place["text"])
+        editor.open_notebook(path.as_uri(), dict(zip(cells, (session, document.text), strict=True)))
+        return document
+    before = "" if place.get("alone") else f"{session}\n\n"
+    document = Document.of(Path(name).as_uri(), before, place["text"])
+    editor.open(document.uri, document.text)
+    return document
+
+
+def visit(running: Running, place: dict, name: str) -> tuple[str, float | None]:
+    """The mark of one place in a document of that name, and milliseconds."""
     editor = running.editor
-    editor.open(uri, document.text)
+    document = opened(editor, place, name)
+    in_file = document.uri.startswith("file:")
     busy = running.run is not None and "busy" in place
     if busy:
         running.run(BUSY[place["busy"]].format(BUSY_FOR))
@@ -60,7 +77,8 @@ def visit(running: Running, place: dict, uri: str) -> tuple[str, float | None]:
     for version in range(2, 3 if place.get("ask") in UNTIMED else 2 + ASKS):
         begin = time.perf_counter()
         try:
-            editor.change(uri, version, document.text)
+            if in_file:
+                editor.change(document.uri, version, document.text)
             mark = judge(editor, place, document)
         except TimeoutError:
             mark = NONE
@@ -68,7 +86,8 @@ def visit(running: Running, place: dict, uri: str) -> tuple[str, float | None]:
         times.append((time.perf_counter() - begin) * 1000)
     if busy:
         running.wait()
-    editor.shut(uri)
+    if in_file:
+        editor.shut(document.uri)
     timed = times and mark != NONE and place.get("ask") not in UNTIMED and "silent" not in place
     return mark, median(times) if timed else None
 
@@ -78,7 +97,7 @@ def warm(running: Running, folder: Path) -> None:
     place = {"text": "Path().|", "has": ["iterdir"]}
     end = time.monotonic() + READY
     while time.monotonic() < end:
-        if visit(running, place, (folder / "warm.py").as_uri())[0] == GOOD:
+        if visit(running, place, str(folder / "warm.py"))[0] == GOOD:
             break
 
 
@@ -92,8 +111,8 @@ def measure(server: Server, groups: dict[str, list[dict]]) -> dict:
             warm(running, folder)
             for group in groups.values():
                 for place in group:
-                    uri = (folder / f"place{len(results)}.py").as_uri()
-                    mark, took = visit(running, place, uri)
+                    name = str(folder / f"place{len(results)}.py")
+                    mark, took = visit(running, place, name)
                     results[place["title"]] = [mark, took]
                     print(f"{server.name:20} {mark} {took or 0:8.1f} ms  {place['title']}")
         return results
