@@ -12,9 +12,9 @@ from pathlib import Path
 from editor import Editor
 
 GOOD, NONE, WRONG = "✓", "–", "✗"
-PATIENCE = 2
+PATIENCE = 5
 """Seconds after which an answer comes too late for its user."""
-QUIET = 4
+QUIET = 8
 """Seconds without a report after which there is none to come."""
 
 
