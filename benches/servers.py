@@ -130,8 +130,8 @@ def all_of(sources: Path | None) -> list[Server]:
     told = subprocess.run([DRUPE, "--version"], check=True, capture_output=True, text=True)
     version = told.stdout.split()[-1]
     found = [
-        Server("drupe", version, drupe("ty")),
-        Server("drupe without a checker", version, drupe("")),
+        Server("drupe", version, drupe("")),
+        Server("drupe without a checker", version, drupe("off")),
     ]
     if sources:
         found.append(Server("Positron", "", positron(sources)))
