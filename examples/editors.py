@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import nbformat
 from jupyter_client.manager import KernelManager
 from neovim import Neovim
 from picture import SLOW, harvest, lab
@@ -25,8 +26,9 @@ from playwright.sync_api import expect, sync_playwright
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
-from conftest import LAUNCHER, browser_program  # noqa: E402
+from conftest import LAUNCHER, browser_program, running  # noqa: E402
 from notebook import Notebook  # noqa: E402
+from test_language_server import announced, hover  # noqa: E402
 
 TYPED = 'harvest.sort_values(by="'
 READ = (
@@ -52,6 +54,7 @@ def main() -> None:
             executable_path=browser_program(), args=["--no-sandbox"]
         )
         save(jupyterlab(browser), folder / "lsp-jupyterlab.png")
+        save(jupyterlab_lsp(browser), folder / "lsp-jupyterlab-lsp.png")
         for name, picture in neovim(browser).items():
             save(picture, folder / f"lsp-neovim-{name}.png")
         browser.close()
@@ -65,26 +68,59 @@ def save(picture: bytes, file: pathlib.Path) -> None:
 
 def jupyterlab(browser) -> bytes:
     """The completer below a cell that runs."""
-    with tempfile.TemporaryDirectory() as folder, lab(pathlib.Path(folder)) as url:
-        page = browser.new_page(viewport={"width": 900, "height": 1500})
-        page.set_default_timeout(SLOW)
-        notebook = Notebook(page)
-        page.goto(f"{url}doc/tree/harvest.ipynb?reset")
-        expect(page.get_by_text("| Idle")).to_be_visible()
-        notebook.run(0)
-        notebook.expect_run(0, 1)
-        notebook.run(2)
-        expect(notebook.prompt(2)).to_have_text("[*]:")
-        expect(notebook.output(2)).to_contain_text("%")
-        notebook.editor(3).click()
-        page.keyboard.type(TYPED)
-        page.keyboard.press("Tab")
-        expect(page.locator(".jp-Completer-list .jp-Completer-match")).to_have_count(3)
-        top = notebook.cells.nth(2).bounding_box()["y"]
-        box = page.locator(".jp-Completer").bounding_box()
-        return page.screenshot(
-            clip={"x": 0, "y": top, "width": 900, "height": box["y"] + box["height"] + 12 - top}
-        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        without = folder / "config" / "labconfig" / "page_config.json"
+        without.parent.mkdir(parents=True)
+        without.write_text('{"disabledExtensions": {"@jupyter-lsp/jupyterlab-lsp": true}}')
+        with lab(folder) as url:
+            return completer(browser, url)
+
+
+def completer(browser, url: str) -> bytes:
+    page = browser.new_page(viewport={"width": 900, "height": 1500})
+    page.set_default_timeout(SLOW)
+    notebook = Notebook(page)
+    page.goto(f"{url}doc/tree/harvest.ipynb?reset")
+    expect(page.get_by_text("| Idle")).to_be_visible()
+    notebook.run(0)
+    notebook.expect_run(0, 1)
+    notebook.run(2)
+    expect(notebook.prompt(2)).to_have_text("[*]:")
+    expect(notebook.output(2)).to_contain_text("%")
+    notebook.editor(3).click()
+    page.keyboard.type(TYPED)
+    page.keyboard.press("Tab")
+    expect(page.locator(".jp-Completer-list .jp-Completer-match")).to_have_count(3)
+    top = notebook.cells.nth(2).bounding_box()["y"]
+    box = page.locator(".jp-Completer").bounding_box()
+    return page.screenshot(
+        clip={"x": 0, "y": top, "width": 900, "height": box["y"] + box["height"] + 12 - top}
+    )
+
+
+def jupyterlab_lsp(browser) -> bytes:
+    """What jupyterlab-lsp shows of a name that only the notebook's kernel knows."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        with running(folder, **announced(folder)) as server:
+            harvest().to_csv(server.folder / "harvest.csv")
+            cells = [nbformat.v4.new_code_cell(code) for code in (READ, "harvest")]
+            file = nbformat.v4.new_notebook(cells=cells)
+            file.metadata.kernelspec = {"name": "drupe", "display_name": "drupe"}
+            nbformat.write(file, server.folder / "hover.ipynb")
+            page = browser.new_page(viewport={"width": 900, "height": 900})
+            page.set_default_timeout(SLOW)
+            notebook = Notebook(page)
+            page.goto(f"{server.url}doc/tree/hover.ipynb?reset")
+            expect(page.get_by_text("| Idle")).to_be_visible()
+            notebook.run(0)
+            notebook.expect_run(0, 1)
+            hover(notebook, 1, "harvest", "cherry")
+            top = notebook.cells.nth(0).bounding_box()["y"]
+            box = page.locator(".lsp-hover").bounding_box()
+            bottom = min(box["y"] + box["height"] + 12, 900)
+            return page.screenshot(clip={"x": 0, "y": top, "width": 900, "height": bottom - top})
 
 
 def neovim(browser) -> dict[str, bytes]:

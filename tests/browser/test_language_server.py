@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +11,24 @@ from conftest import LAUNCHER, ROOT, Lab, running
 from playwright.sync_api import expect
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Lab:
-    """With drupe installed as far as entry points go."""
-    folder = tmp_path_factory.mktemp("lsp")
+def announced(folder: Path) -> dict[str, str]:
+    """The environment of a Jupyter server that knows drupe's language server, with drupe installed as far as entry points go."""
     info = folder / "installed" / "drupe-0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: drupe\nVersion: 0\n")
     (info / "entry_points.txt").write_text(
         "[jupyter_lsp_spec_v1]\ndrupe = drupe.jupyter_lsp:spec\n"
     )
-    python = f"{ROOT / 'python'}{os.pathsep}{info.parent}"
-    path = f"{Path(LAUNCHER).resolve().parent}{os.pathsep}{os.environ['PATH']}"
-    with running(folder, PYTHONPATH=python, PATH=path) as lab:
+    return {
+        "PYTHONPATH": f"{ROOT / 'python'}{os.pathsep}{info.parent}",
+        "PATH": f"{Path(LAUNCHER).resolve().parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lsp")
+    with running(folder, **announced(folder)) as lab:
         yield lab
 
 
