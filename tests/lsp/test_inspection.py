@@ -88,20 +88,6 @@ def test_keys():
     assert session.ask("keys", "t[9]") is None
 
 
-def test_a_data_frame():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({f"column_{i}": [1, 2] for i in range(1000)})
-    session = Session(frame=frame)
-    found = [item["name"] for item in session.ask("keys", "frame", "column_99")]
-    assert set(found[:11]) == {"column_99"} | {f"column_99{i}" for i in range(10)}
-    # What has these letters in between comes behind.
-    assert "column_919" in found[11:] and "column_98" not in found
-    assert session.names("members", "frame", "colu") >= {"column_0", "columns"}
-    assert session.ask("inspect", "frame")["preview"].splitlines()[0] == "2 rows × 1000 columns"
-    assert session.ask("inspect", "frame['column_1']")["type"] == "Series"
-    assert len(session.snapshot()["keys"]["frame"]) == 1000
-
-
 def test_descriptions():
     code = "def f(a: int, /, b: 'str' = 'x', *c, d, **e) -> list: '''Do.\n\n      More.\n    '''\nclass C:\n  'Class.'\n  def __init__(self, n): ...\n  @staticmethod\n  def st(q): ...\n  @classmethod\n  def cl(cls, q): ...\nx = 3\nimport os"
     session = Session(code)

@@ -1,0 +1,149 @@
+"""Tables and models of libraries that the tests' own environment has not. Run by test_libraries.py, in the environment that has them."""
+
+from __future__ import annotations
+
+import pandas
+import pytest
+from inspecting import Session
+
+CODE = """
+import attrs, duckdb, geopandas, numpy as np, pandas as pd, polars as pl, pyarrow as pa, pydantic, xarray as xr
+from typing import Literal
+frame = pl.DataFrame({"one": [1, 2], "two": ["a", "b"]})
+ran = []
+lazy = frame.lazy().with_columns(pl.col("one").map_elements(lambda it: ran.append(it)))
+pandas_frame = pd.DataFrame({"alpha": [1]})
+places = geopandas.GeoDataFrame({"name": ["a"]}, geometry=geopandas.points_from_xy([1.0], [2.0]))
+table = pa.table({"x": [1], "y": ["s"]})
+batch = table.to_batches()[0]
+schema = table.schema
+relation = duckdb.sql("select 1 as a, 'x' as b")
+data = xr.Dataset({"temperature": ("time", [1.0, 2.0])}, coords={"time": [0, 1]})
+array = data["temperature"]
+class Model(pydantic.BaseModel):
+    a: int
+    mode: Literal["fast", "exact"] = "fast"
+    c: list[int] = pydantic.Field(default_factory=list, alias="see")
+@attrs.define
+class Attrs:
+    x: int
+    y: list = attrs.Factory(list)
+ran.clear()
+"""
+
+
+@pytest.fixture(scope="module")
+def session():
+    return Session(CODE)
+
+
+KEYS = {
+    "frame": ["one", "two"],
+    "frame.lazy().filter(1).collect()": ["one", "two"],
+    "places": ["name", "geometry"],
+    "places.head()": ["name", "geometry"],
+    "table": ["x", "y"],
+    "batch": ["x", "y"],
+    "relation": ["a", "b"],
+    "data": ["temperature", "time"],
+    "array": ["time"],
+}
+
+
+@pytest.mark.parametrize("expression", KEYS)
+def test_keys(session, expression):
+    found = [item["name"] for item in session.ask("keys", expression)]
+    assert found == KEYS[expression]
+
+
+POLARS = [
+    ["frame.select"], ["frame.sort"], [("frame.join", "on")], ["frame.group_by"], ["pl.col", "frame.filter"],
+    ["pl.col", "frame.lazy().select"], ["pl.col"], ["pl.sum", "frame.select"], ["frame.group_by('one').agg"],
+    ["pl.col", "frame.group_by('one').agg"], ["pl.col", "print"], ["lazy.select"], ["pl.col", "lazy.filter"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("calls", POLARS, ids=str)
+def test_polars_columns(session, calls):
+    assert session.strings(*calls) == ["one", "two"]
+
+
+def test_other_tables_columns(session):
+    assert session.strings("table.select") == ["x", "y"]
+    assert session.strings("relation.filter", prefix="a > 1 and b") == ["a > 1 and b"]
+    assert session.strings("places.dissolve") == ["name", "geometry"]
+    assert session.strings(("Model", "mode")) == ["fast", "exact"]
+    assert session.strings("frame.write_csv") is None
+
+
+TYPES = {
+    "frame.filter(1)": "DataFrame",
+    "pl.col('one')": "Expr",
+    "pl.col('one').sum().alias('x')": "Expr",
+    "frame['one']": "Series",
+    "frame.group_by('one').agg(1)": "DataFrame",
+    "lazy.select('one')": "LazyFrame",
+    "pl.read_csv('a')": "DataFrame",
+    "places['name']": "Series",
+    "Model(a=1).mode": "str",
+    "Attrs(1)": "Attrs",
+}
+
+
+@pytest.mark.parametrize("expression", TYPES)
+def test_types(session, expression):
+    assert session.type(expression) == TYPES[expression]
+
+
+def test_models(session):
+    model = "(*, a: int, mode: Literal['fast', 'exact'] = 'fast', see: list[int] = …)"
+    assert session.signature("Model") == model
+    assert session.signature("Attrs") == "(x: int, y: list = …)"
+    assert session.names("members", "Model(a=1)") >= {"a", "mode", "model_dump"}
+
+
+def test_heads(session):
+    def head(name):
+        return session.ask("inspect", name)["preview"].splitlines()
+
+    assert head("frame") == ["2 rows × 2 columns", "  one     two", "Int64  String", "    1       a", "    2       b"]  # fmt: skip
+    assert head("places")[0] == "1 rows × 2 columns"
+    assert head("table") == ["1 rows × 2 columns", "", "x   int64", "y  string"]
+    assert head("schema") == ["2 columns", "", "x   int64", "y  string"]
+    assert head("relation") == ["2 columns", "", "a  INTEGER", "b  VARCHAR"]
+    assert head("data") == ["(time: 2)", "temperature, time"]
+    assert head("array") == ["(time)"]
+
+
+def test_frames_of_two_libraries_are_told_apart(session):
+    found = session.snapshot()
+    items = {item["name"]: item for item in found["names"]}
+    members = {
+        name: {
+            member["name"]
+            for member in found["members"][items[name].get("key", items[name]["type"])]
+        }
+        for name in ["frame", "pandas_frame"]
+    }
+    assert "with_columns" in members["frame"] and "with_columns" not in members["pandas_frame"]
+    assert "iloc" in members["pandas_frame"] and "iloc" not in members["frame"]
+
+
+def test_no_plan_is_resolved(session):
+    for kind in ["members", "keys", "inspect"]:
+        session.ask(kind, "lazy")
+    session.inspector.snapshot()
+    assert session.user_ns["ran"] == []
+
+
+def test_a_frame_of_a_thousand_columns():
+    frame = pandas.DataFrame({f"column_{i}": [1, 2] for i in range(1000)})
+    session = Session(frame=frame)
+    found = [item["name"] for item in session.ask("keys", "frame", "column_99")]
+    assert set(found[:11]) == {"column_99"} | {f"column_99{i}" for i in range(10)}
+    # What has these letters in between comes behind.
+    assert "column_919" in found[11:] and "column_98" not in found
+    assert session.names("members", "frame", "colu") >= {"column_0", "columns"}
+    assert session.ask("inspect", "frame")["preview"].splitlines()[0] == "2 rows × 1000 columns"
+    assert session.ask("inspect", "frame['column_1']")["type"] == "Series"
+    assert len(session.snapshot()["keys"]["frame"]) == 1000
