@@ -17,12 +17,12 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any
 
-from . import frames
-from .arguments import strings
-from .bindings import Found, members_of
-from .describing import MAX_DOC, located, short
-from .results import Resolver
-from .statics import (
+from .reading import frames
+from .reading.arguments import strings
+from .reading.bindings import Found, members_of
+from .reading.describing import MAX_DOC, located, short
+from .reading.results import Resolver
+from .reading.statics import (
     MAPPINGS,
     MAX_KEYS,
     MAX_LOOKED_AT,

@@ -78,10 +78,10 @@ def _excepthook(module: Any) -> None:
 
 
 def _hints(name: str) -> Any:
-    """A function of `hints.py`, which is imported when somebody calls it."""
+    """A function of `reading/hints.py`, which is imported when somebody calls it."""
 
     def call(*args: Any, **options: Any) -> Any:
-        from . import hints
+        from .reading import hints
 
         return getattr(hints, name)(*args, **options)
 
@@ -104,7 +104,7 @@ def _guarded_evaluation(module: Any) -> None:
 
 
 def _jedi(module: Any) -> None:
-    from . import hints
+    from .reading import hints
 
     def get_return_annotation(self: Any) -> Any:
         found = hints.returned(self._obj)
@@ -190,7 +190,7 @@ TABLE = (
     ),
 )
 
-_ANNOTATIONS = "who asks for completions or help does not evaluate annotations, see `hints.py`"
+_ANNOTATIONS = "who asks for completions or help does not evaluate annotations, see `reading/hints.py`"
 
 # Annotations are code that runs later from this Python on.
 TABLE_FROM_3_14 = (

@@ -200,7 +200,7 @@ for row in patches.TABLE_FROM_3_14:
         print(row.module, name, found.__module__)"""
     said = kernel.ok(code).text().splitlines()
     assert len(said) == 8
-    assert all(line.endswith((" drupe.patches", " drupe.hints")) for line in said), said
+    assert all(line.endswith((" drupe.patches", " drupe.reading.hints")) for line in said), said
 
 
 # --- interpreters beside the main one (3.14, PEP 734) ---------------------------------------------------------------
