@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use super::analysis::depth;
+use super::documents::uri::decoded;
 use super::live::Snapshot;
 use finder::Finder;
 use names::Names;
@@ -99,18 +100,17 @@ impl Index {
     }
 
     /// The modules in `package`; those that stand alone for an empty name. A name that begins with dots is seen from
-    /// `folder`.
-    pub fn modules(&self, package: &str, folder: Option<&Path>) -> Vec<Found> {
+    /// `folder`. `None` where the disk did not answer in time: the next question finds it sooner.
+    pub fn modules(&self, package: &str, folder: Option<&Path>) -> Option<Vec<Found>> {
         let (package, folder) = (package.to_owned(), folder.map(Path::to_owned));
         self.within(move |finder| {
             let place = finder.place(&package, folder.as_deref());
             place.map(|place| finder.modules(&place)).unwrap_or_default()
         })
-        .unwrap_or_default()
     }
 
-    /// What `from module import` can name: its names, then its modules.
-    pub fn members(&self, module: &str, folder: Option<&Path>) -> Vec<Found> {
+    /// What `from module import` can name: its names, then its modules. `None` as [`Index::modules`].
+    pub fn members(&self, module: &str, folder: Option<&Path>) -> Option<Vec<Found>> {
         let (module, folder) = (module.to_owned(), folder.map(Path::to_owned));
         self.within(move |finder| {
             let Some(place) = finder.place(&module, folder.as_deref()) else {
@@ -125,7 +125,6 @@ impl Index {
             }
             found
         })
-        .unwrap_or_default()
     }
 
     /// Whether `import module` finds a file; true where that cannot be told.
@@ -225,26 +224,7 @@ pub fn folder_of(uri: &str) -> Option<PathBuf> {
     let path = rest.strip_prefix("//")?;
     let path = path.get(path.find('/')?..)?;
     let path = path.split(['#', '?']).next()?;
-    Some(Path::new(&decoded(path)).parent()?.to_owned())
-}
-
-/// Text in which `%20` stands for a byte.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let coded = (*first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(coded.unwrap_or(*first));
-        rest = if coded.is_some() {
-            after.get(2..).unwrap_or_default()
-        } else {
-            after
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Some(Path::new(&*decoded(path)).parent()?.to_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::http::{self, Address};
 use crate::jupyter;
+use crate::lsp::documents::uri::decoded;
 use crate::os::process;
 
 /// How many ancestors are looked at: jupyter-lsp starts us itself, or some wrapper that it was told of.
@@ -184,29 +185,6 @@ fn without_drive(path: &str) -> &str {
         Some((drive, rest)) if drive.chars().all(char::is_alphanumeric) => rest.trim_start_matches('/'),
         _ => path,
     }
-}
-
-/// A text with its `%20` and the like made characters again; what is none stays.
-fn decoded(text: &str) -> String {
-    let digit = |byte: Option<&u8>| {
-        char::from(*byte?)
-            .to_digit(16)
-            .and_then(|it| u8::try_from(it).ok())
-    };
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let pair = (digit(bytes.get(at + 1)), digit(bytes.get(at + 2)));
-        if let (b'%', (Some(high), Some(low))) = (byte, pair) {
-            decoded.push(high << 4 | low);
-            at += 3;
-        } else {
-            decoded.push(*byte);
-            at += 1;
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

@@ -80,7 +80,13 @@ fn of(root: &Path) -> Arc<Index> {
     })
 }
 
-fn public(found: &[Found]) -> String {
+/// What the disk says, however slow it is here.
+fn said(ask: impl Fn() -> Option<Vec<Found>>) -> Vec<Found> {
+    (0..100).find_map(|_| ask()).unwrap()
+}
+
+fn public(ask: impl Fn() -> Option<Vec<Found>>) -> String {
+    let found = said(ask);
     let public = found.iter().filter(|it| it.public);
     let mut names: Vec<String> = public
         .map(|it| format!("{}{}", it.kind.letter(), it.name))
@@ -90,26 +96,26 @@ fn public(found: &[Found]) -> String {
 }
 
 fn names(index: &Index, module: &str) -> String {
-    public(&index.members(module, None))
+    public(|| index.members(module, None))
 }
 
 #[test]
 fn modules_are_found_as_python_finds_them() {
     let (root, index) = environment();
     assert_eq!(
-        public(&index.modules("", None)),
+        public(|| index.modules("", None)),
         "mbom mbroken mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtyped mzipfile"
     );
-    assert_eq!(public(&index.modules("pack", None)), "mdeep mstars msub mtests");
-    assert_eq!(public(&index.modules("space", None)), "mpart");
-    assert_eq!(public(&index.modules("plain", None)), "");
-    assert_eq!(public(&index.modules("nothing.at.all", None)), "");
+    assert_eq!(public(|| index.modules("pack", None)), "mdeep mstars msub mtests");
+    assert_eq!(public(|| index.modules("space", None)), "mpart");
+    assert_eq!(public(|| index.modules("plain", None)), "");
+    assert_eq!(public(|| index.modules("nothing.at.all", None)), "");
     assert!(index.has("pack.sub") && index.has("native") && !index.has("pack.nothing"));
     let folder = root.path().join("own/work");
-    assert_eq!(public(&index.modules(".", Some(&folder))), "mhelpers");
-    assert_eq!(public(&index.modules("..", Some(&folder))), "mshared mwork");
-    assert_eq!(public(&index.members(".helpers", Some(&folder))), "fhelp_me");
-    assert_eq!(public(&index.members(".", None)), "");
+    assert_eq!(public(|| index.modules(".", Some(&folder))), "mhelpers");
+    assert_eq!(public(|| index.modules("..", Some(&folder))), "mshared mwork");
+    assert_eq!(public(|| index.members(".helpers", Some(&folder))), "fhelp_me");
+    assert_eq!(public(|| index.members(".", None)), "");
 }
 
 #[test]
@@ -130,7 +136,7 @@ fn names_are_read_from_sources_and_stubs() {
         assert_eq!(names(&index, module), expected, "{module}");
     }
     // What a module imports for itself is there, and comes behind.
-    let all = index.members("plain", None);
+    let all = said(|| index.members("plain", None));
     let own: Vec<&str> = all
         .iter()
         .filter(|it| !it.public)

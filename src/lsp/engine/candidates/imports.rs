@@ -34,7 +34,9 @@ pub(super) fn modules(list: &mut List, program: &Program, package: &str, asker: 
         true => package,
         false => package.trim_end_matches('.'),
     };
-    for module in asker.index().modules(within, folder(program, asker).as_deref()) {
+    let installed = asker.index().modules(within, folder(program, asker).as_deref());
+    list.late |= installed.is_none();
+    for module in installed.unwrap_or_default() {
         list.add(&module.name, Kind::Module, "", 0, "");
     }
 }
@@ -66,7 +68,9 @@ pub(super) fn imported(
             );
         }
     }
-    for found in asker.index().members(module, folder(program, asker).as_deref()) {
+    let installed = asker.index().members(module, folder(program, asker).as_deref());
+    list.late |= installed.is_none();
+    for found in installed.unwrap_or_default() {
         if !given.contains(found.name.as_str()) {
             list.add(&found.name, of_index(found.kind), "", u8::from(!found.public), "");
         }

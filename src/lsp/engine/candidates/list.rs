@@ -27,6 +27,8 @@ pub(super) struct List {
     fits: HashMap<String, Fit>,
     index: HashMap<String, usize>,
     typed: Vec<char>,
+    /// Somebody who was asked has not answered in time: there may be more the next time.
+    pub(super) late: bool,
 }
 
 impl List {
@@ -37,6 +39,7 @@ impl List {
             fits: HashMap::new(),
             index: HashMap::new(),
             typed: typed.chars().collect(),
+            late: false,
         }
     }
 
@@ -113,8 +116,8 @@ impl List {
         let order =
             |left: &Candidate, right: &Candidate| (key(left), &left.label).cmp(&(key(right), &right.label));
         // Of a large namespace only what is given is sorted.
-        let incomplete = self.candidates.len() > MOST;
-        if incomplete {
+        let cut = self.candidates.len() > MOST;
+        if cut {
             self.candidates.select_nth_unstable_by(MOST, order);
             self.candidates.truncate(MOST);
         }
@@ -122,7 +125,7 @@ impl List {
         Found {
             candidates: self.candidates,
             start,
-            incomplete,
+            incomplete: cut || self.late,
         }
     }
 }
