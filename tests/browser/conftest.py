@@ -36,6 +36,9 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 
+# It is installed for the tests of it, and would draw the completer of all others.
+LANGUAGE_SERVERS = "@jupyter-lsp/jupyterlab-lsp"
+
 
 @dataclass
 class Lab:
@@ -54,8 +57,9 @@ def browser_program() -> str:
 
 
 @contextlib.contextmanager
-def running(folder: Path, **more: str) -> Iterator[Lab]:
-    """A JupyterLab server that knows the kernel under test, in folders of its own, with `more` in its environment."""
+def running(folder: Path, disabled: tuple[str, ...] = (), **more: str) -> Iterator[Lab]:
+    """A JupyterLab server that knows the kernel under test, in folders of its own, without the `disabled` extensions and with `more`
+    in its environment."""
     if KERNEL == "drupe":
         install = [LAUNCHER, "install", "--prefix", str(folder), "--python", sys.executable]
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
@@ -63,6 +67,9 @@ def running(folder: Path, **more: str) -> Iterator[Lab]:
         file = folder / "config" / "lab" / "user-settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(values))
+    page = folder / "config" / "labconfig" / "page_config.json"
+    page.parent.mkdir()
+    page.write_text(json.dumps({"disabledExtensions": dict.fromkeys(disabled, True)}))
     env = os.environ | {"JUPYTER_PATH": str(folder / "share" / "jupyter"), "HOME": str(folder)}
     env |= {"JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
     env |= {"JUPYTER_CONFIG_DIR": str(folder / "config")} | more
@@ -81,7 +88,7 @@ def running(folder: Path, **more: str) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory) -> Iterator[Lab]:
-    with running(tmp_path_factory.mktemp("lab")) as lab:
+    with running(tmp_path_factory.mktemp("lab"), (LANGUAGE_SERVERS,)) as lab:
         yield lab
 
 
