@@ -1,12 +1,14 @@
 """What the language server may know of the session, found without running the user's code.
 
 Called by the core: `Inspector.snapshot` on the main thread after a cell, `Inspector.answer` from any thread inside the
-gate. Everything is bounded.
+gate. Everything is bounded. What only a question needs, or a function of the user's own, is imported with the first of them: a kernel
+starts without it.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 import importlib.machinery
 import itertools
 import json
@@ -15,13 +17,10 @@ import pkgutil
 import sys
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .reading import frames
-from .reading.arguments import strings
 from .reading.bindings import Found, members_of
-from .reading.describing import MAX_DOC, located, short
-from .reading.results import Resolver
 from .reading.statics import (
     MAPPINGS,
     MAX_KEYS,
@@ -43,6 +42,9 @@ from .reading.statics import (
     type_dict,
     type_name,
 )
+
+if TYPE_CHECKING:
+    from .reading.results import Resolver
 
 # Bounds on what a snapshot holds, so that it stays cheap whatever the user keeps.
 MAX_NAMES = 10_000
@@ -92,7 +94,6 @@ class Inspector:
         self._members = Texts()
         self._texts = Texts()
         self._tables: dict[str, tuple[Any, str]] = {}
-        self._resolver = Resolver(lambda: self._values)
 
     def snapshot(self) -> bytes | None:
         """The namespace without its objects, as JSON; None when it is as it was the last time."""
@@ -144,7 +145,7 @@ class Inspector:
                     members[f"module:{name}"] = self._texts.get(value, module_members)
             elif about in ("function", "class"):
                 if len(objects) < MAX_OBJECTS:
-                    objects[name] = self._texts.get(value, short)
+                    objects[name] = self._texts.get(value, _short)
             elif (size := _size_of(value)) is None:
                 done.add(id(kind))
             elif len(keyed) < MAX_KEYED:
@@ -179,6 +180,8 @@ class Inspector:
             if asked["kind"] == "modules":
                 found: Any = [{"name": name, "kind": "module"} for name in self.modules(prefix)]
             elif asked["kind"] == "strings":
+                from .reading.arguments import strings
+
                 found = strings(self._resolver, asked["calls"], prefix)
             else:
                 value = self._resolver.resolve(asked["expression"])
@@ -188,6 +191,8 @@ class Inspector:
                     names = keys_of(value, prefix, asked.get("index", 0))
                     found = [{"name": name, "kind": "property"} for name in names]
                 else:
+                    from .reading.describing import MAX_DOC, located
+
                     found = located(value, MAX_DOC)
         except Unknown:
             found = None
@@ -204,6 +209,12 @@ class Inspector:
             if fits(name, prefix):
                 found.append(name)
         return found[:MAX_MEMBERS]
+
+    @functools.cached_property
+    def _resolver(self) -> Resolver:
+        from .reading.results import Resolver
+
+        return Resolver(lambda: self._values)
 
     @property
     def _values(self) -> dict[str, Any]:
@@ -268,6 +279,12 @@ def keys_of(found: Found, prefix: str = "", index: int = 0) -> list[str]:
         else:
             names = frames.columns(value, most) or frames.labels(value, most)
     return fitting(names, prefix, MAX_KEYS)
+
+
+def _short(value: Any) -> dict:
+    from .reading.describing import short
+
+    return short(value)
 
 
 def _size_of(value: Any) -> Any:

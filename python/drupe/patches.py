@@ -190,7 +190,9 @@ TABLE = (
     ),
 )
 
-_ANNOTATIONS = "who asks for completions or help does not evaluate annotations, see `reading/hints.py`"
+_ANNOTATIONS = (
+    "who asks for completions or help does not evaluate annotations, see `reading/hints.py`"
+)
 
 # Annotations are code that runs later from this Python on.
 TABLE_FROM_3_14 = (

@@ -78,6 +78,10 @@ impl LiveSession {
     }
 
     fn ask<T: DeserializeOwned>(&self, question: Vec<u8>, budget: Duration) -> LiveAnswer<T> {
+        // Python would answer from the namespace, where the names of a stopped frame mean something else or nothing.
+        if self.lock().frame.is_some() {
+            return LiveAnswer::Busy;
+        }
         match self.courier.ask(question, budget) {
             Some(answer) => LiveAnswer::from_json(&answer),
             None => LiveAnswer::Busy,
@@ -130,7 +134,7 @@ mod tests {
         let names = |name: &str| {
             format!(r#"{{"names":[{{"name":"{name}","kind":"instance","type":"int"}}]}}"#).into_bytes()
         };
-        let session = LiveSession::new(Box::new(|_| None));
+        let session = LiveSession::new(Box::new(|_| Some(b"null".to_vec())));
         let shown = || {
             let snapshot = session.snapshot();
             let names: Vec<String> = snapshot.names.iter().map(|item| item.name.clone()).collect();
@@ -143,6 +147,8 @@ mod tests {
         assert_eq!(shown(), "global");
         session.leave_frame(1, names("local"));
         assert_eq!((shown(), shown()), ("local".to_owned(), "local".to_owned()));
+        let budget = Duration::from_secs(10);
+        assert_eq!(session.inspect("local", budget), LiveAnswer::Busy);
         // A step: the next stop has another frame, and what comes late is of the one before.
         session.stopped(2);
         session.leave_frame(1, names("late"));
@@ -152,6 +158,7 @@ mod tests {
         assert_eq!(shown(), "other");
         session.stopped(0);
         assert_eq!(shown(), "newer");
+        assert_eq!(session.inspect("local", budget), LiveAnswer::Unknown);
     }
 
     #[test]
