@@ -153,15 +153,18 @@ pub fn complete(
         let (arguments, members): (Vec<_>, Vec<_>) = added.items.into_iter().partition(types::is_argument);
         // Jupyter inserts in one place only.
         let alone = found.candidates.into_iter().filter(|it| it.besides.is_none());
+        let matches: Vec<Match> = arguments
+            .into_iter()
+            .map(typed)
+            .chain(alone.map(matched))
+            .chain(members.into_iter().map(typed))
+            .collect();
+        let end = before(offset);
         Completion {
-            start: before(start),
-            end: before(offset),
-            matches: arguments
-                .into_iter()
-                .map(typed)
-                .chain(alone.map(matched))
-                .chain(members.into_iter().map(typed))
-                .collect(),
+            // Where nothing is found, nothing is replaced: IPython says it so.
+            start: if matches.is_empty() { end } else { before(start) },
+            end,
+            matches,
         }
     })
     .unwrap_or_default()
@@ -283,6 +286,12 @@ mod tests {
         assert_eq!(labels("frame['f"), ["first column"]);
         assert!(labels("x = 'a'\nx.upp").contains(&"upper".to_owned()));
         assert!(labels("impo").contains(&"import".to_owned()));
+    }
+
+    #[test]
+    fn nothing_replaces_nothing() {
+        let found = complete("é = undefined_here");
+        assert_eq!((found.matches.len(), found.start, found.end), (0, 18, 18));
     }
 
     #[test]
