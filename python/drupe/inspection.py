@@ -1,14 +1,12 @@
 """What the language server may know of the session, found without running the user's code.
 
 Called by the core: `Inspector.snapshot` on the main thread after a cell, `Inspector.answer` from any thread inside the
-gate. Everything is bounded. What only a question needs, or a function of the user's own, is imported with the first of them: a kernel
-starts without it.
+gate. Everything is bounded. What describes objects is imported with the first that is described: a kernel starts without it.
 """
 
 from __future__ import annotations
 
 import enum
-import functools
 import importlib.machinery
 import itertools
 import json
@@ -17,10 +15,11 @@ import pkgutil
 import sys
 import weakref
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .reading import frames
 from .reading.bindings import Found, members_of
+from .reading.results import Resolver
 from .reading.statics import (
     MAPPINGS,
     MAX_KEYS,
@@ -42,9 +41,6 @@ from .reading.statics import (
     type_dict,
     type_name,
 )
-
-if TYPE_CHECKING:
-    from .reading.results import Resolver
 
 # Bounds on what a snapshot holds, so that it stays cheap whatever the user keeps.
 MAX_NAMES = 10_000
@@ -94,6 +90,7 @@ class Inspector:
         self._members = Texts()
         self._texts = Texts()
         self._tables: dict[str, tuple[Any, str]] = {}
+        self._resolver = Resolver(lambda: self._values)
 
     def snapshot(self) -> bytes | None:
         """The namespace without its objects, as JSON; None when it is as it was the last time."""
@@ -209,12 +206,6 @@ class Inspector:
             if fits(name, prefix):
                 found.append(name)
         return found[:MAX_MEMBERS]
-
-    @functools.cached_property
-    def _resolver(self) -> Resolver:
-        from .reading.results import Resolver
-
-        return Resolver(lambda: self._values)
 
     @property
     def _values(self) -> dict[str, Any]:

@@ -467,7 +467,7 @@ async def test_there_is_one_for_each_kernel_and_none_before_it_is_needed(session
             await stop(client)
 
 
-BUSY = {"idle": "pass", "busy": "import time; time.sleep(4)"}
+BUSY = {"idle": "pass", "busy": "import time; time.sleep(8)"}
 
 
 @pytest.mark.parametrize("state", BUSY)
@@ -477,12 +477,17 @@ async def test_jupyters_completer_has_types_and_knows_the_session(state, session
     if state == "busy":
         kernel.execute(BUSY[state])
         time.sleep(0.5)
-        # What the snapshot does not hold.
-        assert "JSONDecoder" in asked(kernel, "complete", "json.decoder.")["matches"]
-        assert (
-            "JSONDecoder"
-            in asked(kernel, "inspect", "json.decoder.JSONDecoder")["data"]["text/plain"]
-        )
+
+        # What the snapshot does not hold. The session has 40 ms for it, which a loaded machine may need for itself: who types on asks again.
+        async def decoder():
+            return asked(kernel, "complete", "json.decoder.")["matches"]
+
+        async def described():
+            found = asked(kernel, "inspect", "json.decoder.JSONDecoder")["data"]
+            return found.get("text/plain", "")
+
+        assert "JSONDecoder" in await until(decoder, lambda found: "JSONDecoder" in found)
+        assert "JSONDecoder" in await until(described, lambda found: "JSONDecoder" in found)
 
     async def members():
         return asked(kernel, "complete", "home.nowhere().")
