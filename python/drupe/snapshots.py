@@ -41,19 +41,14 @@ class Snapshots:
         self._due = True
         self._took: float | None = None
         self._is_first = True
-        self._has_run = False
         # One that is being made in slices, and the seconds that it has taken.
         self._steps: Iterator[None] | None = None
         self._taken = 0.0
 
     def before_cell(self) -> None:
         """A cell begins, maybe right behind another one."""
-        # The first cell waits for none. Where others were sent with it, the first picture is made behind it: those may take long,
-        # and questions that come meanwhile are answered from it.
-        is_cheap = self._has_run if self._is_first else (self._took or 0.0) < _CHEAP
-        if is_cheap and not self._is_dear():
+        if not self._is_first and (self._took or 0.0) < _CHEAP and not self._is_dear():
             self._make_at_once()
-        self._has_run = True
         self._steps = None
         self._due = True
 
