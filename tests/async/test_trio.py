@@ -127,16 +127,18 @@ def test_what_it_prints_is_the_cell_s_that_has_started_it(session):
         code = f"keep{who} = drupe.aio._loop().create_task(say('asyncio{who}', asyncio.sleep))"
         starts[f"asyncio{who}"] = client.execute(code)
     others = [client.execute("await trio.sleep(0.15)\nprint('other')") for _ in range(10)]
-    lines, idle = {}, set()
+    # A text may be cut between a line and its end, so that its pieces are put together first.
+    said, idle = {}, set()
     end = time.monotonic() + 30
-    while len(idle) < 20 or sum(map(len, lines.values())) < 1010:
-        assert time.monotonic() < end, {who: len(said) for who, said in lines.items()}
+    while len(idle) < 20 or sum(text.count("\n") for text in said.values()) < 1010:
+        assert time.monotonic() < end, {who: len(text) for who, text in said.items()}
         message = client.get_iopub_msg(timeout=20)
         parent = message["parent_header"].get("msg_id")
         if message["msg_type"] == "stream":
-            lines.setdefault(parent, []).extend(message["content"]["text"].splitlines())
+            said[parent] = said.get(parent, "") + message["content"]["text"]
         elif message["content"].get("execution_state") == "idle":
             idle.add(parent)
+    lines = {request: text.splitlines() for request, text in said.items()}
     for who, request in starts.items():
         assert lines[request] == [f"{who} {n}" for n in range(100)]
     assert [lines[request] for request in others] == [["other"]] * 10
