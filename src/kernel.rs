@@ -101,7 +101,12 @@ pub fn start(config: KernelConfig, interpreter: Arc<dyn Interpreter>) -> Result<
         total: budgets.total(),
         ..watchdog::Config::default()
     };
+    let interrupted = Arc::clone(&interpreter);
     let report = move |what: Noticed| {
+        if what == Noticed::DescriptorsGone {
+            // The io thread may wait for what can come no more: the cell has its `finally` blocks from here.
+            return interrupted.interrupt_main();
+        }
         // The io thread never drops its end before the process is gone.
         let _ = noticed_in.send(what);
     };

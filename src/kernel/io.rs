@@ -78,15 +78,20 @@ pub(super) fn spawn(
         .map_err(StartError::System)?;
     let run = move || {
         os::signal::block_all();
+        let watchdog = handle.watchdog.clone();
         let local = tokio::task::LocalSet::new();
-        let work = std::panic::AssertUnwindSafe(|| {
-            local.block_on(&runtime, serve(bound, handle, interpreter, notes, noticed));
-        });
-        if std::panic::catch_unwind(work).is_err() {
+        // As a task it is not dropped on the way out of a panic, where a second one would be the end at once.
+        let serving = local.spawn_local(serve(bound, handle, interpreter, notes, noticed));
+        let work = std::panic::AssertUnwindSafe(|| local.block_on(&runtime, serving));
+        if !matches!(std::panic::catch_unwind(work), Ok(Ok(()))) {
             tracing::error!("the io thread has failed; the kernel cannot go on");
         }
-        // Nothing works without this thread.
         log::flush();
+        // Where a cell has closed every descriptor, the watchdog leaves it the time of an end.
+        while watchdog.descriptors_are_gone() {
+            std::thread::park();
+        }
+        // Nothing works without this thread.
         os::process::exit_now(1)
     };
     std::thread::Builder::new()
@@ -337,6 +342,8 @@ impl Io {
         match what {
             Noticed::Terminate => self.feed(Event::Stop(Trigger::Terminate)),
             Noticed::ParentGone => self.feed(Event::Stop(Trigger::ParentGone)),
+            // This thread cannot even wait any more, see `spawn`.
+            Noticed::DescriptorsGone => {}
             Noticed::NotedByPython => {
                 self.signals = self.handle.watchdog.interrupts();
                 self.in_flight.interrupted(MAIN);

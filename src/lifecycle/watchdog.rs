@@ -1,6 +1,6 @@
 //! The watchdog: the thread that ends the process when nothing else does.
 //!
-//! Started before anything else in the process, it notices SIGTERM and the parent's death, reports them, and
+//! Started before anything else in the process, it notices SIGTERM, the parent's death and a cell that closes the kernel's descriptors, reports them, and
 //! once armed ends the process at its deadline, whatever the io loop, Python or the GIL are doing. If a
 //! reason to end that it has seen itself leads to nobody arming it, it takes the io loop to be stuck and arms
 //! itself. Its last step takes no lock, allocates nothing and calls only `poll`, `write` and `_exit`; the
@@ -24,7 +24,10 @@ use std::time::{Duration, Instant};
 use parent::Parent;
 
 use super::budget;
-use crate::os::{self, descriptor};
+use crate::os::{
+    self,
+    descriptor::{self, Ready},
+};
 
 /// How often the thread looks at what no descriptor tells it: whether the kernel has another parent, whether
 /// user code has reset SIGTERM. Half of the second within which a vanished parent is to be noticed.
@@ -46,6 +49,9 @@ pub enum Noticed {
     Terminate,
     /// The parent is gone. Reported once.
     ParentGone,
+    /// User code has closed descriptors that were not its own, the kernel's sockets among them: nobody can say anything to it any
+    /// more, and it can answer nobody. Reported once.
+    DescriptorsGone,
     /// A signal came that Python has noted: the main thread may not know, where it had begun to wait just then. No reason to
     /// end. Reported each time.
     NotedByPython,
@@ -162,6 +168,7 @@ impl Watchdog {
             // That of this moment, before anybody captures it.
             stderr: descriptor::copy(std::io::stderr().as_fd()).ok(),
             noticed_at: None,
+            is_deaf: false,
             shared_at: None,
             last_words: format!(
                 "drupe (pid {}): not done in time, ended by the watchdog\n",
@@ -184,6 +191,12 @@ impl Watchdog {
         self.0.set_deadline(Instant::now() + total.min(budget::LONGEST));
         let _ = (&self.0.wake).write(&[1]);
         descriptor::readable(self.0.confirmed.as_fd(), CONFIRM)
+    }
+
+    /// Whether user code has closed the kernel's descriptors; waits a moment for whoever is about to. Then the process ends as
+    /// after any other reason that the thread has noticed.
+    pub fn descriptors_are_gone(&self) -> bool {
+        descriptor::readable(self.0.wake.as_fd(), CONFIRM)
     }
 
     /// When the process will end; `None` while unarmed.
@@ -222,6 +235,8 @@ struct Thread {
     terminated: UnixStream,
     stderr: Option<OwnedFd>,
     noticed_at: Option<Instant>,
+    /// Its descriptors have been closed: their numbers may be somebody else's by now.
+    is_deaf: bool,
     /// The last SIGTERM that was also a handler's of the user's.
     shared_at: Option<Instant>,
     last_words: String,
@@ -233,7 +248,9 @@ impl Thread {
             let now = Instant::now();
             let deadline = self.deadline(now);
             if let Some(deadline) = deadline {
-                let _ = (&self.confirm).write(&[1]);
+                if !self.is_deaf {
+                    let _ = (&self.confirm).write(&[1]);
+                }
                 if deadline <= now {
                     self.end();
                 }
@@ -244,17 +261,22 @@ impl Thread {
                 .map(|at| at + self.config.grace);
             let until = deadline.or(unarmed).unwrap_or(now + TICK).min(now + TICK);
             self.wait(until.saturating_duration_since(now));
-
-            self.read_signals();
-            if self.parent.as_ref().is_some_and(Parent::is_gone) {
-                self.parent = None;
-                self.notice(Noticed::ParentGone);
+            if !self.is_deaf {
+                self.hear();
             }
             if self.config.sigterm {
                 signal::reclaim();
             }
-            empty(&self.woken);
         }
+    }
+
+    fn hear(&mut self) {
+        self.read_signals();
+        if self.parent.as_ref().is_some_and(Parent::is_gone) {
+            self.parent = None;
+            self.notice(Noticed::ParentGone);
+        }
+        empty(&self.woken);
     }
 
     /// The deadline that holds, after arming itself where nobody else did in time.
@@ -298,14 +320,22 @@ impl Thread {
         let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(what)));
     }
 
-    fn wait(&self, at_most: Duration) {
+    fn wait(&mut self, at_most: Duration) {
+        if self.is_deaf {
+            return std::thread::sleep(at_most);
+        }
         let (woken, terminated) = (self.woken.as_fd(), self.terminated.as_fd());
         let parent = self.parent.as_ref().and_then(Parent::fd);
-        descriptor::wait([Some(woken), Some(terminated), parent], Some(at_most));
+        let ready = descriptor::wait([Some(woken), Some(terminated), parent], Some(at_most));
+        // Nobody else has their other ends, which live as long as the process.
+        if ready[..2].contains(&Ready::Gone) {
+            self.is_deaf = true;
+            self.notice(Noticed::DescriptorsGone);
+        }
     }
 
     fn end(&self) -> ! {
-        if let Some(stderr) = &self.stderr {
+        if let Some(stderr) = self.stderr.as_ref().filter(|_| !self.is_deaf) {
             // A pipe that nobody reads must not hold up the end.
             descriptor::write_without_waiting(stderr.as_fd(), self.last_words.as_bytes());
         }

@@ -81,6 +81,12 @@ fn play(role: &str) {
             fill(2);
             assert!(watchdog.arm(Duration::from_millis(200)));
         }
+        // SAFETY: the descriptors are this process's, which does nothing more with them.
+        "close descriptors" => unsafe {
+            say("closing");
+            (3..1024).for_each(|fd| drop(libc::close(fd)));
+            assert!(watchdog.descriptors_are_gone());
+        },
         "panic" => {
             let config = Config {
                 sigterm: false,
@@ -378,6 +384,21 @@ fn a_full_stderr_that_nobody_reads_does_not_hold_up_the_end() {
     let status = player.child.wait().expect("its status");
     assert_eq!(status.code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// It can be told nothing any more, and its own copy of stderr is closed as well.
+#[test]
+fn it_ends_a_process_whose_descriptors_are_closed() {
+    let mut player = Player::start("close descriptors", None);
+    player.until("closing");
+    let began = Instant::now();
+    player.until("DescriptorsGone");
+    let (status, took, words) = player.end(began);
+    assert_eq!(status.code(), Some(0), "{status} {words}");
+    assert!(
+        Duration::from_millis(390) <= took && took <= Duration::from_secs(3),
+        "{took:?}"
+    );
 }
 
 #[test]
