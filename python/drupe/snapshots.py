@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
     from .inspection import Inspector
 
-# Seconds below which one is made between two cells, too.
+# Between two cells that were sent together one is made where it takes no longer than this many seconds, or than this share of what has
+# passed since the last one: while a cell runs for long, what those before it have bound is known.
 _CHEAP = 0.0005
+_SHARE = 0.01
 # More than so many names, or seconds of the processor, and it waits until nobody has asked for anything for so long.
 _MANY = 500
 _DEAR = 0.01
 _QUIET = 0.2
+# Seconds for each name, as long as it was not measured.
+_GUESS = 0.00001
 # Seconds of a slice.
 _SLICE = 0.0003
 
@@ -39,16 +43,21 @@ class Snapshots:
         self._inspector: Inspector | None = None
         # A cell has run since the last one was made.
         self._due = True
-        self._took: float | None = None
+        # Seconds of the processor for each name, the last time.
+        self._each = _GUESS
         self._is_first = True
+        self._has_run = False
+        # When the last one was begun.
+        self._made_at = time.monotonic()
         # One that is being made in slices, and the seconds that it has taken.
         self._steps: Iterator[None] | None = None
         self._taken = 0.0
 
     def before_cell(self) -> None:
         """A cell begins, maybe right behind another one."""
-        if not self._is_first and (self._took or 0.0) < _CHEAP and not self._is_dear():
+        if self._is_worth_it():
             self._make_at_once()
+        self._has_run = True
         self._steps = None
         self._due = True
 
@@ -56,10 +65,9 @@ class Snapshots:
         """Makes it where that is quick. Otherwise returns after how many seconds without a request to `go_on`."""
         if not self._due:
             return None
-        if self._is_dear():
-            return _QUIET
-        self._make_at_once()
-        return None
+        if not self._is_dear():
+            self._make_at_once()
+        return _QUIET if self._due else None
 
     def go_on(self) -> bool:
         """One slice; whether there is another one to be made."""
@@ -67,6 +75,7 @@ class Snapshots:
             return False
         if self._steps is None:
             self._steps, self._taken = self._make(), 0.0
+            self._made_at = time.monotonic()
         begin = now = time.thread_time()
         try:
             while now - begin < _SLICE:
@@ -75,7 +84,7 @@ class Snapshots:
             self._taken += now - begin
             return True
         except StopIteration:
-            self._took = self._taken + time.thread_time() - begin
+            self._measured(self._taken + time.thread_time() - begin)
         except RuntimeError:
             # A thread has bound a name: again, when it is quiet the next time.
             self._steps = None
@@ -85,22 +94,42 @@ class Snapshots:
         self._due, self._steps = False, None
         return False
 
+    def _cost(self) -> float:
+        """Seconds of the processor that one would take now."""
+        return self._each * len(self._shell.user_ns)
+
+    def _measured(self, seconds: float) -> None:
+        # The first one imports what it needs: it says nothing of those that come.
+        if not self._is_first:
+            self._each = seconds / max(len(self._shell.user_ns), 1)
+        self._is_first = False
+
+    def _is_worth_it(self) -> bool:
+        if not self._has_run:
+            # The first cell waits for none.
+            return False
+        if self._cost() <= _SHARE * (time.monotonic() - self._made_at):
+            return True
+        return (self._is_first or self._cost() < _CHEAP) and not self._is_dear()
+
     def _is_dear(self) -> bool:
-        return len(self._shell.user_ns) > _MANY or (self._took or 0.0) > _DEAR
+        return len(self._shell.user_ns) > _MANY or self._cost() > _DEAR
 
     def _make_at_once(self) -> None:
         if not self._due:
             return
         self._due = False
+        self._made_at = time.monotonic()
         begin = time.thread_time()
         try:
             for _ in self._make():
                 pass
+        except RuntimeError:
+            # A thread has bound a name: again, when it is quiet.
+            self._due = True
         except Exception:
             self._failed()
-        # The first one imports what it needs: it says nothing of those that come.
-        self._took = None if self._is_first else time.thread_time() - begin
-        self._is_first = False
+        self._measured(time.thread_time() - begin)
 
     def _make(self) -> Iterator[None]:
         if self._inspector is None:

@@ -50,6 +50,22 @@ def test_a_name_is_known_in_the_cell_right_behind(kernel):
     assert matches(kernel, "latest_of") == ["latest_of_all"]
 
 
+@pytest.mark.parametrize("at_first", [True, False])
+@pytest.mark.parametrize("many", ["", MANY.replace("50_000", "2_000")])
+def test_names_of_cells_that_were_sent_together_are_known_in_the_last(at_first, many):
+    """As of a notebook that is run from its top, the last cell of which takes long."""
+    with Kernel(command()) as kernel:
+        if not at_first:
+            kernel.run("pass")
+            time.sleep(0.5)
+        # Where a picture costs more, it is made where the cells themselves have taken a hundred times that.
+        pause = "time.sleep(4)" if many else "pass"
+        for code in ["import time", many, pause, "latest_of_all = 1", pause, "last = 1"]:
+            kernel.send("execute_request", {"code": code, "silent": False})
+        busy(kernel)
+        assert matches(kernel, "latest_of") == ["latest_of_all"]
+
+
 @pytest.mark.parametrize("imports", ["", "import asyncio"])
 def test_a_name_among_many_is_known_after_a_moment(kernel, imports):
     """Without a loop, and with one."""

@@ -475,8 +475,6 @@ async def test_jupyters_completer_has_types_and_knows_the_session(state, session
     _, kernel = session(FINE)
     kernel.execute_interactive("import json\nfrom pathlib import Path\nhome = Path()", timeout=30)
     if state == "busy":
-        # The session is known once the main thread has waited for a cell: one that is sent at once finds nothing of it.
-        time.sleep(0.5)
         kernel.execute(BUSY[state])
         time.sleep(0.5)
 
