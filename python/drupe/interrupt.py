@@ -431,6 +431,10 @@ class Steps:
                         policy._awaiting = None
                         step = send
                 except BaseException as raised:
+                    if suspended or waiting:
+                        # What goes on into the user's code has a traceback without this frame, as if nobody stood between.
+                        traceback = raised.__traceback__
+                        raised.__traceback__ = traceback and traceback.tb_next
                     if suspended:
                         # Whoever runs it may have an answer to that: trio does.
                         suspended = False
