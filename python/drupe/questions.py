@@ -7,6 +7,7 @@ makes no sense. They run on the main thread between cells.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from . import _drupe
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 
 _EXPERIMENTAL_TYPES = "_jupyter_types_experimental"
+# A comment, or a string up to its last quote or to where it breaks off.
+_COMMENT_OR_STRING = r"""(?xs)
+    \#[^\n]*
+    | (?P<prefix>\b[a-zA-Z]{1,2})?
+      (?: (?P<long>'{3}|"{3}) (?:\\.|(?!(?P=long)).)* (?P<long_end>(?P=long))?
+        | (?P<short>['"]) (?:\\.|(?!(?P=short))[^\n])* (?P<short_end>(?P=short)|\n)? )
+"""
 
 
 def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = True) -> dict:
@@ -38,8 +46,9 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
             if not completer.use_jedi:
                 raise
             found = []
-        if not found and completer.use_jedi:
-            # jedi finds nothing also where it fails, for one because another process is writing to its cache.
+        if not found and completer.use_jedi and not _is_text(code[:cursor]):
+            # jedi finds nothing also where it fails, for one because another process is writing to its cache. IPython by itself
+            # looks at the line alone, and would find the names of code in a docstring.
             completer.use_jedi = False
             try:
                 found = list(rectify_completions(code, completer.completions(code, cursor)))
@@ -66,6 +75,20 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
         "cursor_end": found[0].end if found else cursor,
         "metadata": {_EXPERIMENTAL_TYPES: types},
     }
+
+
+def _is_text(before: str) -> bool:
+    """Whether the cursor behind `before` is in a comment, in a string (but not in an f-string's expression), or in a cell magic's
+    cell, which may be of any language."""
+    if before.lstrip().startswith("%%"):
+        return "\n" in before
+    last = None
+    for last in re.finditer(_COMMENT_OR_STRING, before):
+        pass
+    if last is None or last.end() != len(before) or last["long_end"] or last["short_end"]:
+        return False
+    is_expression = before.rfind("{", last.start()) > before.rfind("}", last.start())
+    return not (is_expression and set(last["prefix"] or "") & set("fFtT"))
 
 
 def _complete_line(shell: ZMQInteractiveShell, code: str, cursor: int) -> dict:
