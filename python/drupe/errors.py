@@ -92,8 +92,10 @@ would know of an error |
         interrupt = as_interrupt(error)
         if interrupt is not error:
             error, exc_tuple = interrupt, (KeyboardInterrupt, interrupt, interrupt.__traceback__)
-        if isinstance(error, KeyboardInterrupt) and "drupe.debugger" in sys.modules:
-            sys.modules["drupe.debugger"].without_debugger(error)
+        if isinstance(error, KeyboardInterrupt):
+            if "drupe.debugger" in sys.modules:
+                sys.modules["drupe.debugger"].without_debugger(error)
+            _end_with_user(error)
         if _drupe.shutting_down():
             self.show_plainly(error)
         elif isinstance(error, KeyboardInterrupt) or not _is_beyond_ipython(error):
@@ -158,6 +160,19 @@ would know of an error |
             return None
         name, text = self.error
         return {"ename": name, "evalue": text, "traceback": self.lines}
+
+
+def _end_with_user(error: BaseException) -> None:
+    """Let an interrupt's traceback end where the user's code waited, and not in what waited for it here: for the output of a command,
+    or for an answer."""
+    last = part = error.__traceback__
+    while part is not None:
+        if str(part.tb_frame.f_globals.get("__name__")).partition(".")[0] != __package__:
+            last = part
+        part = part.tb_next
+    # The first is IPython's, around all code.
+    if last is not None and last is not error.__traceback__:
+        last.tb_next = None
 
 
 def as_interrupt(error: BaseException) -> BaseException:

@@ -36,9 +36,10 @@ def run(command: str) -> int:
         try:
             _copy(ours, process)
             return process.wait()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             _stop(process)
-            raise
+            # Its traceback ends here: the user's line is what counts.
+            raise interrupt.with_traceback(None)
     finally:
         os.close(ours)
 

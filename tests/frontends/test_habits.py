@@ -166,6 +166,27 @@ def test_an_interrupt_reaches_a_comm_s_callback_beside_a_cell(fresh):
     assert fresh.until_idle(asked).value == "'whole'"
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "!echo waits; sleep 60",
+        "def ask(): return input('? ')\nprint('waits')\nask()",
+        "import asyncio\nprint('waits')\nawait asyncio.sleep(60)",
+    ],
+)
+def test_an_interrupt_shows_the_user_s_code_alone(shared, code):
+    asked = shared.send("execute_request", {"code": code, "allow_stdin": True})
+    shared.until_said("waits")
+    if "input" in code:
+        shared.client.get_stdin_msg(timeout=30)
+    shared.interrupt()
+    result = shared.until_idle(asked)
+    assert result.error == "KeyboardInterrupt: "
+    shown = "\n".join(result.reply["content"]["traceback"])
+    assert "drupe" not in shown and "hidden" not in shown
+    assert "Cell" in shown
+
+
 # The output of a thread stays with the cell that ran last.
 
 
