@@ -204,7 +204,11 @@ fn at(code: Code, offset: usize) -> Cursor {
         TokenKind::FStringEnd | TokenKind::TStringEnd if offset < end => return nothing(Vec::new()),
         kind if touches && (is_name(kind) || kind.is_keyword()) => {
             let walk = Walk::new(code, to - 1);
-            // `5x`, `"a"b`: no word begins there.
+            // `5x`, `"a"b`: no word begins there, nor behind the backslash of a symbol's name, `\alpha`.
+            let escaped = code
+                .text
+                .get(..start)
+                .is_some_and(|before| before.ends_with('\\'));
             let glued = walk.previous.is_some_and(|before| {
                 ends_operand(code.kind(before))
                     && code
@@ -212,7 +216,7 @@ fn at(code: Code, offset: usize) -> Cursor {
                         .get(before)
                         .is_some_and(|token| token.end() == last.start())
             });
-            let place = match glued {
+            let place = match glued || escaped {
                 true => Place::Nothing,
                 false => walk.place(true),
             };

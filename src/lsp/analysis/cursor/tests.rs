@@ -179,6 +179,8 @@ fn silence() {
             "%matplotlib in|",
             "0x|",
             "5x|",
+            "\\al|",
+            "x = \\bet|",
             "case [a, *re|",
             "df.query('a == \"b|",
             "df.query('a.st|",
