@@ -9,6 +9,7 @@ use super::TYPES;
 use crate::lsp::engine::description::{self, Description};
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
+use crate::lsp::types;
 
 /// The longest documentation that is shown, in bytes.
 const MOST: usize = 16 * 1024;
@@ -30,7 +31,11 @@ pub fn hover(session: &mut Session, params: TextDocumentPositionParams) -> Resul
     let texts: Vec<String> = described
         .iter()
         .map(markdown)
-        .chain(typed.and_then(|answer| text_of(&answer)))
+        .chain(
+            typed
+                .filter(|answer| types::hover_text(answer).is_some())
+                .and_then(|answer| text_of(&answer)),
+        )
         .collect();
     Ok((!texts.is_empty()).then(|| Hover {
         contents: Contents::MarkupContent(MarkupContent {

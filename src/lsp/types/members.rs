@@ -18,6 +18,9 @@ use crate::lsp::engine::builtins;
 use crate::lsp::engine::candidates::{Found, MOST};
 use crate::lsp::engine::description;
 
+/// How the checker calls what it does not know.
+const UNKNOWN: &str = "Unknown";
+
 /// What a checker adds to a list.
 #[derive(Debug, Default)]
 pub struct Added {
@@ -137,7 +140,8 @@ pub fn kind_name(item: &CompletionItem) -> &'static str {
     }
 }
 
-/// The text of a hover of the checker's, in any of the protocol's forms, without its Markdown fences.
+/// The text of a hover of the checker's, in any of the protocol's forms, without its Markdown fences; none where it only says that it
+/// does not know.
 pub fn hover_text(hover: &Value) -> Option<String> {
     let of = |content: &Value| {
         let text = content.as_str().or_else(|| content.get("value")?.as_str())?;
@@ -148,5 +152,5 @@ pub fn hover_text(hover: &Value) -> Option<String> {
         Value::Array(contents) => Some(contents.iter().filter_map(of).collect::<Vec<_>>().join("\n\n")),
         content => of(content),
     }
-    .filter(|text| !text.is_empty())
+    .filter(|text| !text.is_empty() && text != UNKNOWN)
 }

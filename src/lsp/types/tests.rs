@@ -34,6 +34,16 @@ fn ask(types: &Arc<Types>) -> Option<Value> {
     asked.answer(Instant::now() + Duration::from_millis(50))
 }
 
+#[test]
+fn what_the_checker_does_not_know_has_no_text() {
+    let hover = |text: &str| {
+        let value = format!("```python\n{text}\n```");
+        hover_text(&serde_json::json!({"contents": {"kind": "markdown", "value": value}}))
+    };
+    assert_eq!(hover("Unknown"), None);
+    assert_eq!(hover("list[Unknown]").as_deref(), Some("list[Unknown]"));
+}
+
 fn pids(folder: &Path) -> Vec<i32> {
     let text = std::fs::read_to_string(folder.join("pids")).unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).collect()
