@@ -31,7 +31,7 @@ pub(super) fn bind(module: &ModModule, source: &str) -> Model {
     };
     binder.model.scopes.push(Scope {
         kind: ScopeKind::Module,
-        name: String::new(),
+        name: Name::empty(),
         parent: None,
         range: TextRange::up_to(super::size(source.len())),
         symbols: Default::default(),
@@ -63,14 +63,14 @@ impl Binder<'_> {
     fn within(
         &mut self,
         kind: ScopeKind,
-        name: &str,
+        name: Name,
         range: TextRange,
         body: impl FnOnce(&mut Self, ScopeId),
     ) -> ScopeId {
         let id = ScopeId(self.model.scopes.len());
         self.model.scopes.push(Scope {
             kind,
-            name: name.to_owned(),
+            name,
             parent: Some(self.current),
             range,
             symbols: Default::default(),
@@ -92,18 +92,18 @@ impl Binder<'_> {
         self.pending.regions.push((range, self.current));
     }
 
-    fn bind(&mut self, name: &str, binding: Binding) {
+    fn bind(&mut self, name: &Name, binding: Binding) {
         self.bind_from(self.current, name, binding);
     }
 
     /// Binds `name` by an assignment in `scope`, wherever it is declared to belong.
-    fn bind_from(&mut self, scope: ScopeId, name: &str, binding: Binding) {
-        let declared = |names: fn(&Scope) -> &FxHashSet<String>| {
+    fn bind_from(&mut self, scope: ScopeId, name: &Name, binding: Binding) {
+        let declared = |names: fn(&Scope) -> &FxHashSet<Name>| {
             let scope = self.model.scopes.get(scope.0);
             scope.is_some_and(|scope| names(scope).contains(name))
         };
         if declared(|scope| &scope.nonlocals) {
-            self.pending.nonlocals.push((scope, name.to_owned(), binding));
+            self.pending.nonlocals.push((scope, name.clone(), binding));
             return;
         }
         let home = if declared(|scope| &scope.globals) {
@@ -123,7 +123,7 @@ impl Binder<'_> {
     }
 
     fn mention(&mut self, name: &str) {
-        self.pending.mentions.push((self.current, name.to_owned()));
+        self.pending.mentions.push((self.current, Name::new(name)));
     }
 
     fn comprehension(&mut self, whole: TextRange, generators: &[ast::Comprehension], parts: &[&Expr]) {
@@ -132,7 +132,7 @@ impl Binder<'_> {
             self.outside(first.iter.range());
             self.visit_expr(&first.iter);
         }
-        self.within(ScopeKind::Comprehension, "", whole, |binder, _| {
+        self.within(ScopeKind::Comprehension, Name::empty(), whole, |binder, _| {
             for (index, generator) in generators.iter().enumerate() {
                 if index > 0 {
                     binder.visit_expr(&generator.iter);
@@ -188,7 +188,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                 for name in &global.names {
                     self.use_name(&name.id, name.range);
                     if let Some(scope) = self.scope() {
-                        scope.globals.insert(name.id.to_string());
+                        scope.globals.insert(name.id.clone());
                     }
                 }
             }
@@ -196,7 +196,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                 for name in &nonlocal.names {
                     self.use_name(&name.id, name.range);
                     if let Some(scope) = self.scope() {
-                        scope.nonlocals.insert(name.id.to_string());
+                        scope.nonlocals.insert(name.id.clone());
                     }
                 }
             }
@@ -258,7 +258,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                 if let Some(parameters) = &lambda.parameters {
                     self.defaults_and_annotations(parameters);
                 }
-                self.within(ScopeKind::Lambda, "", lambda.range, |binder, _| {
+                self.within(ScopeKind::Lambda, Name::empty(), lambda.range, |binder, _| {
                     if let Some(parameters) = &lambda.parameters {
                         binder.parameters(parameters);
                     }
@@ -277,7 +277,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                     self.pending.attributes.push(resolve::PendingAttribute {
                         scope: self.current,
                         base,
-                        name: attribute.attr.id.to_string(),
+                        name: attribute.attr.id.clone(),
                         range: attribute.attr.range,
                         store: attribute.ctx == ExprContext::Store,
                     });
@@ -309,7 +309,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                             self.pending.keywords.push(resolve::PendingKeyword {
                                 scope: self.current,
                                 callee: callee.clone(),
-                                name: name.id.to_string(),
+                                name: name.id.clone(),
                                 range: name.range,
                             });
                         }

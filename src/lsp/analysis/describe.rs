@@ -41,7 +41,7 @@ pub fn headline(program: &Program, symbol: &Symbol, binding: &Binding) -> String
         _ => match (type_name(binding), binding.signature) {
             (_, Some(_)) => format!("{}: {}", symbol.name, signature()),
             (Some(name), _) => format!("{}: {name}", symbol.name),
-            _ => symbol.name.clone(),
+            _ => symbol.name.to_string(),
         },
     }
 }

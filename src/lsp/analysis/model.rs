@@ -1,7 +1,9 @@
 //! Scopes, symbols, bindings and uses of a program, as data.
 //!
-//! Built by the binder, read by every request. Indices are only ever made by the model itself.
+//! Built by the binder, read by every request. Indices are only ever made by the model itself. Names are those of the
+//! syntax tree: a clone of one needs no memory of its own.
 
+use ruff_python_ast::name::Name;
 use ruff_text_size::TextRange;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -38,21 +40,21 @@ pub struct Scope {
     /// What opened it.
     pub kind: ScopeKind,
     /// The name of the function or class; empty for others.
-    pub name: String,
+    pub name: Name,
     /// The enclosing scope; `None` for the module.
     pub parent: Option<ScopeId>,
     /// The text that it covers.
     pub range: TextRange,
     /// Names bound here.
-    pub symbols: FxHashMap<String, SymbolId>,
+    pub symbols: FxHashMap<Name, SymbolId>,
     /// Names declared `global` here.
-    pub globals: FxHashSet<String>,
+    pub globals: FxHashSet<Name>,
     /// Names declared `nonlocal` here.
-    pub nonlocals: FxHashSet<String>,
+    pub nonlocals: FxHashSet<Name>,
     /// The parameter that stands for the instance or the class, in a method.
-    pub receiver: Option<String>,
+    pub receiver: Option<Name>,
     /// The base classes as written, for a class.
-    pub bases: Vec<String>,
+    pub bases: Vec<Name>,
     /// True when names may appear here that no text shows: `locals()`, `exec`, a star import, `%run`.
     pub dynamic: bool,
 }
@@ -63,14 +65,14 @@ pub enum BindingKind {
     /// `import module` (with the dotted name in full).
     Import {
         /// The dotted module name.
-        module: String,
+        module: Name,
     },
     /// `from module import member`.
     FromImport {
         /// The module, with its leading dots.
-        module: String,
+        module: Name,
         /// The member as it is called there.
-        member: String,
+        member: Name,
     },
     /// `def`.
     Function,
@@ -94,9 +96,9 @@ pub enum Value {
     /// A literal or display of this builtin type.
     Literal(&'static str),
     /// A call of this dotted name.
-    Call(String),
+    Call(Name),
     /// Another dotted name.
-    Name(String),
+    Name(Name),
 }
 
 /// One place where a name is bound.
@@ -122,7 +124,7 @@ pub struct Binding {
 #[derive(Debug)]
 pub struct Symbol {
     /// The name.
-    pub name: String,
+    pub name: Name,
     /// Where it is bound.
     pub scope: ScopeId,
     /// The places that bind it, in order.
@@ -137,7 +139,7 @@ pub struct Symbol {
 #[derive(Debug)]
 pub struct Unresolved {
     /// The name.
-    pub name: String,
+    pub name: Name,
     /// The identifier.
     pub range: TextRange,
     /// True when a dynamic scope around it may bind it.
@@ -150,7 +152,7 @@ pub struct AttributeUse {
     /// The class.
     pub class: ScopeId,
     /// The attribute.
-    pub name: String,
+    pub name: Name,
     /// The attribute's identifier.
     pub range: TextRange,
     /// True for an assignment.
@@ -165,7 +167,7 @@ pub struct ModuleUse {
     /// Which of its bindings is that import.
     pub binding: usize,
     /// The attribute.
-    pub name: String,
+    pub name: Name,
     /// The attribute's identifier.
     pub range: TextRange,
     /// True for an assignment.
@@ -178,7 +180,7 @@ pub struct KeywordUse {
     /// The scope of the function.
     pub function: ScopeId,
     /// The keyword.
-    pub name: String,
+    pub name: Name,
     /// The keyword's identifier.
     pub range: TextRange,
 }
@@ -197,7 +199,7 @@ pub struct Model {
     /// Keywords in calls of known functions.
     pub keywords: Vec<KeywordUse>,
     /// The attributes that are assigned through an instance or a class, by class.
-    pub(super) assigned: FxHashMap<ScopeId, FxHashSet<String>>,
+    pub(super) assigned: FxHashMap<ScopeId, FxHashSet<Name>>,
     /// All of these by where they stand.
     pub(super) table: Table,
 }

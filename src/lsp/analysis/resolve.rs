@@ -14,11 +14,11 @@ use super::table::Table;
 #[derive(Default)]
 pub(super) struct Pending {
     /// Bindings of names that are `nonlocal` there: the function that they belong to may bind them further below.
-    pub(super) nonlocals: Vec<(ScopeId, String, Binding)>,
+    pub(super) nonlocals: Vec<(ScopeId, Name, Binding)>,
     /// Which text belongs to which scope, each region before those within it.
     pub(super) regions: Vec<(TextRange, ScopeId)>,
     pub(super) uses: Vec<(ScopeId, Name, TextRange)>,
-    pub(super) mentions: Vec<(ScopeId, String)>,
+    pub(super) mentions: Vec<(ScopeId, Name)>,
     pub(super) attributes: Vec<PendingAttribute>,
     pub(super) keywords: Vec<PendingKeyword>,
 }
@@ -26,16 +26,16 @@ pub(super) struct Pending {
 /// `callee(name=…)` as written.
 pub(super) struct PendingKeyword {
     pub(super) scope: ScopeId,
-    pub(super) callee: String,
-    pub(super) name: String,
+    pub(super) callee: Name,
+    pub(super) name: Name,
     pub(super) range: TextRange,
 }
 
 /// `base.name` as written.
 pub(super) struct PendingAttribute {
     pub(super) scope: ScopeId,
-    pub(super) base: String,
-    pub(super) name: String,
+    pub(super) base: Name,
+    pub(super) name: Name,
     pub(super) range: TextRange,
     pub(super) store: bool,
 }
@@ -60,7 +60,6 @@ pub(super) fn resolve(mut model: Model, pending: Pending, source: &str) -> Model
             }
             None => {
                 let excused = model.chain(scope).any(|(_, scope)| scope.dynamic);
-                let name = name.to_string();
                 model.unresolved.push(Unresolved { name, range, excused });
             }
         }
@@ -165,12 +164,16 @@ impl Model {
 
     /// What `name` means in `scope`.
     pub fn lookup(&self, scope: ScopeId, name: &str) -> Option<SymbolId> {
-        self.visible(scope).find_map(|(_, scope)| {
-            if scope.globals.contains(name) {
-                return self.scopes.first()?.symbols.get(name).copied();
-            }
-            scope.symbols.get(name).copied()
-        })
+        self.visible(scope).find_map(|(_, scope)| self.own(scope, name))
+    }
+
+    /// What `name` means in `scope` because of what stands there itself.
+    fn own(&self, scope: &Scope, name: &str) -> Option<SymbolId> {
+        let home = match scope.globals.contains(name) {
+            true => self.scopes.first()?,
+            false => scope,
+        };
+        home.symbols.get(name).copied()
     }
 
     /// The function whose variable `name` is where `scope` declares it `nonlocal`.
@@ -183,19 +186,19 @@ impl Model {
     }
 
     /// Adds a binding of `name` in `scope`.
-    pub(super) fn bind_in(&mut self, scope: ScopeId, name: &str, binding: Binding) -> SymbolId {
+    pub(super) fn bind_in(&mut self, scope: ScopeId, name: &Name, binding: Binding) -> SymbolId {
         let next = SymbolId(self.symbols.len());
         let id = match self.scopes.get_mut(scope.0) {
             Some(scope) => match scope.symbols.get(name) {
                 Some(id) => *id,
-                None => *scope.symbols.entry(name.to_owned()).or_insert(next),
+                None => *scope.symbols.entry(name.clone()).or_insert(next),
             },
             None => next,
         };
         match self.symbols.get_mut(id.0) {
             Some(symbol) => symbol.bindings.push(binding),
             None => self.symbols.push(Symbol {
-                name: name.to_owned(),
+                name: name.clone(),
                 scope,
                 bindings: vec![binding],
                 uses: Vec::new(),
@@ -251,11 +254,11 @@ impl Model {
                     .find(|(_, scope)| scope.kind == ScopeKind::Class)
                     .map(|(id, _)| id);
             }
-            if here.symbols.contains_key(name) {
-                break;
+            if let Some(symbol) = self.own(here, name) {
+                return self.class_of_symbol(symbol, steps);
             }
         }
-        self.class_of_symbol(self.lookup(scope, name)?, steps)
+        None
     }
 
     fn class_of_symbol(&self, id: SymbolId, steps: usize) -> Option<ScopeId> {

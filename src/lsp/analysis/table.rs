@@ -284,7 +284,7 @@ mod tests {
             let scopes = program.model.visible(scope).map(|(_, scope)| scope);
             let mut names: Vec<&str> = scopes
                 .filter(|scope| scope.kind != ScopeKind::Module)
-                .flat_map(|scope| scope.symbols.keys().map(String::as_str))
+                .flat_map(|scope| scope.symbols.keys().map(|name| name.as_str()))
                 .collect();
             names.sort_unstable();
             assert_eq!(names.join(" "), expected, "{marked}");

@@ -221,17 +221,17 @@ fn names(list: &mut List, program: &Program, scope: ScopeId, cursor: &Cursor, as
         }
     }
     // A local variable is not the session's variable of the same name.
-    let locals: HashSet<&String> = program
+    let locals: HashSet<&str> = program
         .model
         .visible(scope)
         .filter(|(_, scope)| scope.kind != ScopeKind::Module)
-        .flat_map(|(_, scope)| scope.symbols.keys())
+        .flat_map(|(_, scope)| scope.symbols.keys().map(|name| name.as_str()))
         .collect();
     for item in asker
         .snapshot
         .names
         .iter()
-        .filter(|item| !locals.contains(&item.name))
+        .filter(|item| !locals.contains(item.name.as_str()))
     {
         let kind = Kind::from_live(&item.kind);
         list.add(&item.name, kind, &item.type_name, 3, &item.name);

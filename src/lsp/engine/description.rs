@@ -72,7 +72,7 @@ pub fn of(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker
         doc: describe::docstring(program, binding),
         preview: String::new(),
         topic: match &binding.kind {
-            BindingKind::Import { module } => module.clone(),
+            BindingKind::Import { module } => module.to_string(),
             BindingKind::FromImport { module, member } => format!("{module}.{member}"),
             _ => expression.to_owned(),
         },

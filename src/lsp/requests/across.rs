@@ -51,7 +51,7 @@ fn home(programs: &[Arc<Program>], program: &Arc<Program>, offset: usize) -> Opt
         let module = module_of(program, used)?;
         return Some((
             defining(programs, program, &module, &used.name)?,
-            used.name.clone(),
+            used.name.to_string(),
         ));
     }
     if let Some((module, member, _)) = imports(program).find(|(.., token)| token.contains_inclusive(at)) {
@@ -66,13 +66,13 @@ fn home(programs: &[Arc<Program>], program: &Arc<Program>, offset: usize) -> Opt
     if let Some(module) = import {
         return Some((
             defining(programs, program, module, &symbol.name)?,
-            symbol.name.clone(),
+            symbol.name.to_string(),
         ));
     }
     let is_top = program.model.scope(symbol.scope)?.kind == ScopeKind::Module;
     let is_module = path_of(program).is_some_and(|path| !path.is_empty());
     (is_top && is_module && symbol.bindings.iter().any(defines))
-        .then(|| (Arc::clone(program), symbol.name.clone()))
+        .then(|| (Arc::clone(program), symbol.name.to_string()))
 }
 
 /// The places of the name that `home` defines, there and in the programs that import it.
@@ -216,7 +216,7 @@ fn module_of(program: &Program, used: &ModuleUse) -> Option<String> {
     let written = program.text(binding.signature?);
     match &binding.kind {
         // `import a.b as c`, then `c.name`; `import a.b`, then `a.b.name`.
-        BindingKind::Import { module } if written.contains(" as ") => Some(module.clone()),
+        BindingKind::Import { module } if written.contains(" as ") => Some(module.to_string()),
         BindingKind::Import { .. } => Some(written.to_owned()),
         // `from a import b`, where `b` is a module.
         BindingKind::FromImport { module, member } => {

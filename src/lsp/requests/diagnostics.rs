@@ -143,7 +143,7 @@ pub fn problems(program: &Program, snapshot: &Snapshot) -> Vec<Problem> {
                 range: name.range,
                 kind: Kind::Undefined,
                 message: format!("undefined name: {}", name.name),
-                name: name.name.clone(),
+                name: name.name.to_string(),
             });
         }
     }
@@ -157,7 +157,7 @@ pub fn problems(program: &Program, snapshot: &Snapshot) -> Vec<Problem> {
                     range: binding.name,
                     kind,
                     message: format!("unused: {}", symbol.name),
-                    name: symbol.name.clone(),
+                    name: symbol.name.to_string(),
                 });
             }
         }

@@ -63,7 +63,7 @@ pub fn of_symbol(model: &Model, symbol: &Symbol) -> Occurrences {
         range: it.range,
         write: false,
     }));
-    finish(symbol.name.clone(), places, symbol.mentioned)
+    finish(symbol.name.to_string(), places, symbol.mentioned)
 }
 
 fn of_member(model: &Model, class: ScopeId, name: &str) -> Occurrences {

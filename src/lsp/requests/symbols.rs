@@ -56,10 +56,10 @@ pub fn workspace(
                     location: WorkspaceSymbolLocation::Location(location),
                     data: None,
                     base_symbol_information: BaseSymbolInformation {
-                        name: symbol.name.clone(),
+                        name: symbol.name.to_string(),
                         kind: kind(binding, scope.kind),
                         tags: None,
-                        container_name: (!scope.name.is_empty()).then(|| scope.name.clone()),
+                        container_name: (!scope.name.is_empty()).then(|| scope.name.to_string()),
                     },
                 });
             }
@@ -103,7 +103,7 @@ fn children(
                 _ => Vec::new(),
             };
             Some(DocumentSymbol {
-                name: symbol.name.clone(),
+                name: symbol.name.to_string(),
                 detail: binding
                     .opens
                     .map(|_| describe::headline(program, symbol, binding)),

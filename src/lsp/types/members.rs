@@ -85,13 +85,13 @@ fn lacks(program: &Program, scope: ScopeId, base: &str, found: &Found) -> bool {
     };
     let classes = model.ancestry(class).into_iter().filter_map(|it| model.scope(it));
     classes.into_iter().any(|class| {
-        let is_elsewhere = |base: &String| {
+        let is_elsewhere = |base: &str| {
             base != "object"
                 && class
                     .parent
                     .is_none_or(|outer| model.class_of(outer, base).is_none())
         };
-        class.bases.iter().any(is_elsewhere)
+        class.bases.iter().any(|base| is_elsewhere(base))
     })
 }
 

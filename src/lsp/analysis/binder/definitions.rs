@@ -1,5 +1,6 @@
 //! Functions, classes, parameters and imports: the statements that bind names with more to tell than a value.
 
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::{self as ast, Alias, Expr, Parameters, TypeParams};
 use ruff_text_size::{Ranged, TextRange};
@@ -10,13 +11,15 @@ use crate::lsp::analysis::size;
 
 impl Binder<'_> {
     pub(super) fn import(&mut self, alias: &Alias, whole: TextRange) {
-        let module = alias.name.id.to_string();
         let name = alias.asname.as_ref().unwrap_or(&alias.name);
-        let first = name.id.split('.').next().unwrap_or_default().to_owned();
+        let first = match name.id.split_once('.') {
+            Some((first, _)) => Name::new(first),
+            None => name.id.clone(),
+        };
         let range = TextRange::at(name.range.start(), size(first.len()));
         // `import a.b` binds `a`; `import a.b as c` binds `c` to the submodule.
         let bound = match alias.asname {
-            Some(_) => module,
+            Some(_) => alias.name.id.clone(),
             None => first.clone(),
         };
         let mut binding = targets::plain(BindingKind::Import { module: bound }, range, whole);
@@ -25,8 +28,11 @@ impl Binder<'_> {
     }
 
     pub(super) fn import_from(&mut self, import: &ast::StmtImportFrom) {
-        let dots = ".".repeat(import.level as usize);
-        let module = import.module.as_ref().map_or("", |module| module.id.as_str());
+        let named = import.module.as_ref().map(|module| &module.id);
+        let module = match (import.level, named) {
+            (0, Some(named)) => named.clone(),
+            (level, named) => Name::from(".".repeat(level as usize) + named.map_or("", Name::as_str)),
+        };
         for alias in &import.names {
             if alias.name.id.as_str() == "*" {
                 if let Some(scope) = self.scope() {
@@ -36,8 +42,8 @@ impl Binder<'_> {
             }
             let name = alias.asname.as_ref().unwrap_or(&alias.name);
             let kind = BindingKind::FromImport {
-                module: format!("{dots}{module}"),
-                member: alias.name.id.to_string(),
+                module: module.clone(),
+                member: alias.name.id.clone(),
             };
             let mut binding = targets::plain(kind, name.range, import.range);
             binding.signature = Some(alias.range);
@@ -66,21 +72,24 @@ impl Binder<'_> {
                 binder.visit_annotation(returns);
             }
             let range = TextRange::new(function.parameters.range.start(), function.range.end());
-            opened = Some(
-                binder.within(ScopeKind::Function, &function.name.id, range, |binder, id| {
+            opened = Some(binder.within(
+                ScopeKind::Function,
+                function.name.id.clone(),
+                range,
+                |binder, id| {
                     binder.parameters(&function.parameters);
                     let receiver = function
                         .parameters
                         .iter_non_variadic_params()
                         .next()
                         .filter(|_| method && !is_static)
-                        .map(|parameter| parameter.name().id.to_string());
+                        .map(|parameter| parameter.name().id.clone());
                     if let Some(scope) = binder.model.scopes.get_mut(id.0) {
                         scope.receiver = receiver;
                     }
                     binder.visit_body(&function.body);
-                }),
-            );
+                },
+            ));
         };
         let range = TextRange::new(function.name.range.end(), function.range.end());
         self.with_type_parameters(function.type_params.as_deref(), range, body);
@@ -113,14 +122,14 @@ impl Binder<'_> {
                 binder.outside(arguments.range);
                 binder.visit_arguments(arguments);
             }
-            let bases: Vec<String> = class
+            let bases: Vec<Name> = class
                 .arguments
                 .iter()
                 .flat_map(|arguments| &arguments.args)
                 .filter_map(targets::dotted)
                 .collect();
             opened = Some(
-                binder.within(ScopeKind::Class, &class.name.id, range, |binder, id| {
+                binder.within(ScopeKind::Class, class.name.id.clone(), range, |binder, id| {
                     if let Some(scope) = binder.model.scopes.get_mut(id.0) {
                         scope.bases = bases;
                     }
@@ -154,7 +163,7 @@ impl Binder<'_> {
         match parameters {
             None => body(self),
             Some(parameters) => {
-                self.within(ScopeKind::TypeParameters, "", range, |binder, _| {
+                self.within(ScopeKind::TypeParameters, Name::empty(), range, |binder, _| {
                     binder.visit_type_params(parameters);
                     body(binder);
                 });

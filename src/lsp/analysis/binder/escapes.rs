@@ -4,6 +4,7 @@
 //! from looking unused, too little for a rename or a warning.
 
 use ruff_python_ast::IpyEscapeKind;
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::Visitor;
 use ruff_python_parser::{Mode, ParseOptions, parse_cells_unchecked};
 use ruff_text_size::{TextRange, TextSize};
@@ -153,7 +154,10 @@ impl Binder<'_> {
     fn assigned(&mut self, word: &Word) {
         for (start, name) in names(word.text) {
             let range = TextRange::at(word.range.start() + size(start), size(name.len()));
-            self.bind(name, targets::plain(BindingKind::Target, range, word.range));
+            self.bind(
+                &Name::new(name),
+                targets::plain(BindingKind::Target, range, word.range),
+            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! Small readings of expressions: dotted names, what a value tells of its type, docstrings.
 
+use ruff_python_ast::name::Name;
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
@@ -19,7 +20,7 @@ pub(super) fn plain(kind: BindingKind, name: TextRange, whole: TextRange) -> Bin
 }
 
 /// `a.b.c` as text, when the expression is just that.
-pub(super) fn dotted(expr: &Expr) -> Option<String> {
+pub(super) fn dotted(expr: &Expr) -> Option<Name> {
     fn append(expr: &Expr, to: &mut String) -> Option<()> {
         match expr {
             Expr::Name(name) => to.push_str(&name.id),
@@ -32,9 +33,12 @@ pub(super) fn dotted(expr: &Expr) -> Option<String> {
         }
         Some(())
     }
+    if let Expr::Name(name) = expr {
+        return Some(name.id.clone());
+    }
     let mut text = String::new();
     append(expr, &mut text)?;
-    Some(text)
+    Some(Name::from(text))
 }
 
 /// What a value's text tells of its type.
@@ -64,7 +68,7 @@ pub(super) fn value(expr: &Expr) -> Option<Value> {
 pub(super) fn annotated_value(annotation: &Expr) -> Option<Value> {
     match annotation {
         Expr::Subscript(subscript) => dotted(&subscript.value).map(Value::Call),
-        Expr::StringLiteral(string) => Some(Value::Call(string.value.to_str().to_owned())),
+        Expr::StringLiteral(string) => Some(Value::Call(Name::new(string.value.to_str()))),
         _ => dotted(annotation).map(Value::Call),
     }
 }

@@ -116,7 +116,7 @@ fn fields(program: &Program, class: ScopeId) -> Vec<String> {
             };
             match found.iter_mut().find(|(name, _)| *name == symbol.name) {
                 Some((_, known)) => *known = field,
-                None => found.push((symbol.name.clone(), field)),
+                None => found.push((symbol.name.to_string(), field)),
             }
         }
     }
@@ -134,7 +134,7 @@ fn field(program: &Program, symbol: &Symbol, binding: &Binding) -> Option<String
     }
     let whole = one_line(program.text(binding.whole));
     let Some((_, default)) = whole
-        .strip_prefix(&symbol.name)
+        .strip_prefix(symbol.name.as_str())
         .and_then(|rest| rest.split_once(&annotation))
         .and_then(|(_, rest)| rest.split_once('='))
     else {
