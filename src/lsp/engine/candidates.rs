@@ -206,6 +206,9 @@ fn names(list: &mut List, program: &Program, scope: ScopeId, cursor: &Cursor, as
             _ => 2,
         };
         for (name, id) in &scope.symbols {
+            if !list.fits(name) {
+                continue;
+            }
             let symbol = program.model.symbol(*id);
             // What the word being typed binds itself is no help in typing it.
             let is_other = |symbol: &&Symbol| {

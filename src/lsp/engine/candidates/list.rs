@@ -43,6 +43,11 @@ impl List {
         }
     }
 
+    /// Whether [`List::add`] would take `label`: to describe what does not fit is lost work.
+    pub(super) fn fits(&self, label: &str) -> bool {
+        fit(label, &self.typed).is_some()
+    }
+
     /// Adds a candidate, or tells more of one that is there: the session is asked last, and what it knows of a type
     /// is truer than what the text shows; but a signature from the text says more than `function`.
     pub(super) fn add(&mut self, label: &str, kind: Kind, detail: &str, rank: u8, expression: &str) {
