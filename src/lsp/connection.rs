@@ -121,6 +121,10 @@ pub(super) fn work(queue: &Queue<Message>, link: &Arc<Link>, options: Options) -
             }
             Popped::Item(Message::Request(request)) => {
                 serve(&mut session, link, &slow, request);
+                // Who was answered waits no more, and nobody else does.
+                if !queue.has_items() {
+                    session.documents.tidy();
+                }
             }
             Popped::Item(Message::Notification(notification)) => {
                 if notification.method == "exit" {

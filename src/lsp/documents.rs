@@ -45,6 +45,8 @@ pub struct Documents {
     texts: HashMap<Uri, Document>,
     notebooks: HashMap<Uri, Notebook>,
     programs: HashMap<Uri, Arc<Program>>,
+    /// The programs from before the last edits: to drop one takes long, so it waits until nobody does.
+    retired: HashMap<Uri, Arc<Program>>,
     changed: BTreeSet<String>,
     bytes: usize,
 }
@@ -289,8 +291,15 @@ impl Documents {
         cells.into_iter().find(|cell| self.texts.contains_key(cell))
     }
 
+    /// Drops the programs from before the last edits: at most one for each document that was edited since the last call.
+    pub fn tidy(&mut self) {
+        self.retired.clear();
+    }
+
     fn touch(&mut self, root: Uri) {
-        self.programs.remove(&root);
+        if let Some(program) = self.programs.remove(&root) {
+            self.retired.insert(root.clone(), program);
+        }
         self.changed.insert(root.0);
     }
 }

@@ -243,7 +243,8 @@ impl Session {
         self.stage == Stage::Running && self.documents.has_changes()
     }
 
-    /// Uses a quiet moment: publishes the diagnostics of what changed, until `is_over` says that there is work.
+    /// Uses a quiet moment: publishes the diagnostics of what changed and drops what is outdated, until `is_over` says
+    /// that there is work.
     pub fn quiet(&mut self, is_over: impl Fn() -> bool) {
         if self.stage != Stage::Running {
             return;
@@ -272,6 +273,7 @@ impl Session {
             }
         }
         self.published = wanted;
+        self.documents.tidy();
     }
 
     /// The session's names after the last cell.

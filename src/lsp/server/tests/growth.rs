@@ -200,6 +200,27 @@ fn costs_of_cells(lines: usize) -> Vec<(String, f64)> {
 }
 
 #[test]
+fn of_a_text_that_is_edited_two_programs_are_kept_and_in_a_quiet_moment_one() {
+    let mut session = session("x = 1");
+    let uri = Uri("inmemory:/x".to_owned());
+    let mut programs = Vec::new();
+    let mut edit = |session: &mut Session, version: i32| {
+        let document = json!({"uri": uri.0, "version": version});
+        let changes = [json!({"text": format!("x = {version}")})];
+        session.notified(
+            "textDocument/didChange",
+            json!({"textDocument": document, "contentChanges": changes}),
+        );
+        programs.extend(session.documents.program(&uri).map(|it| Arc::downgrade(&it)));
+        programs.iter().filter(|it| it.strong_count() > 0).count()
+    };
+    let alive: Vec<usize> = (2..6).map(|version| edit(&mut session, version)).collect();
+    assert_eq!(alive, [1, 2, 2, 2]);
+    session.quiet(|| false);
+    assert_eq!(programs.iter().filter(|it| it.strong_count() > 0).count(), 1);
+}
+
+#[test]
 fn no_request_grows_faster_than_the_text() {
     // What is measured first pays for cold caches.
     costs(100);
