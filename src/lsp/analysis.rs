@@ -62,6 +62,8 @@ pub struct Part {
     pub start: usize,
     /// Where it ends, in bytes.
     pub end: usize,
+    /// Where its [`depth::pieces()`] end, if it is not too deep.
+    pieces: Vec<usize>,
 }
 
 /// What is not Python in a part, or cannot be analysed.
@@ -95,6 +97,15 @@ pub struct Program {
 impl Program {
     /// Parses `texts` as one program: what an earlier part defines, a later one may use.
     pub fn parse<'a>(texts: impl IntoIterator<Item = (Uri, &'a str)>, ipython: bool) -> Self {
+        Self::parse_again(None, texts, ipython)
+    }
+
+    /// As [`Program::parse`]. What `before` knows of a text that is the same or nearly so is not found out again.
+    pub fn parse_again<'a>(
+        before: Option<&Self>,
+        texts: impl IntoIterator<Item = (Uri, &'a str)>,
+        ipython: bool,
+    ) -> Self {
         let mut source = String::new();
         let mut parts = Vec::new();
         for (uri, text) in texts {
@@ -104,15 +115,22 @@ impl Program {
                 uri,
                 start,
                 end: source.len(),
+                pieces: Vec::new(),
             });
             source.push('\n');
         }
         let (mut skipped, mut guessed) = (Vec::new(), Vec::new());
         let mut masked = String::with_capacity(source.len());
-        for (index, part) in parts.iter().enumerate() {
+        for (index, part) in parts.iter_mut().enumerate() {
             let text = source.get(part.start..part.end).unwrap_or_default();
             let mut python = text.len();
-            match read(text, source.len(), ipython) {
+            let is_shallow = || {
+                let before = before.filter(|_| text.len() > depth::LIMIT);
+                let measured = before.and_then(|before| before.measured(index, &part.uri));
+                let pieces = depth::pieces(text, measured);
+                pieces.map(|pieces| part.pieces = pieces).is_some()
+            };
+            match read(text, source.len(), ipython, is_shallow) {
                 Reading::Python => {}
                 Reading::Guessed => guessed.push(index),
                 Reading::Skipped(reason, from) => {
@@ -147,6 +165,22 @@ impl Program {
     /// A program of one text without a document.
     pub fn plain(text: &str) -> Self {
         Self::parse([(Uri(String::new()), text)], true)
+    }
+
+    /// What is known of the nesting of a part, which may have stood elsewhere in the order.
+    fn measured(&self, index: usize, uri: &Uri) -> Option<depth::Measured<'_>> {
+        let is_it = |index: &usize| self.parts.get(*index).is_some_and(|part| part.uri == *uri);
+        let index = Some(index)
+            .filter(is_it)
+            .or_else(|| (0..self.parts.len()).find(is_it))?;
+        if self.skipped.iter().any(|(skipped, _)| *skipped == index) {
+            return None;
+        }
+        let part = self.parts.get(index)?;
+        Some(depth::Measured {
+            source: self.source.get(part.start..part.end)?,
+            ends: &part.pieces,
+        })
     }
 
     /// The text of `range`; empty where it is no text.
@@ -184,7 +218,7 @@ enum Reading {
     Skipped(Skipped, usize),
 }
 
-fn read(text: &str, whole: usize, ipython: bool) -> Reading {
+fn read(text: &str, whole: usize, ipython: bool, is_shallow: impl FnOnce() -> bool) -> Reading {
     if whole > MAX_SOURCE {
         return Reading::Skipped(Skipped::TooLong, 0);
     }
@@ -197,7 +231,7 @@ fn read(text: &str, whole: usize, ipython: bool) -> Reading {
     if is_other {
         return Reading::Skipped(Skipped::OtherLanguage, body);
     }
-    if depth::of(text) > depth::LIMIT {
+    if !is_shallow() {
         return Reading::Skipped(Skipped::TooDeep, 0);
     }
     if name.is_none_or(|name| PYTHON_CELL_MAGICS.binary_search(&name).is_ok()) {
@@ -290,6 +324,8 @@ mod tests {
         ] {
             let program = notebook(&[&bomb, "fine = 1"]);
             assert_eq!(program.skipped, [(0, Skipped::TooDeep)]);
+            let again = Program::parse_again(Some(&program), [(Uri("cell:0".to_owned()), &*bomb)], true);
+            assert_eq!(again.skipped, [(0, Skipped::TooDeep)]);
             assert!(program.model.module_symbol("fine").is_some());
         }
         let data = format!("x = [{}]", "1, (2 + 3), ".repeat(50_000));

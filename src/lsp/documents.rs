@@ -45,7 +45,8 @@ pub struct Documents {
     texts: HashMap<Uri, Document>,
     notebooks: HashMap<Uri, Notebook>,
     programs: HashMap<Uri, Arc<Program>>,
-    /// The programs from before the last edits: to drop one takes long, so it waits until nobody does.
+    /// The programs from before the last edits: to drop one takes long, so it waits until nobody does, and
+    /// what follows is parsed with its help.
     retired: HashMap<Uri, Arc<Program>>,
     changed: BTreeSet<String>,
     bytes: usize,
@@ -160,7 +161,8 @@ impl Documents {
             Some((cell, text))
         });
         let plain_python = uri.0.starts_with("file:") && uri.0.ends_with(".py");
-        let program = Arc::new(Program::parse(texts, !plain_python));
+        let before = self.retired.get(&root).map(Arc::as_ref);
+        let program = Arc::new(Program::parse_again(before, texts, !plain_python));
         if !outside {
             self.programs.insert(root, Arc::clone(&program));
         }

@@ -3,6 +3,9 @@
 //! A syntax tree is walked and dropped recursively; a chain of a million operators or brackets would exhaust the
 //! stack, and with it the process. So such text is not parsed at all. The number is an upper bound, not exact.
 
+mod pieces;
+
+pub use pieces::{Measured, pieces};
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::{Mode, lexer};
 
@@ -22,12 +25,26 @@ pub fn of(source: &str) -> usize {
 
 /// As [`of`], but exact for short text too.
 pub fn measure(source: &str) -> usize {
+    lex(source).deepest
+}
+
+/// What the tokens of a text tell.
+struct Lexed {
+    deepest: usize,
+    /// The last letter begins a statement that is in no block, bracket or string. All before it is a whole then: what
+    /// follows nests as it would without it.
+    is_whole: bool,
+}
+
+fn lex(source: &str) -> Lexed {
     let mut lexer = lexer::lex(source, Mode::Ipython);
     let mut levels: Vec<usize> = Vec::new();
     let (mut outer, mut here, mut blocks, mut lambdas, mut deepest) = (0, 0, 0_usize, 0, 0);
+    let (mut begins, mut is_whole) = (false, false);
     loop {
-        match lexer.next_token() {
-            TokenKind::EndOfFile => return deepest,
+        let token = lexer.next_token();
+        match token {
+            TokenKind::EndOfFile => return Lexed { deepest, is_whole },
             TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => {
                 levels.push(here);
                 outer += here + 1;
@@ -56,6 +73,16 @@ pub fn measure(source: &str) -> usize {
             | TokenKind::NonLogicalNewline => {}
             _ => here += 1,
         }
-        deepest = deepest.max(outer + here + blocks + lambdas);
+        let depth = outer + here + blocks + lambdas;
+        deepest = deepest.max(depth);
+        match token {
+            // One more is told at the end of a text.
+            TokenKind::Newline | TokenKind::NonLogicalNewline => begins = true,
+            TokenKind::Dedent => {}
+            _ => {
+                is_whole = begins && depth == 0 && token == TokenKind::Name;
+                begins = false;
+            }
+        }
     }
 }
