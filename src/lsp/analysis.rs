@@ -12,6 +12,8 @@ pub mod model;
 mod resolve;
 mod table;
 
+use std::borrow::Cow;
+
 use lsp_types::Uri;
 use ruff_python_ast::{ModModule, PythonVersion};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_cells_unchecked, parse_unchecked};
@@ -110,6 +112,7 @@ impl Program {
         let mut parts = Vec::new();
         for (uri, text) in texts {
             let start = source.len();
+            source.reserve(text.len() + 1);
             source.push_str(text);
             parts.push(Part {
                 uri,
@@ -120,10 +123,9 @@ impl Program {
             source.push('\n');
         }
         let (mut skipped, mut guessed) = (Vec::new(), Vec::new());
-        let mut masked = String::with_capacity(source.len());
+        let mut masked = Cow::Borrowed(source.as_str());
         for (index, part) in parts.iter_mut().enumerate() {
             let text = source.get(part.start..part.end).unwrap_or_default();
-            let mut python = text.len();
             let is_shallow = || {
                 let before = before.filter(|_| text.len() > depth::LIMIT);
                 let measured = before.and_then(|before| before.measured(index, &part.uri));
@@ -134,14 +136,14 @@ impl Program {
                 Reading::Python => {}
                 Reading::Guessed => guessed.push(index),
                 Reading::Skipped(reason, from) => {
-                    python = from;
                     skipped.push((index, reason));
+                    let hidden = text.get(from..).unwrap_or_default();
+                    let blanks: String = hidden.bytes().map(blank).collect();
+                    masked
+                        .to_mut()
+                        .replace_range(part.end - hidden.len()..part.end, &blanks);
                 }
             }
-            let (read, hidden) = text.split_at_checked(python).unwrap_or((text, ""));
-            masked.push_str(read);
-            masked.extend(hidden.bytes().map(blank));
-            masked.push('\n');
         }
         let mode = if ipython { Mode::Ipython } else { Mode::Module };
         let ranges: Vec<TextRange> = parts
