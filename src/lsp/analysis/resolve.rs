@@ -91,9 +91,8 @@ pub(super) fn resolve(mut model: Model, pending: Pending, source: &str) -> Model
                 store,
             });
         } else if let Some(symbol) = model.lookup(scope, base.split('.').next().unwrap_or_default())
-            && let Some(binding) = modules.get(&symbol).and_then(|it| it.get(base.as_str()))
+            && let Some(binding) = modules.get(&(symbol, base.as_str())).copied()
         {
-            let binding = *binding;
             model.modules.push(ModuleUse {
                 symbol,
                 binding,
@@ -210,8 +209,8 @@ impl Model {
 
     /// The expressions that are modules because of an import, by the symbol that they begin with: `np` after
     /// `import numpy as np`, `a.b` after `import a.b`, `b` after `from a import b`.
-    fn modules_by_expression<'s>(&self, source: &'s str) -> FxHashMap<SymbolId, FxHashMap<&'s str, usize>> {
-        let mut found: FxHashMap<SymbolId, FxHashMap<&str, usize>> = FxHashMap::default();
+    fn modules_by_expression<'s>(&self, source: &'s str) -> FxHashMap<(SymbolId, &'s str), usize> {
+        let mut found = FxHashMap::default();
         for (id, symbol) in self.symbols() {
             for (index, binding) in symbol.bindings.iter().enumerate() {
                 let range = match (&binding.kind, binding.signature) {
@@ -220,7 +219,7 @@ impl Model {
                     _ => continue,
                 };
                 if let Some(text) = source.get(range.start().to_usize()..range.end().to_usize()) {
-                    found.entry(id).or_default().entry(text).or_insert(index);
+                    found.entry((id, text)).or_insert(index);
                 }
             }
         }
