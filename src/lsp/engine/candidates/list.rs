@@ -152,6 +152,11 @@ fn fit(label: &str, typed: &[char]) -> Option<Fit> {
     if begins(&same) {
         return Some(Fit::OtherCase);
     }
+    // Most labels have not even the letters.
+    let mut rest = label.chars();
+    if !typed.iter().all(|typed| rest.any(|char| same(char, *typed))) {
+        return None;
+    }
     let chars: Vec<char> = label.chars().collect();
     let before = |at: usize| at.checked_sub(1).and_then(|before| chars.get(before)).copied();
     let starts_word = |at: usize, char: char| match before(at) {
