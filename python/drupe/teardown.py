@@ -9,7 +9,9 @@ KeyboardInterrupt is the core saying that the time of a rung is over.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
+import linecache
 import os
 import stat
 import sys
@@ -29,6 +31,7 @@ from .threads import where
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
+    from types import FrameType
     from typing import Any
 
     from .serve import Server
@@ -124,9 +127,24 @@ def _left(deadline: float) -> float:
 
 
 def _stack(identifier: int | None) -> str:
-    """Where a thread stands, from the outermost call to the innermost."""
+    """Where a thread stands, from the outermost call to the innermost. What `traceback` makes of it may import, and the thread may
+    stand in the midst of an import, whose locks it holds."""
     frame = None if identifier is None else sys._current_frames().get(identifier)
-    return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else ""
+    lines = []
+    while frame is not None:
+        lines.append(_line(frame))
+        frame = frame.f_back
+    return "\n".join(reversed(lines))
+
+
+def _line(frame: FrameType) -> str:
+    """A frame's place as a traceback shows it, with its text where that is known: a cell's is."""
+    code, number = frame.f_code, frame.f_lineno
+    known = linecache.cache.get(code.co_filename, ())
+    lines = known[2] if len(known) > 2 else []
+    text = lines[number - 1].strip() if number and number <= len(lines) else ""
+    place = f'  File "{code.co_filename}", line {number}, in {code.co_name}'
+    return f"{place}\n    {text}" if text else place
 
 
 # Tasks: their `finally` blocks run.
@@ -169,8 +187,7 @@ def _standing(coroutine: object) -> str:
     """Where a coroutine waits, from the outermost call to the innermost. Runs nobody's code."""
     lines = []
     while type(coroutine) is CoroutineType and (frame := coroutine.cr_frame) is not None:
-        code = frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}')
+        lines.append(_line(frame))
         coroutine = coroutine.cr_await
     return "\n".join(lines) or f"<{type(coroutine).__name__}>"
 
@@ -418,8 +435,6 @@ def _flush_one(file: Any) -> None:
 
 def _open_files(deadline: float) -> list:
     """Every other open file that is found in the time: the youngest objects first."""
-    import gc
-
     found: list[Any] = []
     for generation in range(3):
         objects = gc.get_objects(generation)
