@@ -80,10 +80,11 @@ pub(super) fn spawn(
         os::signal::block_all();
         let watchdog = handle.watchdog.clone();
         let local = tokio::task::LocalSet::new();
-        // As a task it is not dropped on the way out of a panic, where a second one would be the end at once.
-        let serving = local.spawn_local(serve(bound, handle, interpreter, notes, noticed));
-        let work = std::panic::AssertUnwindSafe(|| local.block_on(&runtime, serving));
-        if !matches!(std::panic::catch_unwind(work), Ok(Ok(()))) {
+        // Not dropped on the way out of a panic, where a second one would be the end at once. Nor is it a task, which tokio wakes by
+        // way of a thread-local of whoever wakes it: that may be a thread that ends, and has none any more.
+        let mut serving = Box::pin(serve(bound, handle, interpreter, notes, noticed));
+        let work = std::panic::AssertUnwindSafe(|| local.block_on(&runtime, serving.as_mut()));
+        if std::panic::catch_unwind(work).is_err() {
             tracing::error!("the io thread has failed; the kernel cannot go on");
         }
         log::flush();
