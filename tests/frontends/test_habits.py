@@ -187,7 +187,22 @@ def test_an_interrupt_shows_the_user_s_code_alone(shared, code):
     assert "Cell" in shown
 
 
-# The output of a thread stays with the cell that ran last.
+# The output of a thread stays with the cell that ran last, to the thread's very end.
+
+
+def test_a_thread_may_print_when_its_locals_are_gone(fresh):
+    """C libraries have such destructors. The pauses let the kernel's own thread fall asleep, so that each text wakes it."""
+    printed = fresh.ok(
+        "import ctypes, threading, time\nlibc, key = ctypes.CDLL(None), ctypes.c_uint()\n"
+        "farewell = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: print('farewell'))\n"
+        "libc.pthread_key_create(ctypes.byref(key), farewell)\n"
+        "def work():\n    libc.pthread_setspecific(key, ctypes.c_void_p(1))\n"
+        "    time.sleep(0.2)\n    print('work')\n    time.sleep(0.2)\n"
+        "for _ in range(3):\n    thread = threading.Thread(target=work)\n    thread.start()\n    thread.join()\n"
+        "time.sleep(0.2)"
+    )
+    assert printed.text() == "work\nfarewell\n" * 3
+    assert fresh.ok("6 * 7").value == "42"
 
 
 @pytest.mark.parametrize("meanwhile", ["complete", "inspect", "is_complete", "history", "a slider"])
