@@ -127,6 +127,7 @@ class Snapshots:
         except RuntimeError:
             # A thread has bound a name: again, when it is quiet.
             self._due = True
+            return
         except Exception:
             self._failed()
         self._measured(time.thread_time() - begin)

@@ -54,6 +54,8 @@ _ONCE_MORE = 0.15
 # Seconds for finding the files that only the garbage collector knows: a second more in a large session finds no more
 # that matter, and beside threads that compute it would be taken whole.
 _SEARCH = 0.1
+# Calls of a stack that are shown, the innermost ones: one that recurses has any number.
+_CALLS = 100
 # Objects looked at between two looks at the clock.
 _CHUNK = 20_000
 
@@ -130,10 +132,12 @@ def _stack(identifier: int | None) -> str:
     """Where a thread stands, from the outermost call to the innermost. What `traceback` makes of it may import, and the thread may
     stand in the midst of an import, whose locks it holds."""
     frame = None if identifier is None else sys._current_frames().get(identifier)
-    lines = []
-    while frame is not None:
+    lines: list[str] = []
+    while frame is not None and len(lines) < _CALLS:
         lines.append(_line(frame))
         frame = frame.f_back
+    if frame is not None:
+        lines.append("  ...")
     return "\n".join(reversed(lines))
 
 

@@ -78,7 +78,7 @@ pub(super) fn spawn(
         .map_err(StartError::System)?;
     let run = move || {
         os::signal::block_all();
-        let watchdog = handle.watchdog.clone();
+        let (watchdog, total) = (handle.watchdog.clone(), handle.budgets.total());
         let local = tokio::task::LocalSet::new();
         // Not dropped on the way out of a panic, where a second one would be the end at once. Nor is it a task, which tokio wakes by
         // way of a thread-local of whoever wakes it: that may be a thread that ends, and has none any more.
@@ -89,8 +89,10 @@ pub(super) fn spawn(
         }
         log::flush();
         // Where a cell has closed every descriptor, the watchdog leaves it the time of an end.
-        while watchdog.descriptors_are_gone() {
-            std::thread::park();
+        if watchdog.arm_if_descriptors_are_gone(total) {
+            loop {
+                std::thread::park();
+            }
         }
         // Nothing works without this thread.
         os::process::exit_now(1)

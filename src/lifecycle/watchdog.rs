@@ -1,9 +1,9 @@
 //! The watchdog: the thread that ends the process when nothing else does.
 //!
-//! Started before anything else in the process, it notices SIGTERM, the parent's death and a cell that closes the kernel's descriptors, reports them, and
-//! once armed ends the process at its deadline, whatever the io loop, Python or the GIL are doing. If a
-//! reason to end that it has seen itself leads to nobody arming it, it takes the io loop to be stuck and arms
-//! itself. Its last step takes no lock, allocates nothing and calls only `poll`, `write` and `_exit`; the
+//! Started before anything else in the process, it notices SIGTERM, the parent's death and that user code has closed the
+//! kernel's descriptors, reports them, and once armed ends the process at its deadline, whatever the io loop, Python or
+//! the GIL are doing. If a reason to end that it has seen itself leads to nobody arming it, it takes the io loop to be
+//! stuck and arms itself. Its last step takes no lock, allocates nothing and calls only `poll`, `write` and `_exit`; the
 //! thread never enters Python and nobody joins it.
 
 mod parent;
@@ -193,10 +193,15 @@ impl Watchdog {
         descriptor::readable(self.0.confirmed.as_fd(), CONFIRM)
     }
 
-    /// Whether user code has closed the kernel's descriptors; waits a moment for whoever is about to. Then the process ends as
-    /// after any other reason that the thread has noticed.
-    pub fn descriptors_are_gone(&self) -> bool {
-        descriptor::readable(self.0.wake.as_fd(), CONFIRM)
+    /// Arms it without its descriptors where user code has closed these, or is about to within 100 ms; true where it has. The
+    /// deadline holds half a second later at the latest, also where their numbers are somebody else's by now.
+    #[must_use = "otherwise nothing is armed"]
+    pub fn arm_if_descriptors_are_gone(&self, total: Duration) -> bool {
+        let gone = descriptor::readable(self.0.wake.as_fd(), CONFIRM);
+        if gone {
+            self.0.set_deadline(Instant::now() + total.min(budget::LONGEST));
+        }
+        gone
     }
 
     /// When the process will end; `None` while unarmed.

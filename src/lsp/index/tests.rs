@@ -56,8 +56,8 @@ const FILES: [(&str, &str); 29] = [
     ("lib/numpy.py", "def array(): pass\n"),
     ("lib/broken.py", "def whole(): pass\ndef f(:\n"),
     ("lib/bom.py", "\u{feff}def first(): pass\n"),
-    ("own/work/notebook.ipynb", ""),
-    ("own/work/helpers.py", "def help_me(): pass\n"),
+    ("own/notes/notebook.ipynb", ""),
+    ("own/notes/helpers.py", "def help_me(): pass\n"),
     ("own/shared.py", "def share(): pass\n"),
 ];
 
@@ -111,7 +111,7 @@ fn modules_are_found_as_python_finds_them() {
     assert_eq!(public(|| index.modules("plain", None)), "");
     assert_eq!(public(|| index.modules("nothing.at.all", None)), "");
     assert!(index.has("pack.sub") && index.has("native") && !index.has("pack.nothing"));
-    let folder = root.path().join("own/work");
+    let folder = root.path().join("own/notes");
     assert_eq!(public(|| index.modules(".", Some(&folder))), "mhelpers");
     assert_eq!(public(|| index.modules("..", Some(&folder))), "mshared mwork");
     assert_eq!(public(|| index.members(".helpers", Some(&folder))), "fhelp_me");
