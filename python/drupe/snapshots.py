@@ -29,8 +29,8 @@ _SHARE = 0.01
 _MANY = 500
 _DEAR = 0.01
 _QUIET = 0.2
-# Seconds for each name, as long as it was not measured.
-_GUESS = 0.00001
+# What it is taken to cost as long as it was not measured.
+_GUESS = 0.0004
 # Seconds of a slice.
 _SLICE = 0.0003
 
@@ -43,8 +43,8 @@ class Snapshots:
         self._inspector: Inspector | None = None
         # A cell has run since the last one was made.
         self._due = True
-        # Seconds of the processor for each name, the last time.
-        self._each = _GUESS
+        # Seconds of the processor that the last one took, and how many names there were.
+        self._took, self._names = _GUESS, 0
         self._is_first = True
         self._has_run = False
         # When the last one was begun.
@@ -96,12 +96,13 @@ class Snapshots:
 
     def _cost(self) -> float:
         """Seconds of the processor that one would take now."""
-        return self._each * len(self._shell.user_ns)
+        # Few names cost little beside what every picture costs.
+        return self._took * max(1.0, len(self._shell.user_ns) / max(self._names, _MANY))
 
     def _measured(self, seconds: float) -> None:
         # The first one imports what it needs: it says nothing of those that come.
         if not self._is_first:
-            self._each = seconds / max(len(self._shell.user_ns), 1)
+            self._took, self._names = seconds, len(self._shell.user_ns)
         self._is_first = False
 
     def _is_worth_it(self) -> bool:

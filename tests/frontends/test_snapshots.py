@@ -58,8 +58,8 @@ def test_names_of_cells_that_were_sent_together_are_known_in_the_last(at_first, 
         if not at_first:
             kernel.run("pass")
             time.sleep(0.5)
-        # Where a picture costs more, it is made where the cells themselves have taken a hundred times that.
-        pause = "time.sleep(4)" if many else "pass"
+        # What costs more than half a millisecond, as on a slow machine, is done where the cells have taken a hundred times that.
+        pause = "time.sleep(4)" if many else "time.sleep(0.5)"
         for code in ["import time", many, pause, "latest_of_all = 1", pause, "last = 1"]:
             kernel.send("execute_request", {"code": code, "silent": False})
         busy(kernel)

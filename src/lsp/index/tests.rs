@@ -113,7 +113,7 @@ fn modules_are_found_as_python_finds_them() {
     assert!(index.has("pack.sub") && index.has("native") && !index.has("pack.nothing"));
     let folder = root.path().join("own/notes");
     assert_eq!(public(|| index.modules(".", Some(&folder))), "mhelpers");
-    assert_eq!(public(|| index.modules("..", Some(&folder))), "mshared mwork");
+    assert_eq!(public(|| index.modules("..", Some(&folder))), "mnotes mshared");
     assert_eq!(public(|| index.members(".helpers", Some(&folder))), "fhelp_me");
     assert_eq!(public(|| index.members(".", None)), "");
 }
