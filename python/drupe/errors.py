@@ -180,7 +180,11 @@ def as_interrupt(error: BaseException) -> BaseException:
     if not (interrupts.was_cancelled() and _is_cancellation(error)):
         return error
     interrupt = KeyboardInterrupt().with_traceback(error.__traceback__)
-    interrupt.__suppress_context__ = True
+    # What was being handled there, and not how the cancellation went through it.
+    handled = error.__context__
+    while handled is not None and _is_cancellation(handled):
+        handled = handled.__context__
+    interrupt.__context__ = handled
     return interrupt
 
 

@@ -301,6 +301,8 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
         self._watch_unraisable()
         error = KeyboardInterrupt()
         error._of_a_signal = True  # type: ignore[attr-defined]  # for `notice_unraisable`
+        # The error that is being handled is lost otherwise: the core raises this one, and does not chain.
+        error.__context__ = sys.exc_info()[1]
         self._strikes += 1
         return error
 

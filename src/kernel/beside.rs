@@ -54,7 +54,8 @@ pub(super) fn answer(handle: Arc<Handle>, request: Request) -> std::io::Result<(
 #[derive(Deserialize)]
 struct Question {
     code: String,
-    cursor_pos: Option<usize>,
+    /// In characters. A negative one is taken for the beginning, as while no cell runs.
+    cursor_pos: Option<i64>,
 }
 
 /// How long Python may take to answer, if it can be entered at all.
@@ -72,7 +73,9 @@ fn content(handle: &Handle, request: &Request) -> Bytes {
         Ok(question) => question,
         Err(error) => return to_json(&ErrorReply::new("BadRequest", error.to_string())),
     };
-    let cursor = question.cursor_pos.unwrap_or(usize::MAX);
+    let cursor = question
+        .cursor_pos
+        .map_or(usize::MAX, |cursor| usize::try_from(cursor).unwrap_or(0));
     if request.msg_type == "inspect_request" {
         let mut asker = Asker::new(&*handle.live, LIVE);
         let until = Instant::now() + DESCRIPTION;

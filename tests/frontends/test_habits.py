@@ -1,6 +1,7 @@
 """What users do all day, and what went wrong with it once: one test for each thing that was mended in Python's half."""
 
 import json
+import re
 import time
 
 import pytest
@@ -185,6 +186,37 @@ def test_an_interrupt_shows_the_user_s_code_alone(shared, code):
     shown = "\n".join(result.reply["content"]["traceback"])
     assert "drupe" not in shown and "hidden" not in shown
     assert "Cell" in shown
+
+
+@pytest.mark.parametrize("wait", ["time.sleep(60)", "while True: pass", "await asyncio.sleep(60)"])
+@pytest.mark.parametrize("block", ["except ZeroDivisionError", "finally"])
+def test_an_interrupt_shows_the_error_that_was_being_handled(shared, wait, block):
+    code = f"import asyncio, time\ntry:\n    1/0\n{block}:\n    print('waits')\n    {wait}"
+    asked = shared.send("execute_request", {"code": code})
+    shared.until_said("waits")
+    shared.interrupt()
+    result = shared.until_idle(asked)
+    assert result.error == "KeyboardInterrupt: "
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(result.reply["content"]["traceback"]))
+    first, second = shown.split(
+        "During handling of the above exception, another exception occurred:"
+    )
+    assert "ZeroDivisionError: division by zero" in first and wait in second
+    assert "Cancelled" not in shown
+
+
+def test_a_cursor_before_the_code_is_at_its_beginning(fresh):
+    fresh.ok("boat = 1")
+    asked = fresh.send("execute_request", {"code": "print('waits'); import time; time.sleep(60)"})
+    fresh.until_said("waits")
+    for kind in ("inspect", "complete"):
+        answers = []
+        for cursor in (-3, 0):
+            getattr(fresh.client, kind)("boat", cursor)
+            answers.append(fresh.client.get_shell_msg(timeout=30)["content"])
+        assert answers[0]["status"] == "ok" and answers[0] == answers[1]
+    fresh.interrupt()
+    fresh.until_idle(asked)
 
 
 # The output of a thread stays with the cell that ran last, to the thread's very end.
