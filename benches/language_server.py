@@ -98,7 +98,7 @@ class Editor:
         place = {"line": 0, "character": len(text)}
         document = {"uri": "inmemory:/bench"}
         answer = self.ask("textDocument/completion", {"textDocument": document, "position": place})
-        return (time.perf_counter() - begin) * 1000, len(answer["items"])
+        return (self.arrived - begin) * 1000, len(answer["items"])
 
 
 def activate(kernel) -> tuple[float, int]:

@@ -9,6 +9,7 @@ pub mod candidates;
 pub mod description;
 pub mod insertion;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ pub struct Asker<'a> {
     pub told: bool,
     /// Whether names may be offered that an import would bind, with that import.
     pub imports: bool,
+    /// What the interpreter has said in this request: a spinning cell gives it up every 5 ms only.
+    inspected: HashMap<String, LiveAnswer<LiveObject>>,
 }
 
 impl<'a> Asker<'a> {
@@ -44,6 +47,7 @@ impl<'a> Asker<'a> {
             busy: false,
             told: false,
             imports: false,
+            inspected: HashMap::new(),
         }
     }
 
@@ -56,6 +60,7 @@ impl<'a> Asker<'a> {
             busy: false,
             told: false,
             imports: false,
+            inspected: HashMap::new(),
         }
     }
 
@@ -73,7 +78,14 @@ impl<'a> Asker<'a> {
 
     /// What the interpreter says of an expression.
     pub fn inspect(&mut self, expression: &str) -> LiveAnswer<LiveObject> {
-        self.ask(|live, budget| live.inspect(expression, budget))
+        if let Some(known) = self.inspected.get(expression) {
+            return known.clone();
+        }
+        let answer = self.ask(|live, budget| live.inspect(expression, budget));
+        if !matches!(answer, LiveAnswer::Busy) {
+            self.inspected.insert(expression.to_owned(), answer.clone());
+        }
+        answer
     }
 
     fn ask<T>(&mut self, question: impl FnOnce(&dyn Live, Duration) -> LiveAnswer<T>) -> LiveAnswer<T> {

@@ -2,7 +2,7 @@
 //!
 //! Entering Python means waiting for the interpreter's lock, which has no deadline. So one detached daemon thread,
 //! `drupe-lsp-live`, waits in everybody's place; who asks waits for it only as long as the budget allows. While it is
-//! stuck, nobody else gets stuck: the next to ask is told at once that their time is up when it is.
+//! stuck, nobody else gets stuck: who asks while a question is out for longer than they would wait is told so at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,8 @@ struct State {
     carrier: Option<Carrier>,
     asked: u64,
     question: Option<(u64, Vec<u8>)>,
-    carrying: bool,
+    /// Since when the thread is on its way.
+    carrying: Option<Instant>,
     /// Who still waits, and what has come for them.
     waiting: HashMap<u64, Option<Answer>>,
 }
@@ -43,7 +44,7 @@ impl Courier {
                     carrier: Some(carrier),
                     asked: 0,
                     question: None,
-                    carrying: false,
+                    carrying: None,
                     waiting: HashMap::new(),
                 }),
                 changed: Condvar::new(),
@@ -62,7 +63,10 @@ impl Courier {
                 tracing::error!(%error, "no thread for questions to the session");
             }
         }
-        while state.carrying || state.question.is_some() {
+        while state.carrying.is_some() || state.question.is_some() {
+            if state.carrying.is_some_and(|since| since.elapsed() >= budget) {
+                return None;
+            }
             state = self.desk.wait(state, until)?;
         }
         state.asked += 1;
@@ -96,11 +100,11 @@ impl Desk {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            state.carrying = true;
+            state.carrying = Some(Instant::now());
             drop(state);
             let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| carrier(&question)));
             state = self.lock();
-            state.carrying = false;
+            state.carrying = None;
             if let Some(place) = state.waiting.get_mut(&id) {
                 *place = Some(answer.unwrap_or_default());
             }
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_courier_costs_the_budget_and_late_answers_go_to_nobody() {
+    fn a_stuck_courier_costs_one_budget_and_late_answers_go_to_nobody() {
         let (release, wait) = mpsc::channel::<()>();
         let courier = Courier::new(Box::new(move |question| {
             if question == b"stuck" {
@@ -160,8 +164,15 @@ mod tests {
         }));
         let started = Instant::now();
         assert_eq!(courier.ask(b"stuck".to_vec(), BUDGET), None);
-        assert_eq!(courier.ask(b"next".to_vec(), BUDGET), None);
-        assert!(started.elapsed() >= 2 * BUDGET && started.elapsed() < 6 * BUDGET);
+        let waited = started.elapsed();
+        assert!(waited >= BUDGET);
+        for _ in 0..50 {
+            assert_eq!(courier.ask(b"next".to_vec(), BUDGET), None);
+        }
+        assert!(started.elapsed() - waited < 10 * BUDGET);
+        // Who would wait longer than it has been out so far does.
+        assert_eq!(courier.ask(b"patient".to_vec(), started.elapsed() + BUDGET), None);
+        assert!(started.elapsed() >= waited + BUDGET);
         assert!(release.send(()).is_ok());
         let answer = courier.ask(b"last".to_vec(), Duration::from_secs(10));
         assert_eq!(answer.as_deref(), Some(&b"last"[..]));
