@@ -59,7 +59,7 @@ class Kernel:
     def run(self, code: str) -> None:
         reply = self.client.execute_interactive(code, timeout=60)
         assert reply["content"]["status"] == "ok", reply["content"]
-        time.sleep(0.3)  # The snapshot is taken when the kernel comes to rest.
+        time.sleep(1)  # The snapshot is taken when the kernel comes to rest.
 
 
 @pytest.fixture(scope="module")

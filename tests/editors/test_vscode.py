@@ -83,7 +83,7 @@ def test_a_list_that_was_cut_is_asked_again(code, kernel):
         // What could be imported is added once it is known what is installed: until then every list is one that grows.
         await editor.wait(async () => {
           then = await editor.complete(document, editor.never, { triggerKind: 2 });
-          return !then.isIncomplete;
+          return !then.isIncomplete && then.items.length;
         });
         return [first, then].map((one) => [one.isIncomplete, one.items.map((item) => item.label)]);
     """)
@@ -154,6 +154,28 @@ def test_hover_signature_definition_and_rename(code):
     assert seen["line"] == 0
     assert seen["edits"] == ["row", "row"]
     assert "rhythm" in seen["label"].split(",")[seen["active"]]
+
+
+def test_a_definition_is_the_line_with_the_name(code, kernel, tmp_path):
+    # A module that no checker finds: the session alone knows where it is.
+    lines = [
+        "import functools",
+        "@functools.lru_cache(",
+        "    maxsize=None",
+        ")",
+        "def trim(sail): ...",
+    ]
+    (tmp_path / "rigging.py").write_text("\n".join(lines) + "\n")
+    kernel.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import rigging")
+    uri, line = code("""
+        const document = editor.open('rigging.tr|im');
+        const { providers } = editor.vscode;
+        const found = await providers.Definition.provideDefinition(document, document.cursor, editor.never);
+        const place = [found].flat()[0];
+        return [place.uri.path, place.range.start.line];
+    """)
+    assert uri == str(tmp_path / "rigging.py")
+    assert lines[line].startswith("def trim")
 
 
 def test_an_unknown_name_is_marked(code):

@@ -46,7 +46,7 @@ def kernel():
         pytest.fail(f"no kernel named {NAME}: make kernelspec installs it")
     manager, client = start_new_kernel(kernel_name=NAME)
     client.execute_interactive(SETUP, timeout=30)
-    time.sleep(0.3)  # The snapshot is taken when the kernel comes to rest.
+    time.sleep(1)  # The snapshot is taken when the kernel comes to rest.
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use crate::lsp::analysis::MAX_SOURCE;
+
 /// A URI with its escapes read. What is no escape, or would not be UTF-8, stays as it is.
 pub fn decoded(uri: &str) -> Cow<'_, str> {
     if !uri.contains('%') {
@@ -38,6 +40,12 @@ pub fn file(uri: &str) -> Option<String> {
         None => rest,
     };
     path.starts_with('/').then(|| decoded(path).into_owned())
+}
+
+/// The text of a file, where there is one that is not too long to be a program.
+pub fn text_of(path: &Path) -> Option<String> {
+    let size = std::fs::metadata(path).ok()?.len();
+    (size <= MAX_SOURCE as u64).then(|| std::fs::read_to_string(path).ok())?
 }
 
 /// The URI of a file or folder.

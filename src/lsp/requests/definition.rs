@@ -11,7 +11,7 @@ use super::across::everywhere;
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::documents::text::saturate;
-use crate::lsp::documents::uri;
+use crate::lsp::documents::uri::{self, text_of};
 use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
 use crate::lsp::live::{LiveAnswer, LiveObject};
@@ -74,12 +74,30 @@ fn written(session: &Session, programs: &[Arc<Program>], object: &LiveObject) ->
         let text = session.documents.document(&part.uri).ok()?.text.as_str();
         Some((&part.uri, text))
     });
-    let in_document = parts.find_map(|(uri, text)| Some((uri, line_in(text, cell, line)?)));
-    if let Some((uri, line)) = in_document {
-        return Some(line_of(uri.clone(), line));
+    let in_document = parts.find_map(|(uri, text)| {
+        let line = line_in(text, cell, line)?;
+        Some(line_of(uri.clone(), below_decorators(text, line)))
+    });
+    in_document.or_else(|| {
+        let path = Path::new(&object.file);
+        (path.is_absolute() && path.is_file()).then(|| {
+            let text = text_of(path).unwrap_or_default();
+            line_of(Uri(uri::of_path(path)), below_decorators(&text, line))
+        })
+    })
+}
+
+/// Python counts a function from its first decorator on; its name stands below them.
+fn below_decorators(text: &str, line: u32) -> u32 {
+    const MOST: usize = 100;
+    let mut lines = text.lines().skip(line as usize).map(str::trim_start).take(MOST);
+    let mut beside = lines.clone();
+    if !lines.next().is_some_and(|first| first.starts_with('@')) {
+        return line;
     }
-    let path = Path::new(&object.file);
-    (path.is_absolute() && path.is_file()).then(|| line_of(Uri(uri::of_path(path)), line))
+    let heads = ["def ", "async def ", "class "];
+    let below = beside.position(|it| heads.iter().any(|head| it.starts_with(head)));
+    line.saturating_add(saturate(below.unwrap_or(0)))
 }
 
 /// Which line of a document is that line of a cell, if it holds it. A cell with magics ran as something else, but for most lines.
@@ -111,7 +129,7 @@ fn is_import(program: &Program, name: ruff_text_size::TextRange) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::line_in;
+    use super::{below_decorators, line_in};
 
     #[test]
     fn the_lines_of_cells_are_found_in_documents() {
@@ -126,5 +144,13 @@ mod tests {
             assert_eq!(line_in(text, cell, 1), line, "{text}");
         }
         assert_eq!(line_in("", "", 0), None);
+    }
+
+    #[test]
+    fn a_definition_is_the_line_with_the_name() {
+        let text = "@cache\ndef f(): ...\n  @route(\n    '/'\n  )\n  async def g(self): ...\n@d\nclass C: ...\n@odd\n";
+        for (line, below) in [(0, 1), (1, 1), (2, 5), (3, 3), (6, 7), (8, 8), (99, 99)] {
+            assert_eq!(below_decorators(text, line), below, "{line}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A question to a type checker, which is not asked before somebody waits for its answer; and places in its answers.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::Types;
 use super::child::{Heard, Slot, View};
 use super::view::{as_python, prelude, uri_of};
-use crate::lsp::analysis::{MAX_SOURCE, Program, size};
+use crate::lsp::analysis::{Program, size};
 use crate::lsp::documents::Documents;
 use crate::lsp::documents::text::Text;
 use crate::lsp::documents::uri;
@@ -147,11 +148,7 @@ impl<'a> Places<'a> {
         if theirs == ours {
             return place;
         }
-        let path = uri::file(&place.uri.0).filter(|path| {
-            let size = std::fs::metadata(path).map_or(u64::MAX, |file| file.len());
-            size <= MAX_SOURCE as u64
-        });
-        let Some(text) = path.and_then(|path| std::fs::read_to_string(path).ok()) else {
+        let Some(text) = uri::file(&place.uri.0).and_then(|path| uri::text_of(Path::new(&path))) else {
             return place;
         };
         let text = Text::new(text);
