@@ -124,11 +124,17 @@ impl Program {
         }
         let (mut skipped, mut guessed) = (Vec::new(), Vec::new());
         let mut masked = Cow::Borrowed(source.as_str());
+        // Parts that follow one another mostly did so before: where that one was, the next one was behind it.
+        let mut moved = 0_isize;
         for (index, part) in parts.iter_mut().enumerate() {
             let text = source.get(part.start..part.end).unwrap_or_default();
             let is_shallow = || {
                 let before = before.filter(|_| text.len() > depth::LIMIT);
-                let measured = before.and_then(|before| before.measured(index, &part.uri));
+                let measured = before.and_then(|before| {
+                    let was = before.place_of(&part.uri, index.saturating_add_signed(moved))?;
+                    moved = was.cast_signed() - index.cast_signed();
+                    before.measured(was)
+                });
                 let pieces = depth::pieces(text, measured);
                 pieces.map(|pieces| part.pieces = pieces).is_some()
             };
@@ -169,12 +175,16 @@ impl Program {
         Self::parse([(Uri(String::new()), text)], true)
     }
 
-    /// What is known of the nesting of a part, which may have stood elsewhere in the order.
-    fn measured(&self, index: usize, uri: &Uri) -> Option<depth::Measured<'_>> {
+    /// The index of the part from `uri`; it is looked for at `likely` first.
+    fn place_of(&self, uri: &Uri, likely: usize) -> Option<usize> {
         let is_it = |index: &usize| self.parts.get(*index).is_some_and(|part| part.uri == *uri);
-        let index = Some(index)
+        Some(likely)
             .filter(is_it)
-            .or_else(|| (0..self.parts.len()).find(is_it))?;
+            .or_else(|| (0..self.parts.len()).find(is_it))
+    }
+
+    /// What is known of the nesting of a part.
+    fn measured(&self, index: usize) -> Option<depth::Measured<'_>> {
         if self.skipped.iter().any(|(skipped, _)| *skipped == index) {
             return None;
         }
@@ -285,6 +295,19 @@ mod tests {
         }
         assert!(program.model.module_symbol("y").is_some());
         assert!(program.model.module_symbol("z").is_some());
+    }
+
+    #[test]
+    fn a_part_is_found_wherever_it_has_gone() {
+        let program = notebook(&["a = 1"; 5]);
+        for (uri, likely, place) in [
+            ("cell:3", 3, Some(3)),
+            ("cell:3", 4, Some(3)),
+            ("cell:0", 99, Some(0)),
+            ("cell:5", 2, None),
+        ] {
+            assert_eq!(program.place_of(&Uri(uri.to_owned()), likely), place, "{uri}");
+        }
     }
 
     #[test]
