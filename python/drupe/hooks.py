@@ -33,9 +33,17 @@ def when_imported(name: str, callback: Callable[[ModuleType], object]) -> None:
     if module is not None:
         callback(module)
         return
-    _waiting.setdefault(name, []).append(callback)
+    waiting = _waiting.setdefault(name, [])
+    waiting.append(callback)
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
+    # Another thread may have found the module between the first look and here, and tells nobody. Who takes the callback away calls it.
+    if name in sys.modules:
+        try:
+            waiting.remove(callback)
+        except ValueError:
+            return
+        when_imported(name, callback)
 
 
 def find_elsewhere(
@@ -111,9 +119,10 @@ def _call_behind_import(name: str, callback: Callable[[ModuleType], object]) -> 
 
 
 def _call_back(module: ModuleType) -> None:
-    for callback in _waiting.pop(module.__name__, ()):
+    waiting = _waiting.pop(module.__name__, [])
+    while waiting:
         try:
-            callback(module)
+            waiting.pop(0)(module)
         except Exception:
             _tell_failed(module.__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -198,13 +199,17 @@ def _kernel() -> Kernel:
 
 
 class _Bytes(io.BufferedIOBase):
-    """Bytes for a text stream. A character cut in two waits for its second half."""
+    """Bytes for a text stream. A character cut in two waits for its second half, which the same thread writes."""
 
     def __init__(self, stream: OutStream) -> None:
-        import codecs
-
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._of_thread = threading.local()
+
+    def _decoder(self) -> codecs.IncrementalDecoder:
+        decoder = getattr(self._of_thread, "decoder", None)
+        if decoder is None:
+            decoder = self._of_thread.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        return decoder
 
     @property
     def name(self) -> str:
@@ -222,7 +227,7 @@ class _Bytes(io.BufferedIOBase):
 
     def write(self, data: Any) -> int:
         data = bytes(data)
-        self._stream.write(self._decoder.decode(data))
+        self._stream.write(self._decoder().decode(data))
         return len(data)
 
     def flush(self) -> None:

@@ -67,6 +67,22 @@ def test_an_import_that_fails_is_tried_again(fresh, tmp_path):
     assert fresh.ok(code).value == "'drupe.comms'"
 
 
+def test_a_module_that_another_thread_imports_meanwhile_is_told_of(fresh):
+    code = """
+import drupe.hooks as hooks
+class Meanwhile(dict):
+    def setdefault(self, *entry):
+        import colorsys
+        return super().setdefault(*entry)
+hooks._waiting = Meanwhile(hooks._waiting)
+told = []
+hooks.when_imported('colorsys', told.append)
+hooks.when_imported('colorsys', told.append)
+[module.__name__ for module in told]
+"""
+    assert fresh.ok(code).value == "['colorsys', 'colorsys']"
+
+
 # What goes over the wire.
 
 
@@ -220,6 +236,18 @@ def test_a_cursor_before_the_code_is_at_its_beginning(fresh):
 
 
 # The output of a thread stays with the cell that ran last, to the thread's very end.
+
+
+def test_characters_in_pieces_are_their_thread_s(fresh):
+    code = """
+import sys, threading
+first, *rest = 'é'.encode()
+sys.stdout.buffer.write(bytes([first]))
+thread = threading.Thread(target=sys.stdout.buffer.write, args=('€'.encode(),))
+thread.start(); thread.join()
+sys.stdout.buffer.write(bytes(rest));
+"""
+    assert fresh.ok(code).text() == "€é"
 
 
 def test_a_thread_may_print_when_its_locals_are_gone(fresh):
