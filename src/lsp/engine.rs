@@ -201,7 +201,7 @@ pub fn inspect(
     on_a_fitting_stack(code, || {
         let program = Arc::new(Program::plain(code));
         let offset = byte_offset(code, cursor);
-        let scope = program.model.scope_at(&program.source, offset);
+        let spot = program.spot(offset);
         let callee = program
             .cursor(offset)
             .calls
@@ -210,7 +210,7 @@ pub fn inspect(
             .map(|call| call.callee);
         let found = description::at(&program, offset, asker).or_else(|| {
             // Between the brackets of a call it is the function that one wants to know about.
-            description::of(&program, scope, callee.as_deref()?, asker)
+            description::of(&program, spot, callee.as_deref()?, asker)
         });
         if let Some(found) = found {
             return Some(found.plain_text());

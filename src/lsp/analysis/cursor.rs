@@ -13,6 +13,7 @@ use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::expression::{Code, ends_operand, is_name};
+use super::model::Spot;
 use super::{Program, Skipped, depth};
 use escapes::Escape;
 use walk::Walk;
@@ -146,6 +147,14 @@ impl Program {
                 }
             }
             Some(_) => Cursor::new(Place::Nothing, offset, offset, Vec::new()),
+        }
+    }
+
+    /// Byte `offset` as a place from which names are read.
+    pub fn spot(&self, offset: usize) -> Spot {
+        Spot {
+            scope: self.model.scope_at(&self.source, offset),
+            until: Some(super::size(offset)),
         }
     }
 

@@ -4,7 +4,7 @@
 //! syntax tree: a clone of one needs no memory of its own.
 
 use ruff_python_ast::name::Name;
-use ruff_text_size::TextRange;
+use ruff_text_size::{TextRange, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::table::Table;
@@ -16,6 +16,21 @@ pub struct ScopeId(pub(super) usize);
 /// The index of a [`Symbol`] in its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SymbolId(pub(super) usize);
+
+/// From where a name is read. A scope by itself is read as when all of its program has run.
+#[derive(Debug, Clone, Copy)]
+pub struct Spot {
+    /// The scope that the text there belongs to.
+    pub scope: ScopeId,
+    /// The byte up to which the program has been read.
+    pub until: Option<TextSize>,
+}
+
+impl From<ScopeId> for Spot {
+    fn from(scope: ScopeId) -> Self {
+        Self { scope, until: None }
+    }
+}
 
 /// What opens a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +133,21 @@ pub struct Binding {
     pub value: Option<Value>,
     /// The scope that a function or class opens.
     pub opens: Option<ScopeId>,
+}
+
+impl Binding {
+    /// Where the name begins to mean what is bound: behind the value that it is given.
+    fn end(&self) -> TextSize {
+        match (&self.kind, &self.value) {
+            (BindingKind::Variable, _) | (BindingKind::Target, Some(_)) => self.whole.end(),
+            _ => self.name.end(),
+        }
+    }
+
+    /// True when code at `until` comes behind this binding, or is its name.
+    pub(super) fn is_before(&self, until: TextSize) -> bool {
+        self.end() < until || (self.name.start() < until && until <= self.name.end())
+    }
 }
 
 /// A name in a scope, with all places where it is bound and used.

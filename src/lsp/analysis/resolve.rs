@@ -5,8 +5,8 @@ use ruff_text_size::TextRange;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::model::{
-    AttributeUse, Binding, BindingKind, KeywordUse, Model, ModuleUse, Scope, ScopeId, ScopeKind, Symbol,
-    SymbolId, Unresolved, Value,
+    AttributeUse, Binding, BindingKind, KeywordUse, Model, ModuleUse, Scope, ScopeId, ScopeKind, Spot,
+    Symbol, SymbolId, Unresolved, Value,
 };
 use super::table::Table;
 
@@ -233,20 +233,31 @@ impl Model {
             .map_or(scope, |(id, _)| id)
     }
 
+    /// The binding of `symbol` that holds at `spot`: the last one before it where both run one after the other. A function
+    /// runs later than the text around it, and may see what is bound below.
+    pub fn binding<'m>(&self, spot: Spot, symbol: &'m Symbol) -> Option<&'m Binding> {
+        let scopes = [spot.scope, self.enclosing_statement_scope(spot.scope)];
+        spot.until
+            .filter(|_| scopes.contains(&symbol.scope))
+            .and_then(|until| symbol.bindings.iter().rfind(|it| it.is_before(until)))
+            .or_else(|| symbol.bindings.last())
+    }
+
     /// The class of this program that `dotted` is or is an instance of.
-    pub fn class_of(&self, scope: ScopeId, dotted: &str) -> Option<ScopeId> {
+    pub fn class_of(&self, spot: impl Into<Spot>, dotted: &str) -> Option<ScopeId> {
+        let spot = spot.into();
         let mut names = dotted.split('.');
         let first = names.next()?;
-        let mut class = self.class_of_name(scope, first, 0)?;
+        let mut class = self.class_of_name(spot, first, 0)?;
         for name in names {
             let member = self.member(class, name)?;
-            class = self.class_of_symbol(member, 0)?;
+            class = self.class_of_symbol(spot, member, 0)?;
         }
         Some(class)
     }
 
-    fn class_of_name(&self, scope: ScopeId, name: &str, steps: usize) -> Option<ScopeId> {
-        for (id, here) in self.visible(scope) {
+    fn class_of_name(&self, spot: Spot, name: &str, steps: usize) -> Option<ScopeId> {
+        for (id, here) in self.visible(spot.scope) {
             if here.receiver.as_deref() == Some(name) {
                 return self
                     .chain(id)
@@ -254,22 +265,26 @@ impl Model {
                     .map(|(id, _)| id);
             }
             if let Some(symbol) = self.own(here, name) {
-                return self.class_of_symbol(symbol, steps);
+                return self.class_of_symbol(spot, symbol, steps);
             }
         }
         None
     }
 
-    fn class_of_symbol(&self, id: SymbolId, steps: usize) -> Option<ScopeId> {
+    fn class_of_symbol(&self, spot: Spot, id: SymbolId, steps: usize) -> Option<ScopeId> {
         if steps > MAX_STEPS {
             return None;
         }
         let symbol = self.symbol(id)?;
-        let binding = symbol.bindings.last()?;
+        let binding = self.binding(spot, symbol)?;
         match (&binding.kind, &binding.value) {
             (BindingKind::Class, _) => binding.opens,
             (_, Some(Value::Call(name) | Value::Name(name))) if !name.contains('.') => {
-                self.class_of_name(symbol.scope, name, steps + 1)
+                let spot = Spot {
+                    scope: symbol.scope,
+                    until: Some(binding.name.start()),
+                };
+                self.class_of_name(spot, name, steps + 1)
             }
             _ => None,
         }
@@ -303,7 +318,7 @@ impl Model {
             };
             let outer = scope.parent.unwrap_or(ScopeId(0));
             for base in &scope.bases {
-                if let Some(base) = self.class_of_name(outer, base, 0)
+                if let Some(base) = self.class_of_name(outer.into(), base, 0)
                     && !found.contains(&base)
                     && found.len() < 64
                 {

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use super::Asker;
 use super::builtins;
 use crate::lsp::analysis::cursor::{Call, Cursor, Place};
-use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
+use crate::lsp::analysis::model::{BindingKind, Spot, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
 use crate::lsp::live::{LiveAnswer, LiveKind, LiveQuery};
 use list::List;
@@ -114,7 +114,7 @@ pub struct Found {
 /// Completes at byte `offset`.
 pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
     let cursor = program.cursor(offset);
-    let scope = program.model.scope_at(&program.source, offset);
+    let spot = program.spot(offset);
     let typed = program.text(cursor.word);
     let mut list = match &cursor.place {
         Place::Key { quoted, .. } | Place::Text { quoted, .. } => List::new(&strings::read(typed, *quoted)),
@@ -124,9 +124,9 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
         Place::Nothing => {}
         Place::Name => {
             if let Some(call) = cursor.calls.first().filter(|call| call.begins) {
-                parameters(&mut list, program, scope, call, asker);
+                parameters(&mut list, program, spot, call, asker);
             }
-            names(&mut list, program, scope, &cursor, asker);
+            names(&mut list, program, spot, &cursor, asker);
         }
         Place::Keyword { allowed } => {
             for name in *allowed {
@@ -134,15 +134,15 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             }
         }
         Place::Pattern => {
-            names(&mut list, program, scope, &cursor, asker);
+            names(&mut list, program, spot, &cursor, asker);
             let constants = ["None", "True", "False"];
             list.candidates.retain(|it| {
                 matches!(it.kind, Kind::Class | Kind::Module) || constants.contains(&it.label.as_str())
             });
         }
-        Place::Attribute { base } => members(&mut list, program, scope, base, typed, asker),
+        Place::Attribute { base } => members(&mut list, program, spot, base, typed, asker),
         Place::Key { base, index, quoted } => {
-            if super::description::may_ask(program, scope, base) {
+            if super::description::may_ask(program, spot, base) {
                 strings::keys(&mut list, base, *index, typed, *quoted, asker);
             }
         }
@@ -153,7 +153,7 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             };
             let known = calls
                 .first()
-                .is_some_and(|call| super::description::may_ask(program, scope, &call.callee))
+                .is_some_and(|call| super::description::may_ask(program, spot, &call.callee))
                 && strings::arguments(&mut list, &calls, typed, *quoted, asker);
             let folder = paths::folder(typed);
             // A string that is nobody's argument is a path only if it looks like one.
@@ -183,11 +183,11 @@ fn in_folder(typed: &str, offset: usize, asker: &Asker) -> Found {
     list.finish(offset - name.len())
 }
 
-fn parameters(list: &mut List, program: &Program, scope: ScopeId, call: &Call, asker: &mut Asker) {
+fn parameters(list: &mut List, program: &Program, spot: Spot, call: &Call, asker: &mut Asker) {
     if call.keyword.is_some() {
         return;
     }
-    let signatures = super::description::signatures(program, scope, &call.callee, asker);
+    let signatures = super::description::signatures(program, spot, &call.callee, asker);
     for parameter in signatures.into_iter().flat_map(|it| it.parameters) {
         if let Some(name) = describe::parameter_name(&parameter)
             && !parameter.starts_with('*')
@@ -198,8 +198,8 @@ fn parameters(list: &mut List, program: &Program, scope: ScopeId, call: &Call, a
     }
 }
 
-fn names(list: &mut List, program: &Program, scope: ScopeId, cursor: &Cursor, asker: &mut Asker) {
-    for (depth, (_, scope)) in program.model.visible(scope).enumerate() {
+fn names(list: &mut List, program: &Program, spot: Spot, cursor: &Cursor, asker: &mut Asker) {
+    for (depth, (_, scope)) in program.model.visible(spot.scope).enumerate() {
         let rank = match (depth, scope.kind) {
             (_, ScopeKind::Module) => 3,
             (0, _) => 1,
@@ -219,14 +219,14 @@ fn names(list: &mut List, program: &Program, scope: ScopeId, cursor: &Cursor, as
                         .all(|it| it.name.start() != cursor.word.start())
             };
             if let Some(symbol) = symbol.filter(is_other) {
-                add_symbol(list, program, symbol, rank, name);
+                add_symbol(list, program, spot, symbol, rank, name);
             }
         }
     }
     // A local variable is not the session's variable of the same name.
     let locals: HashSet<&str> = program
         .model
-        .visible(scope)
+        .visible(spot.scope)
         .filter(|(_, scope)| scope.kind != ScopeKind::Module)
         .flat_map(|(_, scope)| scope.symbols.keys().map(|name| name.as_str()))
         .collect();
@@ -257,8 +257,8 @@ fn names(list: &mut List, program: &Program, scope: ScopeId, cursor: &Cursor, as
     }
 }
 
-fn add_symbol(list: &mut List, program: &Program, symbol: &Symbol, rank: u8, expression: &str) {
-    let Some(binding) = symbol.bindings.last() else {
+fn add_symbol(list: &mut List, program: &Program, spot: Spot, symbol: &Symbol, rank: u8, expression: &str) {
+    let Some(binding) = program.model.binding(spot, symbol) else {
         return;
     };
     let kind = match &binding.kind {
@@ -278,17 +278,17 @@ fn add_symbol(list: &mut List, program: &Program, symbol: &Symbol, rank: u8, exp
     list.add(&symbol.name, kind, &detail, rank, expression);
 }
 
-fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefix: &str, asker: &mut Asker) {
-    let class = program.model.class_of(scope, base).or_else(|| {
-        let annotated = super::description::annotated(program, scope, base)?;
-        program.model.class_of(scope, annotated)
+fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &str, asker: &mut Asker) {
+    let class = program.model.class_of(spot, base).or_else(|| {
+        let annotated = super::description::annotated(program, spot, base)?;
+        program.model.class_of(spot, annotated)
     });
     if let Some(class) = class {
         for (depth, class) in program.model.ancestry(class).into_iter().enumerate() {
             let symbols = program.model.scope(class).into_iter().flat_map(|it| &it.symbols);
             for symbol in symbols.filter_map(|(_, id)| program.model.symbol(*id)) {
                 let expression = format!("{base}.{}", symbol.name);
-                add_symbol(list, program, symbol, u8::from(depth > 0), &expression);
+                add_symbol(list, program, spot, symbol, u8::from(depth > 0), &expression);
             }
         }
         for attribute in program.model.instance_attributes(class) {
@@ -296,10 +296,10 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
         }
     }
     // The annotation of a parameter names the class whose members it has.
-    let known = match super::description::may_ask(program, scope, base) {
+    let known = match super::description::may_ask(program, spot, base) {
         true => Some(base),
-        false => super::description::annotated(program, scope, base)
-            .filter(|class| super::description::may_ask(program, scope, class)),
+        false => super::description::annotated(program, spot, base)
+            .filter(|class| super::description::may_ask(program, spot, class)),
     };
     let live = known.map_or(LiveAnswer::Unknown, |expression| {
         asker.complete(&LiveQuery::Members {
@@ -319,10 +319,10 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
         let literal = match base.chars().next() {
             Some('"' | '\'') => Some("str"),
             Some('[') => Some("list"),
-            _ => super::description::symbol_of(program, scope, base)
-                .and_then(|symbol| symbol.bindings.last())
+            _ => super::description::symbol_of(program, spot, base)
+                .and_then(|symbol| program.model.binding(spot, symbol))
                 .and_then(describe::type_name)
-                .or_else(|| super::description::annotated(program, scope, base)),
+                .or_else(|| super::description::annotated(program, spot, base)),
         };
         for name in literal.map(builtins::members).unwrap_or_default() {
             list.add(name, Kind::Function, "", 1, "");

@@ -7,7 +7,7 @@ use super::Asker;
 use super::builtins;
 use crate::lsp::analysis::cursor::Call;
 use crate::lsp::analysis::describe::{self, Signature};
-use crate::lsp::analysis::model::{BindingKind, ScopeId, Symbol};
+use crate::lsp::analysis::model::{BindingKind, Spot, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind};
 use crate::lsp::live::{LiveAnswer, LiveObject};
 
@@ -39,9 +39,9 @@ impl Description {
 
 /// Describes what stands at byte `offset`.
 pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Option<Description> {
-    let scope = program.model.scope_at(&program.source, offset);
+    let mut spot = program.spot(offset);
     if let Some((call, range)) = program.keyword_at(offset) {
-        return parameter(program, scope, &call, asker).map(|headline| Description {
+        return parameter(program, spot, &call, asker).map(|headline| Description {
             headline,
             range,
             topic: call.callee,
@@ -49,24 +49,32 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Option<Descrip
         });
     }
     let (expression, range) = program.expression_at(offset)?;
-    let mut found = of(program, scope, &expression, asker)?;
+    // Wherever the cursor is in a name, the whole of it is meant.
+    spot.until = Some(range.end());
+    let mut found = of(program, spot, &expression, asker)?;
     found.range = range;
     Some(found)
 }
 
 /// The parameter that the keyword of an argument names.
-fn parameter(program: &Program, scope: ScopeId, call: &Call, asker: &mut Asker) -> Option<String> {
-    signatures(program, scope, &call.callee, asker)
+fn parameter(program: &Program, spot: Spot, call: &Call, asker: &mut Asker) -> Option<String> {
+    signatures(program, spot, &call.callee, asker)
         .into_iter()
         .flat_map(|it| it.parameters)
         .find(|it| describe::parameter_name(it) == call.keyword.as_deref())
         .map(|parameter| format!("(parameter) {parameter}"))
 }
 
-/// Describes an expression in a scope.
-pub fn of(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker) -> Option<Description> {
-    let symbol = symbol_of(program, scope, expression);
-    let binding = symbol.and_then(|symbol| symbol.bindings.last());
+/// Describes an expression as it is read from a place.
+pub fn of(
+    program: &Program,
+    spot: impl Into<Spot>,
+    expression: &str,
+    asker: &mut Asker,
+) -> Option<Description> {
+    let spot = spot.into();
+    let symbol = symbol_of(program, spot, expression);
+    let binding = symbol.and_then(|symbol| program.model.binding(spot, symbol));
     let mut found = symbol.zip(binding).map(|(symbol, binding)| Description {
         headline: describe::headline(program, symbol, binding),
         doc: describe::docstring(program, binding),
@@ -78,7 +86,7 @@ pub fn of(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker
         },
         range: binding.name,
     });
-    if let Some(object) = object(program, scope, expression, asker) {
+    if let Some(object) = object(program, spot, expression, asker) {
         let live = from_live(expression, object);
         match &mut found {
             Some(found) => {
@@ -112,14 +120,20 @@ pub fn of(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker
 }
 
 /// The signatures of what is called: of an overloaded function all of them. Empty when nobody knows.
-pub fn signatures(program: &Program, scope: ScopeId, callee: &str, asker: &mut Asker) -> Vec<Signature> {
-    let from_source = symbol_of(program, scope, callee)
+pub fn signatures(
+    program: &Program,
+    spot: impl Into<Spot>,
+    callee: &str,
+    asker: &mut Asker,
+) -> Vec<Signature> {
+    let spot = spot.into();
+    let from_source = symbol_of(program, spot, callee)
         .map(|symbol| describe::signatures(program, symbol))
         .unwrap_or_default();
     if !from_source.is_empty() {
         return from_source;
     }
-    let Some(object) = object(program, scope, callee, asker).filter(|it| !it.signature.is_empty()) else {
+    let Some(object) = object(program, spot, callee, asker).filter(|it| !it.signature.is_empty()) else {
         return Vec::new();
     };
     let name = callee.rsplit('.').next().unwrap_or(callee);
@@ -132,10 +146,10 @@ pub fn signatures(program: &Program, scope: ScopeId, callee: &str, asker: &mut A
 }
 
 /// The class that the annotation of a parameter names; `None` beside it, and what it holds, left out.
-pub fn annotated<'p>(program: &'p Program, scope: ScopeId, name: &str) -> Option<&'p str> {
+pub fn annotated<'p>(program: &'p Program, spot: Spot, name: &str) -> Option<&'p str> {
     /// Forms of `typing` that are no classes.
     const FORMS: [&str; 7] = ["Any", "Callable", "Literal", "Optional", "Self", "Type", "Union"];
-    let binding = symbol_of(program, scope, name)?.bindings.last()?;
+    let binding = program.model.binding(spot, symbol_of(program, spot, name)?)?;
     let annotation = program.text(
         binding
             .signature
@@ -168,29 +182,29 @@ pub fn annotated<'p>(program: &'p Program, scope: ScopeId, name: &str) -> Option
 }
 
 /// The symbol of the program that a plain or dotted name means.
-pub fn symbol_of<'p>(program: &'p Program, scope: ScopeId, expression: &str) -> Option<&'p Symbol> {
+pub fn symbol_of<'p>(program: &'p Program, spot: Spot, expression: &str) -> Option<&'p Symbol> {
     let model = &program.model;
     let id = match expression.rsplit_once('.') {
-        None => model.lookup(scope, expression)?,
-        Some((base, name)) => model.member(model.class_of(scope, base)?, name)?,
+        None => model.lookup(spot.scope, expression)?,
+        Some((base, name)) => model.member(model.class_of(spot, base)?, name)?,
     };
     model.symbol(id)
 }
 
 /// True when the first name of `expression` is the session's, not a local variable's.
-pub fn may_ask(program: &Program, scope: ScopeId, expression: &str) -> bool {
+pub fn may_ask(program: &Program, spot: impl Into<Spot>, expression: &str) -> bool {
     let is_word = crate::lsp::analysis::expression::is_word;
     let first = expression.split(|char| !is_word(char)).next().unwrap_or_default();
     program
         .model
-        .lookup(scope, first)
+        .lookup(spot.into().scope, first)
         .and_then(|id| program.model.symbol(id))
         .and_then(|symbol| program.model.scope(symbol.scope))
         .is_none_or(|scope| scope.kind == ScopeKind::Module)
 }
 
-fn object(program: &Program, scope: ScopeId, expression: &str, asker: &mut Asker) -> Option<LiveObject> {
-    if !may_ask(program, scope, expression) {
+fn object(program: &Program, spot: Spot, expression: &str, asker: &mut Asker) -> Option<LiveObject> {
+    if !may_ask(program, spot, expression) {
         return None;
     }
     match asker.inspect(expression) {
@@ -249,8 +263,8 @@ mod tests {
             ("typing.Callable[[int], str]", None),
         ] {
             let program = Program::plain(&format!("def f(a: {annotation}): a"));
-            let scope = program.model.scope_at(&program.source, program.source.len() - 1);
-            assert_eq!(annotated(&program, scope, "a"), class, "{annotation}");
+            let spot = program.spot(program.source.len() - 1);
+            assert_eq!(annotated(&program, spot, "a"), class, "{annotation}");
         }
     }
 }

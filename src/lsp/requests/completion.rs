@@ -110,8 +110,8 @@ pub fn resolve(session: &mut Session, mut item: CompletionItem) -> Result<Comple
     let Ok((program, offset)) = session.documents.locate(&uri, position) else {
         return Ok(item);
     };
-    let scope = program.model.scope_at(&program.source, offset);
-    let described = session.asking(|_, asker| description::of(&program, scope, &expression, asker));
+    let spot = program.spot(offset);
+    let described = session.asking(|_, asker| description::of(&program, spot, &expression, asker));
     if let Some(described) = described {
         item.detail = Some(described.headline.clone());
         item.documentation = Some(Documentation::MarkupContent(MarkupContent {

@@ -28,9 +28,9 @@ pub fn help(
     let Some(call) = program.cursor(offset).calls.into_iter().next() else {
         return Ok(None);
     };
-    let scope = program.model.scope_at(&program.source, offset);
+    let spot = program.spot(offset);
     let typed = session.ask_types("textDocument/signatureHelp", &program, offset);
-    let signatures = session.asking(|_, asker| description::signatures(&program, scope, &call.callee, asker));
+    let signatures = session.asking(|_, asker| description::signatures(&program, spot, &call.callee, asker));
     if signatures.is_empty() {
         let typed = typed.and_then(|asked| asked.answer(Instant::now() + TYPES));
         return Ok(typed.and_then(|answer| serde_json::from_value(answer).ok()));
