@@ -104,6 +104,8 @@ pub struct Call {
     pub callee: String,
     /// Commas before the cursor, at this call's level.
     pub index: usize,
+    /// Arguments before the cursor that have no keyword.
+    pub positional: usize,
     /// The keyword of the argument at the cursor.
     pub keyword: Option<String>,
     /// True when what is typed begins an argument, so that it may become a keyword.

@@ -171,6 +171,23 @@ pub fn parameters(label: &str) -> Vec<String> {
     parameters
 }
 
+/// The parameters that a keyword can still give, where `taken` arguments stand before it without one.
+pub fn keywords(parameters: &[String], taken: usize) -> impl Iterator<Item = &str> {
+    let slash = parameters.iter().position(|it| it == "/");
+    let star = parameters.iter().position(|it| it.starts_with('*'));
+    let by_position = star.unwrap_or(parameters.len());
+    let free = match slash {
+        // The marker is no parameter itself.
+        Some(slash) => slash.max(taken) + 1,
+        None => taken,
+    };
+    parameters
+        .iter()
+        .enumerate()
+        .filter(move |(index, it)| (*index >= by_position || *index >= free) && !it.starts_with('*'))
+        .map(|(_, it)| it.as_str())
+}
+
 /// The bare name of a parameter as written: `*args: int = 1` is `args`; the markers `/` and `*` have none.
 pub fn parameter_name(parameter: &str) -> Option<&str> {
     let name = parameter
@@ -254,6 +271,24 @@ mod tests {
             .filter_map(|it| parameter_name(it))
             .collect();
         assert_eq!(names, ["a", "rest", "key"]);
+    }
+
+    #[test]
+    fn what_a_position_has_given_is_no_keyword() {
+        for (label, taken, left) in [
+            ("f(a, b, *, c)", 0, "a b c"),
+            ("f(a, b, *, c)", 1, "b c"),
+            ("f(a, b, *, c)", 5, "c"),
+            ("f(a, /)", 0, ""),
+            ("f(a, /, b)", 0, "b"),
+            ("f(a, /, b)", 1, "b"),
+            ("f(a, /, b, c)", 2, "c"),
+            ("f(a, *rest, c, **more)", 1, "c"),
+        ] {
+            let parameters = parameters(label);
+            let found: Vec<_> = keywords(&parameters, taken).collect();
+            assert_eq!(found.join(" "), left, "{label} {taken}");
+        }
     }
 
     #[test]

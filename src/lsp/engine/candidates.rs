@@ -142,7 +142,9 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
         }
         Place::Attribute { base } => members(&mut list, program, spot, base, typed, asker),
         Place::Key { base, index, quoted } => {
-            if super::description::may_ask(program, spot, base) {
+            if super::description::may_ask(program, spot, base)
+                && !super::description::is_outdated(program, spot, base, asker)
+            {
                 strings::keys(&mut list, base, *index, typed, *quoted, asker);
             }
         }
@@ -188,12 +190,14 @@ fn parameters(list: &mut List, program: &Program, spot: Spot, call: &Call, asker
         return;
     }
     let signatures = super::description::signatures(program, spot, &call.callee, asker);
-    for parameter in signatures.into_iter().flat_map(|it| it.parameters) {
-        if let Some(name) = describe::parameter_name(&parameter)
-            && !parameter.starts_with('*')
+    for parameter in signatures
+        .iter()
+        .flat_map(|it| describe::keywords(&it.parameters, call.positional))
+    {
+        if let Some(name) = describe::parameter_name(parameter)
             && !call.given.iter().any(|given| given == name)
         {
-            list.add(&format!("{name}="), Kind::Parameter, &parameter, 0, "");
+            list.add(&format!("{name}="), Kind::Parameter, parameter, 0, "");
         }
     }
 }
@@ -296,8 +300,9 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         }
     }
     // The annotation of a parameter names the class whose members it has.
+    let is_outdated = super::description::is_outdated(program, spot, base, asker);
     let known = match super::description::may_ask(program, spot, base) {
-        true => Some(base),
+        true => Some(base).filter(|_| !is_outdated),
         false => super::description::annotated(program, spot, base)
             .filter(|class| super::description::may_ask(program, spot, class)),
     };

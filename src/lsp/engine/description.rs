@@ -1,13 +1,13 @@
 //! What a name or expression is, from the source and from the session, merged: the session wins on type and
 //! documentation, since it has the object itself.
 
-use ruff_text_size::TextRange;
+use ruff_text_size::{TextRange, TextSize};
 
 use super::Asker;
 use super::builtins;
 use crate::lsp::analysis::cursor::Call;
 use crate::lsp::analysis::describe::{self, Signature};
-use crate::lsp::analysis::model::{BindingKind, Spot, Symbol};
+use crate::lsp::analysis::model::{BindingKind, Spot, Symbol, Value};
 use crate::lsp::analysis::{Program, ScopeKind};
 use crate::lsp::live::{LiveAnswer, LiveObject};
 
@@ -193,18 +193,56 @@ pub fn symbol_of<'p>(program: &'p Program, spot: Spot, expression: &str) -> Opti
 
 /// True when the first name of `expression` is the session's, not a local variable's.
 pub fn may_ask(program: &Program, spot: impl Into<Spot>, expression: &str) -> bool {
-    let is_word = crate::lsp::analysis::expression::is_word;
-    let first = expression.split(|char| !is_word(char)).next().unwrap_or_default();
     program
         .model
-        .lookup(spot.into().scope, first)
+        .lookup(spot.into().scope, first_name(expression))
         .and_then(|id| program.model.symbol(id))
         .and_then(|symbol| program.model.scope(symbol.scope))
         .is_none_or(|scope| scope.kind == ScopeKind::Module)
 }
 
+/// True when what the session has under the first name of `expression` is from before an edit: above `spot` the same cell
+/// binds the name to a value whose text shows another type.
+pub fn is_outdated(program: &Program, spot: Spot, expression: &str, asker: &Asker) -> bool {
+    let shown = shown_type(program, spot, first_name(expression));
+    let known = asker.snapshot.name(first_name(expression));
+    shown
+        .zip(known)
+        .is_some_and(|(shown, known)| shown != known.type_name)
+}
+
+/// The type of a name of the program's outermost scope, where the cell of `spot` binds it above and shows it for sure.
+fn shown_type<'p>(program: &'p Program, spot: Spot, name: &str) -> Option<&'p str> {
+    let model = &program.model;
+    let symbol = model.symbol(model.lookup(spot.scope, name)?)?;
+    let binding = model.binding(spot, symbol)?;
+    let runs_here = [spot.scope, model.enclosing_statement_scope(spot.scope)].contains(&symbol.scope);
+    let is_module = model.scope(symbol.scope)?.kind == ScopeKind::Module;
+    let until = spot
+        .until
+        .filter(|until| runs_here && binding.name.end() <= *until)?;
+    let part = |at: TextSize| program.part_at(at.to_usize());
+    if !is_module || binding.signature.is_some() || part(binding.name.start()) != part(until) {
+        return None;
+    }
+    match binding.value.as_ref()? {
+        Value::Literal(name) => Some(name),
+        Value::Call(name) if !name.contains('.') => {
+            let class = model.symbol(model.lookup(symbol.scope, name)?)?;
+            let is_class = class.bindings.iter().all(|it| it.kind == BindingKind::Class);
+            is_class.then_some(class.name.as_str())
+        }
+        _ => None,
+    }
+}
+
+fn first_name(expression: &str) -> &str {
+    let is_word = crate::lsp::analysis::expression::is_word;
+    expression.split(|char| !is_word(char)).next().unwrap_or_default()
+}
+
 fn object(program: &Program, spot: Spot, expression: &str, asker: &mut Asker) -> Option<LiveObject> {
-    if !may_ask(program, spot, expression) {
+    if !may_ask(program, spot, expression) || is_outdated(program, spot, expression, asker) {
         return None;
     }
     match asker.inspect(expression) {

@@ -47,6 +47,8 @@ pub(super) struct Frame {
     /// What that element has had: a colon, an equals sign after a name.
     pub(super) colon: bool,
     pub(super) equal: bool,
+    /// Elements that ended before the first keyword.
+    positional: usize,
     keyword: Option<String>,
     given: Vec<String>,
     /// True between `for` and `in`: names are bound.
@@ -62,6 +64,7 @@ impl Frame {
             item: open + 1,
             colon: false,
             equal: false,
+            positional: 0,
             keyword: None,
             given: Vec::new(),
             targets: false,
@@ -167,6 +170,7 @@ impl<'a> Walk<'a> {
                 }
                 let frame = self.top_mut();
                 frame.commas += 1;
+                frame.positional += usize::from(frame.given.is_empty());
                 frame.item = index + 1;
                 frame.colon = false;
                 frame.equal = false;
@@ -309,6 +313,7 @@ impl<'a> Walk<'a> {
                 Some(Call {
                     callee,
                     index: frame.commas,
+                    positional: frame.positional,
                     keyword: frame.keyword.clone(),
                     begins: depth == innermost && frame.begins_at(self.end, self.code),
                     given,
