@@ -329,6 +329,23 @@ impl Model {
         found
     }
 
+    /// The classes that `class` or a base of it within the program inherits from and that are not in the program, as written.
+    pub fn outer_bases(&self, class: ScopeId) -> Vec<&Name> {
+        let classes = self.ancestry(class).into_iter().filter_map(|it| self.scope(it));
+        classes
+            .flat_map(|class| class.bases.iter().map(|base| (class.parent, base)))
+            .filter(|(outer, base)| outer.is_none_or(|outer| self.class_of(outer, base).is_none()))
+            .map(|(_, base)| base)
+            .collect()
+    }
+
+    /// The bases of the class whose method `scope` is in, as written.
+    pub fn bases_around(&self, scope: ScopeId) -> &[Name] {
+        self.chain(scope)
+            .find(|(_, scope)| scope.kind == ScopeKind::Class)
+            .map_or(&[], |(_, class)| &class.bases)
+    }
+
     /// A name of the class body or of its bases'.
     pub fn member(&self, class: ScopeId, name: &str) -> Option<SymbolId> {
         self.ancestry(class)

@@ -140,6 +140,14 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
                 matches!(it.kind, Kind::Class | Kind::Module) || constants.contains(&it.label.as_str())
             });
         }
+        Place::Attribute { base } if base == "super()" => {
+            for base in program.model.bases_around(spot.scope) {
+                members(&mut list, program, spot, base, typed, asker);
+            }
+            if list.candidates.is_empty() {
+                members(&mut list, program, spot, base, typed, asker);
+            }
+        }
         Place::Attribute { base } => members(&mut list, program, spot, base, typed, asker),
         Place::Key { base, index, quoted } => {
             if super::description::may_ask(program, spot, base)
@@ -298,6 +306,11 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         for attribute in program.model.instance_attributes(class) {
             list.add(&attribute.name, Kind::Property, "", 0, "");
         }
+        for outer in program.model.outer_bases(class) {
+            if super::description::may_ask(program, spot, outer) {
+                live_members(list, outer, prefix, asker);
+            }
+        }
     }
     // The annotation of a parameter names the class whose members it has.
     let is_outdated = super::description::is_outdated(program, spot, base, asker);
@@ -306,19 +319,8 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         false => super::description::annotated(program, spot, base)
             .filter(|class| super::description::may_ask(program, spot, class)),
     };
-    let live = known.map_or(LiveAnswer::Unknown, |expression| {
-        asker.complete(&LiveQuery::Members {
-            expression: expression.to_owned(),
-            prefix: prefix.to_owned(),
-        })
-    });
-    match live {
-        LiveAnswer::Known(items) => list.add_live(&items, 1, known.unwrap_or(base)),
-        LiveAnswer::Busy => {
-            let snapshot = std::sync::Arc::clone(&asker.snapshot);
-            list.add_live(snapshot.members_of(known.unwrap_or_default()), 1, base);
-        }
-        LiveAnswer::Unknown => {}
+    if let Some(known) = known {
+        live_members(list, known, prefix, asker);
     }
     if list.candidates.is_empty() {
         let literal = match base.chars().next() {
@@ -332,6 +334,21 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         for name in literal.map(builtins::members).unwrap_or_default() {
             list.add(name, Kind::Function, "", 1, "");
         }
+    }
+}
+
+fn live_members(list: &mut List, expression: &str, prefix: &str, asker: &mut Asker) {
+    let query = LiveQuery::Members {
+        expression: expression.to_owned(),
+        prefix: prefix.to_owned(),
+    };
+    match asker.complete(&query) {
+        LiveAnswer::Known(items) => list.add_live(&items, 1, expression),
+        LiveAnswer::Busy => {
+            let snapshot = std::sync::Arc::clone(&asker.snapshot);
+            list.add_live(snapshot.members_of(expression), 1, expression);
+        }
+        LiveAnswer::Unknown => {}
     }
 }
 

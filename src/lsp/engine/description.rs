@@ -1,6 +1,7 @@
 //! What a name or expression is, from the source and from the session, merged: the session wins on type and
 //! documentation, since it has the object itself.
 
+use ruff_python_ast::name::Name;
 use ruff_text_size::{TextRange, TextSize};
 
 use super::Asker;
@@ -73,6 +74,8 @@ pub fn of(
     asker: &mut Asker,
 ) -> Option<Description> {
     let spot = spot.into();
+    let inherited = through_super(program, spot, expression);
+    let expression = inherited.as_deref().unwrap_or(expression);
     let symbol = symbol_of(program, spot, expression);
     let binding = symbol.and_then(|symbol| program.model.binding(spot, symbol));
     let mut found = symbol.zip(binding).map(|(symbol, binding)| Description {
@@ -127,6 +130,8 @@ pub fn signatures(
     asker: &mut Asker,
 ) -> Vec<Signature> {
     let spot = spot.into();
+    let inherited = through_super(program, spot, callee);
+    let callee = inherited.as_deref().unwrap_or(callee);
     let from_source = symbol_of(program, spot, callee)
         .map(|symbol| describe::signatures(program, symbol))
         .unwrap_or_default();
@@ -139,10 +144,28 @@ pub fn signatures(
     let name = callee.rsplit('.').next().unwrap_or(callee);
     let label = format!("{name}{}", object.signature);
     vec![Signature {
-        parameters: describe::parameters(&label),
+        // What is called on an instance is given that.
+        parameters: describe::parameters(&label)
+            .into_iter()
+            .skip(usize::from(inherited.is_some()))
+            .collect(),
         label,
         doc: object.doc,
     }]
+}
+
+/// `super().name` as the base class has it: `Base.name`.
+fn through_super(program: &Program, spot: Spot, expression: &str) -> Option<String> {
+    let name = expression.strip_prefix("super().")?;
+    let model = &program.model;
+    let bases = model.bases_around(spot.scope);
+    let has_it = |base: &&Name| {
+        let class = model.class_of(spot, base);
+        class.is_some_and(|class| model.member(class, name).is_some())
+    };
+    let is_outside = |base: &&Name| model.class_of(spot, base).is_none();
+    let base = bases.iter().find(has_it).or(bases.iter().find(is_outside))?;
+    Some(format!("{base}.{name}"))
 }
 
 /// The class that the annotation of a parameter names; `None` beside it, and what it holds, left out.
