@@ -17,7 +17,7 @@ from pytest_lsp import make_test_lsp_client
 pytestmark = pytest.mark.asyncio
 
 PACKAGES = {
-    "numpy/__init__.py": "raise SystemExit('imported')\ndef array(): pass\n",
+    "numpy/__init__.py": "raise SystemExit('imported')\ndef array(): pass\ndef passes(): pass\n",
     "sklearn/__init__.py": "__all__ = ['linear_model']\n",
     "sklearn/linear_model/__init__.py": (
         "from ._base import LinearRegression\nfrom os import path\n__all__ = ['LinearRegression']\n"
@@ -177,6 +177,25 @@ async def test_a_bound_name_comes_first(client):
     await unbound(client, "DataF|", "DataFrame")
     _, found = await complete(client, "DataFresh = 1\nDataF|")
     assert sorted(found, key=lambda label: found[label].sort_text) == ["DataFresh", "DataFrame"]
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("raise Dat|\nDatum = 1", "DataFrame"),
+        ("arrow = 1\narr|", "array"),
+        ("pass|", "passes"),
+        ("!echo $DataF|", "DataFrame"),
+    ],
+)
+async def test_no_import_is_offered_where_another_name_is_meant(client, text, absent):
+    await unbound(client, "DataF|", "DataFrame")
+    _, found = await complete(client, text)
+    assert absent not in found
+
+
+async def test_letters_that_a_name_is_short_for_bring_its_import(client):
+    await unbound(client, "LinReg|", "LinearRegression")
 
 
 async def test_undefined_names_get_their_import_where_it_may_stand(client):

@@ -95,6 +95,8 @@ pub struct Cursor {
     pub calls: Vec<Call>,
     /// True where a statement begins.
     pub begins: bool,
+    /// In the head of a function: the byte at which that begins. Its parameters are not bound there.
+    pub head: Option<usize>,
 }
 
 /// A call whose arguments are being typed.
@@ -122,11 +124,13 @@ impl Cursor {
             word,
             calls,
             begins: false,
+            head: None,
         }
     }
 
     fn shifted(mut self, by: usize) -> Self {
         self.word += super::size(by);
+        self.head = self.head.map(|head| head + by);
         self
     }
 }
@@ -234,6 +238,7 @@ fn at(code: Code, offset: usize) -> Cursor {
             let begins = walk.previous.is_none();
             return Cursor {
                 begins,
+                head: walk.head(),
                 ..Cursor::new(place, start, offset, walk.calls(to))
             };
         }
@@ -245,6 +250,7 @@ fn at(code: Code, offset: usize) -> Cursor {
     let walk = Walk::new(code, to);
     Cursor {
         begins: walk.previous.is_none(),
+        head: walk.head(),
         ..Cursor::new(walk.place(false), offset, offset, walk.calls(to))
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use super::Asker;
 use super::builtins;
 use crate::lsp::analysis::cursor::{Call, Cursor, Place};
-use crate::lsp::analysis::model::{BindingKind, Spot, Symbol};
+use crate::lsp::analysis::model::{BindingKind, Scope, Spot, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
 use crate::lsp::live::{LiveAnswer, LiveKind, LiveQuery};
 use list::List;
@@ -167,8 +167,11 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
                 && strings::arguments(&mut list, &calls, typed, *quoted, asker);
             let folder = paths::folder(typed);
             // A string that is nobody's argument is a path only if it looks like one.
-            let may_be_path = |call: &Call| !typed.is_empty() || paths::are_taken_by(&call.callee);
-            if !known && (!folder.is_empty() || calls.first().is_some_and(may_be_path)) {
+            let may_be_path = match calls.first() {
+                Some(call) => paths::may_be(call, typed),
+                None => !folder.is_empty(),
+            };
+            if !known && may_be_path {
                 return in_folder(typed, offset, asker);
             }
         }
@@ -211,6 +214,12 @@ fn parameters(list: &mut List, program: &Program, spot: Spot, call: &Call, asker
 }
 
 fn names(list: &mut List, program: &Program, spot: Spot, cursor: &Cursor, asker: &mut Asker) {
+    // The parameters of a function are none of the names in its head.
+    let is_opening = |scope: &Scope| {
+        let head = cursor.head.filter(|_| scope.kind == ScopeKind::Function);
+        head.is_some_and(|head| scope.range.start().to_usize() > head)
+    };
+    let is_parameter = |symbol: &Symbol| symbol.bindings.iter().all(|it| it.kind == BindingKind::Parameter);
     for (depth, (_, scope)) in program.model.visible(spot.scope).enumerate() {
         let rank = match (depth, scope.kind) {
             (_, ScopeKind::Module) => 3,
@@ -222,6 +231,9 @@ fn names(list: &mut List, program: &Program, spot: Spot, cursor: &Cursor, asker:
                 continue;
             }
             let symbol = program.model.symbol(*id);
+            if is_opening(scope) && symbol.is_some_and(is_parameter) {
+                continue;
+            }
             // What the word being typed binds itself is no help in typing it.
             let is_other = |symbol: &&Symbol| {
                 symbol.bindings.len() != 1

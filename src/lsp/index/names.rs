@@ -7,6 +7,9 @@ use std::collections::HashMap;
 
 use super::{Kind, usual};
 
+/// A shorter word is short for too many names.
+const SHORTEST: usize = 4;
+
 /// One module, as it is kept on the disk too.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Module {
@@ -115,7 +118,16 @@ impl Names {
     /// As [`super::Index::starting`].
     pub(super) fn starting(&self, prefix: &str, most: usize) -> Vec<Hit> {
         let mut best: HashMap<&str, (Cost, &Entry)> = HashMap::new();
-        for entry in self.range(prefix) {
+        let begun = self.range(prefix);
+        // Where nothing begins so, the word may be short for one with the same first letter.
+        let first = prefix
+            .get(..1)
+            .filter(|_| begun.is_empty() && prefix.len() >= SHORTEST);
+        let meant = first.map_or(&[][..], |first| self.range(first));
+        let meant = meant
+            .iter()
+            .filter(|entry| is_short_for(prefix, self.name(entry)));
+        for entry in begun.iter().chain(meant) {
             let name = self.name(entry);
             let cost = self.cost(entry);
             let known = best.entry(name).or_insert((cost, entry));
@@ -244,6 +256,26 @@ impl Hit {
             import: import.to_owned(),
         }
     }
+}
+
+/// True when the letters of `typed` stand in `name` in order, each where a word starts or next to the one before: `LinReg` in
+/// `LinearRegression`.
+fn is_short_for(typed: &str, name: &str) -> bool {
+    let mut typed = typed.bytes().peekable();
+    let (mut before, mut is_next) = (b'_', true);
+    for byte in name.bytes() {
+        let is_start =
+            before == b'_' || (byte.is_ascii_uppercase() && !before.is_ascii_uppercase()) && byte != b'_';
+        let is_it = typed
+            .peek()
+            .is_some_and(|typed| typed.eq_ignore_ascii_case(&byte));
+        is_next = (is_next || is_start) && is_it;
+        if is_next {
+            typed.next();
+        }
+        before = byte;
+    }
+    typed.peek().is_none()
 }
 
 fn compare(left: &str, right: &str) -> Ordering {

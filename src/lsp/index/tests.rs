@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FILES: [(&str, &str); 29] = [
+const FILES: [(&str, &str); 30] = [
     (
         "lib/plain.py",
         "import os\nfrom json import dumps\nLIMIT = 1\ndef read(): pass\nclass Table: pass\n_own = 2\na, b = 1, 2\n",
@@ -54,6 +54,10 @@ const FILES: [(&str, &str); 29] = [
     ("lib/pathlib.py", "class Path: pass\n"),
     ("lib/zipfile.py", "class Path: pass\n"),
     ("lib/numpy.py", "def array(): pass\n"),
+    (
+        "lib/fits.py",
+        "class LinearRegression: pass\nclass Lender: pass\ndef line_up_registers(): pass\n",
+    ),
     ("lib/broken.py", "def whole(): pass\ndef f(:\n"),
     ("lib/bom.py", "\u{feff}def first(): pass\n"),
     ("own/notes/notebook.ipynb", ""),
@@ -171,6 +175,16 @@ fn names_of_all_modules_are_found_by_how_they_begin() {
         ["from pack.sub.inner import Inner"]
     );
     assert_eq!(imports(names.named("Model", 9)), ["from pack import Model"]);
+    for (typed, found) in [
+        ("LinReg", &["from fits import LinearRegression"][..]),
+        ("linereg", &[]),
+        ("liureg", &["from fits import line_up_registers"]),
+        ("LReg", &["from fits import LinearRegression"]),
+        ("LiR", &[]),
+        ("Linea", &["from fits import LinearRegression"]),
+    ] {
+        assert_eq!(imports(names.starting(typed, 9)), found, "{typed}");
+    }
     for absent in ["Tested", "hidden", "_own", "dumps"] {
         assert_eq!(
             imports(names.starting(absent, 9)),

@@ -1,6 +1,7 @@
 //! The walk over the tokens of one statement up to the cursor: which brackets are open and what stands in them.
 
 use ruff_python_ast::token::TokenKind;
+use ruff_text_size::Ranged;
 
 use super::Call;
 use crate::lsp::analysis::expression::{Code, is_name, is_trivia};
@@ -285,6 +286,12 @@ impl<'a> Walk<'a> {
     /// True in the pattern of a `case`.
     pub(super) fn in_pattern(&self) -> bool {
         self.word() == TokenKind::Case && self.compound && !self.guard
+    }
+
+    /// Where the head of a function begins that lasts at the cursor.
+    pub(super) fn head(&self) -> Option<usize> {
+        let first = self.code.tokens.get(self.first)?;
+        (self.compound && self.word() == TokenKind::Def).then(|| first.start().to_usize())
     }
 
     fn leave_lambdas(&mut self) {

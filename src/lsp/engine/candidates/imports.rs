@@ -15,6 +15,10 @@ use crate::lsp::live::{LiveAnswer, LiveQuery};
 
 /// A shorter word is begun by too many names.
 const SHORTEST: usize = 3;
+/// Where something that is bound begins with a word, so many names or fewer are offered with their import besides, and
+/// none for a shorter word.
+const FEW: usize = 5;
+const LONG: usize = 4;
 /// Names that are not bound, in one list.
 const MOST_UNBOUND: usize = 20;
 
@@ -50,6 +54,8 @@ pub(super) fn imported(
     asker: &mut Asker,
 ) {
     let given = given(program, offset);
+    // The compiler's flags stand beside the features that one imports.
+    let is_flag = |name: &str| module == "__future__" && name.starts_with("CO_");
     // A module that is loaded is looked into: it has the names that are really there. Loading one would run its code.
     let query = LiveQuery::Members {
         expression: format!("sys.modules['{module}']"),
@@ -58,7 +64,10 @@ pub(super) fn imported(
     if module.chars().all(|char| char == '.' || is_word(char))
         && let LiveAnswer::Known(items) = asker.complete(&query)
     {
-        for item in items.iter().filter(|item| !given.contains(item.name.as_str())) {
+        for item in items
+            .iter()
+            .filter(|item| !given.contains(item.name.as_str()) && !is_flag(&item.name))
+        {
             list.add(
                 &item.name,
                 Kind::from_live(&item.kind),
@@ -71,7 +80,7 @@ pub(super) fn imported(
     let installed = asker.index().members(module, folder(program, asker).as_deref());
     list.late |= installed.is_none();
     for found in installed.unwrap_or_default() {
-        if !given.contains(found.name.as_str()) {
+        if !given.contains(found.name.as_str()) && !is_flag(&found.name) {
             list.add(&found.name, of_index(found.kind), "", u8::from(!found.public), "");
         }
     }
@@ -92,7 +101,9 @@ pub(super) fn imported(
 
 /// Adds what nothing binds and an import would, with that import, behind everything that is bound.
 pub(super) fn unbound(found: &mut Found, program: &Program, offset: usize, typed: &str, asker: &mut Asker) {
-    if !asker.imports || found.incomplete {
+    // `$name` is the shell's as well, and whoever has typed a whole keyword means that.
+    let before = program.source.get(..found.start).unwrap_or_default();
+    if !asker.imports || found.incomplete || before.ends_with('$') || builtins::KEYWORDS.contains(&typed) {
         return;
     }
     let index = asker.index();
@@ -109,6 +120,11 @@ pub(super) fn unbound(found: &mut Found, program: &Program, offset: usize, typed
     hits.retain(|hit| !is_short || hit.name == typed && index::alias(typed).next().is_some());
     let bound: HashSet<&str> = found.candidates.iter().map(|it| it.label.as_str()).collect();
     hits.retain(|hit| !bound.contains(hit.name.as_str()) && !is_everywhere(&hit.name));
+    let is_begun = !is_short && found.candidates.iter().any(|it| it.label.starts_with(typed));
+    if is_begun && (hits.len() > FEW || typed.chars().count() < LONG) {
+        hits.retain(|hit| hit.name == typed);
+        found.incomplete = true;
+    }
     let rank = found.candidates.last().map_or(0, |last| last.rank).max(30);
     for hit in hits.into_iter().take(MOST_UNBOUND) {
         let candidate = with_import(program, offset, found.start, hit, rank);

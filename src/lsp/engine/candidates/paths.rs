@@ -4,13 +4,14 @@ use std::path::Path;
 
 use super::Kind;
 use super::list::List;
+use crate::lsp::analysis::cursor::Call;
 use crate::lsp::engine::Asker;
 
 /// A folder is listed up to this many entries.
 const MOST_ENTRIES: usize = 5000;
 
 /// Callables that take the name of a file or folder, by their last name.
-const TAKERS: [&str; 40] = [
+const TAKERS: [&str; 38] = [
     "FileIO",
     "Image",
     "Path",
@@ -28,7 +29,6 @@ const TAKERS: [&str; 40] = [
     "imsave",
     "isdir",
     "isfile",
-    "joinpath",
     "listdir",
     "load",
     "loadmat",
@@ -41,7 +41,6 @@ const TAKERS: [&str; 40] = [
     "open_dataset",
     "remove",
     "rename",
-    "rglob",
     "rmtree",
     "run_path",
     "save",
@@ -53,10 +52,31 @@ const TAKERS: [&str; 40] = [
     "walk",
 ];
 
+/// Keywords whose strings are no paths, whatever is called.
+const NO_PATHS: [&str; 5] = ["encoding", "errors", "mode", "newline", "sep"];
+
 /// True when an argument of `callee` is a path for sure, so that paths are offered before anything is typed.
-pub(super) fn are_taken_by(callee: &str) -> bool {
+fn are_taken_by(callee: &str) -> bool {
     let name = callee.rsplit('.').next().unwrap_or(callee);
     TAKERS.binary_search(&name).is_ok() || name.starts_with("read_") || name.starts_with("to_")
+}
+
+/// True when the argument of a call at the cursor, of which `typed` is there, may be a path as seen from the working directory.
+pub(super) fn may_be(call: &Call, typed: &str) -> bool {
+    let (object, name) = call.callee.rsplit_once('.').unwrap_or(("", &call.callee));
+    let of_another_folder = match name {
+        "joinpath" | "rglob" => true,
+        "glob" => !matches!(object, "" | "glob"),
+        _ => false,
+    };
+    let is_builtin = matches!(call.callee.as_str(), "open" | "io.open");
+    let is_other = match &call.keyword {
+        Some(keyword) => NO_PATHS.contains(&keyword.as_str()),
+        None => is_builtin && call.index > 0,
+    };
+    // A home is a shell's, or that of a library that says so.
+    let is_home = typed.starts_with('~') && (is_builtin || object == "os");
+    !of_another_folder && !is_other && !is_home && (!typed.is_empty() || are_taken_by(&call.callee))
 }
 
 /// The bytes of `typed` that name a folder; what follows is the name being typed.
