@@ -298,6 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cell_below_binds_is_not_seen_yet() {
+        let program = notebook(&["a = 'text'", "a\ndef f(): a", "a = 1"]);
+        let symbol = program.model.module_symbol("a").unwrap();
+        let shown = |offset| {
+            let binding = program.model.binding(program.spot(offset), symbol);
+            binding.and_then(describe::type_name)
+        };
+        assert_eq!(shown(12), Some("str"));
+        // A function may run after that cell.
+        assert_eq!(shown(program.parts[1].end), Some("int"));
+        assert_eq!(shown(program.source.len()), Some("int"));
+    }
+
+    #[test]
     fn a_part_is_found_wherever_it_has_gone() {
         let program = notebook(&["a = 1"; 5]);
         for (uri, likely, place) in [

@@ -119,10 +119,9 @@ impl Names {
     pub(super) fn starting(&self, prefix: &str, most: usize) -> Vec<Hit> {
         let mut best: HashMap<&str, (Cost, &Entry)> = HashMap::new();
         let begun = self.range(prefix);
-        // Where nothing begins so, the word may be short for one with the same first letter.
-        let first = prefix
-            .get(..1)
-            .filter(|_| begun.is_empty() && prefix.len() >= SHORTEST);
+        // Where nothing begins just so, the word may be short for one with the same first letter.
+        let is_begun = begun.iter().any(|entry| self.name(entry).starts_with(prefix));
+        let first = prefix.get(..1).filter(|_| !is_begun && prefix.len() >= SHORTEST);
         let meant = first.map_or(&[][..], |first| self.range(first));
         let meant = meant
             .iter()

@@ -56,7 +56,7 @@ const FILES: [(&str, &str); 30] = [
     ("lib/numpy.py", "def array(): pass\n"),
     (
         "lib/fits.py",
-        "class LinearRegression: pass\nclass Lender: pass\ndef line_up_registers(): pass\n",
+        "class LinearRegression: pass\nclass Lender: pass\ndef line_up_rests(): pass\ndef linregress(): pass\n",
     ),
     ("lib/broken.py", "def whole(): pass\ndef f(:\n"),
     ("lib/bom.py", "\u{feff}def first(): pass\n"),
@@ -108,7 +108,7 @@ fn modules_are_found_as_python_finds_them() {
     let (root, index) = environment();
     assert_eq!(
         public(|| index.modules("", None)),
-        "mbom mbroken mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtyped mzipfile"
+        "mbom mbroken mfits mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtyped mzipfile"
     );
     assert_eq!(public(|| index.modules("pack", None)), "mdeep mstars msub mtests");
     assert_eq!(public(|| index.modules("space", None)), "mpart");
@@ -176,9 +176,13 @@ fn names_of_all_modules_are_found_by_how_they_begin() {
     );
     assert_eq!(imports(names.named("Model", 9)), ["from pack import Model"]);
     for (typed, found) in [
-        ("LinReg", &["from fits import LinearRegression"][..]),
-        ("linereg", &[]),
-        ("liureg", &["from fits import line_up_registers"]),
+        (
+            "LinReg",
+            &["from fits import linregress", "from fits import LinearRegression"][..],
+        ),
+        ("linxreg", &[]),
+        ("linreg", &["from fits import linregress"]),
+        ("liures", &["from fits import line_up_rests"]),
         ("LReg", &["from fits import LinearRegression"]),
         ("LiR", &[]),
         ("Linea", &["from fits import LinearRegression"]),
