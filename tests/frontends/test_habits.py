@@ -246,6 +246,10 @@ OFFERED = {
     'Color["': ["GREEN", "RED"],
     'load(mode="': ["fast", "slow"],
     'load(mode=("': ["fast", "slow"],
+    'heights.query("he': ["`height cm`"],
+    'heights.eval("`he': ["height cm`"],
+    'pd.merge(df, heights, right_on="': ["age", "height cm"],
+    'df.agg("su': ["sum"],
     "%%bash\ndf.": [],
     "%%html\n<b>df.": [],
     "%%time\ndf.to_parq": ["to_parquet"],
@@ -257,6 +261,7 @@ def table(shared):
     shared.ok(
         "import enum, typing, pandas as pd\n"
         "df = pd.DataFrame({'alpha': [1], 'beta': [2]})\n"
+        "heights = pd.DataFrame({'height cm': [1], 'age': [2]})\n"
         "config = {'first': 1, 'second': 2}\n"
         "Color = enum.Enum('Color', 'RED GREEN')\n"
         "def load(path, mode: typing.Literal['fast', 'slow'] = 'fast'): ..."

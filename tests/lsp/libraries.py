@@ -68,6 +68,15 @@ def test_polars_columns(session, calls):
     assert session.strings(*calls) == ["one", "two"]
 
 
+def test_a_frame_that_is_not_there_has_no_columns_of_others(session):
+    assert session.strings("pl.col", "pl.DataFrame({'q': [1], 'r': [2]}).head().filter") == [
+        "q",
+        "r",
+    ]
+    assert session.strings("pl.col", "pl.read_csv('a').filter") == []
+    assert session.strings("frame.get_column") == ["one", "two"]
+
+
 def test_other_tables_columns(session):
     assert session.strings("table.select") == ["x", "y"]
     assert session.strings("relation.filter", prefix="a > 1 and b") == ["a > 1 and b"]

@@ -97,7 +97,7 @@ _SCALARS = (
     "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
 )
 # Methods of tables after which their columns are those that they were.
-_KEEPING = frozenset(
+KEEPING = frozenset(
     """astype bfill clip copy drop_duplicates drop_nulls dropna expanding ffill fillna filter groupby group_by head infer_objects
     interpolate limit lazy collect nlargest nsmallest query replace reset_index resample reverse rolling round sample shift slice sort
     sort_index sort_values tail to_crs truncate unique where mask""".split()
@@ -231,7 +231,7 @@ class Resolver:
         found = self.of(node.func, depth)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         kinds = returned(found, awaited=awaited)
-        keeps = name in _KEEPING
+        keeps = name in KEEPING
         table = found.table if keeps or kinds and family(kinds[0]) not in frames.TABLES else MISSING
         return _given(kinds, table)
 

@@ -155,6 +155,10 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
                 .first()
                 .is_some_and(|call| super::description::may_ask(program, scope, &call.callee))
                 && strings::arguments(&mut list, &calls, typed, *quoted, asker);
+            if known {
+                let before = program.source.get(..offset - typed.len()).unwrap_or_default();
+                strings::tick(&mut list, &calls, before.ends_with('`'));
+            }
             let folder = paths::folder(typed);
             // A string that is nobody's argument is a path only if it looks like one.
             let may_be_path = |call: &Call| !typed.is_empty() || paths::are_taken_by(&call.callee);
