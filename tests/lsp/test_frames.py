@@ -14,6 +14,7 @@ df = pd.DataFrame({"alpha": [1, 2], "beta": ["x", "y"], "when": pd.to_datetime([
 text = df["beta"]
 g = df.groupby("alpha")
 two = pd.DataFrame([[1, 2, 3]], columns=pd.MultiIndex.from_tuples([("u", "v"), ("u", "w"), ("z", "v")]))
+labelled = pd.Series([1, 2], index=["ra", "rb"])
 other = pd.DataFrame({"beta": ["x"], "gamma": [1.0]})
 array = np.arange(10.0)
 class Point:
@@ -74,6 +75,21 @@ def test_several_classes_are_offered_together(session):
     assert session.names("members", "pd.concat([df])") >= {"merge", "to_frame"}
 
 
+def test_an_element_has_not_the_class_of_what_holds_it(session):
+    assert session.type("df.columns[0]") == "str" and session.type("df.index[0]") == "str"
+    assert (
+        session.type("df.columns[0:1]") == "Index"
+        and session.type("labelled.loc['ra':]") == "Series"
+    )
+    for expression in [
+        "df.head().columns[0]",
+        "text[0]",
+        "labelled['ra']",
+        "df['alpha'].head()[0]",
+    ]:
+        assert session.type(expression) is None, expression
+
+
 def test_a_class_method_knows_its_class(session):
     assert session.signature("pd.DataFrame.from_dict").startswith("(data: dict, orient")
     assert session.type("pd.DataFrame.from_dict({})") == "DataFrame"
@@ -96,6 +112,9 @@ KEYS = {
     ("two", 0): ["u", "z"],
     ("two['u']", 0): ["v", "w"],
     ("fields", 0): ["a", "b"],
+    ("labelled.loc", 0): ["ra", "rb"],
+    ("labelled.at", 0): ["ra", "rb"],
+    ("labelled.loc", 1): [],
 }
 
 

@@ -322,7 +322,8 @@ fn members(list: &mut List, program: &Program, scope: ScopeId, base: &str, prefi
     if list.candidates.is_empty() {
         let literal = match base.chars().next() {
             Some('"' | '\'') => Some("str"),
-            Some('[') => Some("list"),
+            // `[1][0]` begins like a list, too.
+            Some('[') if base.find(']') == Some(base.len() - 1) => Some("list"),
             _ => super::description::symbol_of(program, scope, base)
                 .and_then(|symbol| symbol.bindings.last())
                 .and_then(describe::type_name)
