@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 import time
+import warnings
 import weakref
 
 import pytest
@@ -118,6 +119,16 @@ point = Point()
     assert session.names("keys", "globals()") >= {"point", "count", "Point"}
     assert session.type("count['a']") == "int" and session.type("vars(point)['x']") == "int"
     assert session.type("sub['third']") is None
+
+
+def test_nothing_is_said_of_odd_escapes():
+    session = Session("d = {'a': {'b\\n': 1}}")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert session.type(r"'\d'.upper()") == "str"
+        assert session.strings(("d.get", 0, r"key='\d', other=")) == ["a"]
+        assert session.type(r"d['a']['b\n']") == "int"
+    assert said == []
 
 
 def test_elements_of_what_is_written():

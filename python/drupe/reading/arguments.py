@@ -31,7 +31,7 @@ from .statics import (
     type_dict,
 )
 from .words import words
-from .written import Written, read
+from .written import Written, parse, read
 
 # Calls around a string that are looked at, and tables of a namespace whose columns are offered together.
 MAX_CALLS = 10
@@ -169,7 +169,7 @@ def _of_call(resolver: Resolver, function: Found, call: dict, prefix: str) -> li
         values = list(members) if type(members) is dict else []
         return [_item(name, "keyword", "str") for name in fitting(values, prefix)]
     if id(function.value) in _OF_ATTRIBUTES and call["index"] == 1 and written is not None:
-        return _attributes(resolver, written.positional[0], prefix)
+        return _attributes(resolver, written.positional[0], prefix) if written.positional else None
     return _of_function(resolver, function, call, parameter, written, prefix)
 
 
@@ -314,7 +314,7 @@ def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any] | None:
 def _columns_made(resolver: Resolver, callee: str) -> list[str]:
     """The columns of a frame that is made where its method is called: `pl.DataFrame({"a": [1]}).head().filter`."""
     try:
-        node: ast.expr = ast.parse(callee.strip(), mode="eval").body
+        node: ast.expr = parse(callee.strip())
         while isinstance(node, ast.Attribute | ast.Call):
             if isinstance(node, ast.Attribute):
                 node = node.value

@@ -39,6 +39,7 @@ from .statics import (
     own,
     type_dict,
 )
+from .written import parse
 
 # The longest expression, in characters, and how deep it may be.
 MAX_EXPRESSION = 1_000
@@ -125,7 +126,7 @@ class Resolver:
         if len(expression) > MAX_EXPRESSION:
             raise Unknown
         try:
-            node = ast.parse(expression.strip(), mode="eval").body
+            node = parse(expression.strip())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise Unknown from None
         return self.of(node)

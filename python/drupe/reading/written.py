@@ -1,4 +1,4 @@
-"""The arguments that are written before a string which is being typed, and where among them it stands."""
+"""Code that is being typed, as a tree: expressions, and the arguments before a string with the place where that stands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import NamedTuple
 _MARK = "\0"
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _TOKEN = re.compile(r"""\#.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[()\[\]{}]""")
+# What may stand behind a backslash. Of all else the parser says, to whoever looks at the cell's output, that it is no escape.
+_ESCAPED = frozenset("\n\r'\"\\abfnrtvxNuU01234567")
 
 
 class Written(NamedTuple):
@@ -19,6 +21,11 @@ class Written(NamedTuple):
     keywords: dict[str, ast.expr] = {}
     # What is around the string within its argument, outermost first: "key" or "value" of a dictionary, or the place in a list.
     around: tuple[str | int, ...] = ()
+
+
+def parse(expression: str) -> ast.expr:
+    """An expression as a tree, without a word of warning; raises what `ast.parse` does. Strings with odd escapes are empty."""
+    return ast.parse(_TOKEN.sub(_quiet, expression), mode="eval").body
 
 
 def read(text: str) -> Written | None:
@@ -32,7 +39,7 @@ def read(text: str) -> Written | None:
     end = "".join(reversed(brackets))
     for string in ('"\\0"', '"\\0": 0'):
         try:
-            call = ast.parse(f"_({text}{string}{end})", mode="eval").body
+            call = parse(f"_({text}{string}{end})")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         if isinstance(call, ast.Call):
@@ -42,10 +49,16 @@ def read(text: str) -> Written | None:
     return None
 
 
+def _quiet(token: re.Match) -> str:
+    found: str = token[0]
+    escaped = re.findall(r"(?s)\\(.)", found) if found[0] in "'\"" else []
+    return found if _ESCAPED.issuperset(escaped) else found[0] * 2
+
+
 def _around(node: ast.expr) -> tuple[str | int, ...]:
     around: list[str | int] = []
     while True:
-        if isinstance(node, ast.Dict):
+        if isinstance(node, ast.Dict) and node.keys:
             key = node.keys[-1]
             is_key = isinstance(key, ast.Constant) and key.value == _MARK
             around.append("key" if is_key else "value")
