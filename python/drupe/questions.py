@@ -44,7 +44,7 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
     if completer.use_jedi:
         if _is_in_cell_of_magic(before):
             return _complete_by_engine(code, cursor)
-        if _is_text(before) and _is_in_brackets(before):
+        if _is_string_in_brackets(before):
             reply = _complete_by_engine(code, cursor)
             # Files are IPython's: it completes them in all strings.
             if any(one["type"] != "path" for one in reply["metadata"][_EXPERIMENTAL_TYPES]):
@@ -97,8 +97,11 @@ def _is_in_cell_of_magic(before: str) -> bool:
     return start.startswith("%%") and "\n" in start
 
 
-def _is_in_brackets(before: str) -> bool:
-    """Whether what is open behind `before` is in brackets: of a call, of a subscript, or of a list in one of them."""
+def _is_string_in_brackets(before: str) -> bool:
+    """Whether the cursor behind `before` is in a string in brackets: of a call, of a subscript, or of a list in one of them."""
+    if not _is_text(before):
+        expression = _expression_of_string(before)
+        return bool(expression) and _is_string_in_brackets(expression)
     depth = 0
     for bracket in re.findall(r"[()\[\]{}]", re.sub(_COMMENT_OR_STRING, "", before)):
         depth = max(0, depth + (1 if bracket in "([{" else -1))
@@ -107,13 +110,26 @@ def _is_in_brackets(before: str) -> bool:
 
 def _is_text(before: str) -> bool:
     """Whether the cursor behind `before` is in a comment or in a string, but not in an f-string's expression."""
+    return _last_open(before) is not None and not _expression_of_string(before)
+
+
+def _expression_of_string(before: str) -> str:
+    """The expression in an f-string that `before` breaks off in, from its brace on; empty where it breaks off elsewhere."""
+    last = _last_open(before)
+    if last is None or not set(last["prefix"] or "") & set("fFtT"):
+        return ""
+    start = before.rfind("{", last.start())
+    return before[start:] if start > before.rfind("}", last.start()) else ""
+
+
+def _last_open(before: str) -> re.Match | None:
+    """The comment or string that `before` ends in."""
     last = None
     for last in re.finditer(_COMMENT_OR_STRING, before):
         pass
     if last is None or last.end() != len(before) or last["long_end"] or last["short_end"]:
-        return False
-    is_expression = before.rfind("{", last.start()) > before.rfind("}", last.start())
-    return not (is_expression and set(last["prefix"] or "") & set("fFtT"))
+        return None
+    return last
 
 
 def _complete_line(shell: ZMQInteractiveShell, code: str, cursor: int) -> dict:

@@ -245,6 +245,7 @@ OFFERED = {
     'config.get("': ["first", "second"],
     'Color["': ["GREEN", "RED"],
     'load(mode="': ["fast", "slow"],
+    "f\"{load(mode='": ["fast", "slow"],
     'load(mode=("': ["fast", "slow"],
     'heights.query("he': ["`height cm`"],
     'heights.eval("`he': ["height cm`"],

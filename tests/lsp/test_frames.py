@@ -200,8 +200,14 @@ def test_what_is_no_column_is_not_offered_as_one(session):
         ("df.merge", "right_on"),
     ]:
         assert session.strings(call) is None or "alpha" not in session.strings(call)
+    for call in [("df.rename", "columns", "columns={'alpha': "), ("df.replace", 0, "{'alpha': {")]:
+        assert session.strings(call) == []
     assert session.strings("df.query", prefix="alpha > 1 and b") == ["alpha > 1 and beta"]
     assert session.strings("pd.Grouper", "df.groupby") == COLUMNS
+    named = ("pd.NamedAgg", 0), ("g.agg", "total", "total=pd.NamedAgg(")
+    assert session.strings(*named) == COLUMNS
+    assert "mean" in session.strings(("pd.NamedAgg", 1, "'alpha', "), named[1])
+    assert "mean" in session.strings(("pd.NamedAgg", "aggfunc", "aggfunc="), named[1])
 
 
 def test_a_head(session):

@@ -30,7 +30,7 @@ from .statics import (
     own,
     type_dict,
 )
-from .words import words
+from .words import REDUCING, words
 from .written import Written, parse, read
 
 # Calls around a string that are looked at, and tables of a namespace whose columns are offered together.
@@ -129,6 +129,9 @@ def strings(resolver: Resolver, calls: list[dict], prefix: str) -> list[dict] | 
             return None
         if _names_columns(function):
             around = calls[number + 1 :]
+            parameter = _parameter(function, call)
+            if parameter is not None and parameter.name == "aggfunc":
+                return [_item(name, "keyword", "str") for name in fitting(REDUCING, prefix)]
             tables = _tables_around(resolver, around)
             if tables is not None:
                 return _columns(tables, prefix)
@@ -160,6 +163,8 @@ def _of_call(resolver: Resolver, function: Found, call: dict, prefix: str) -> li
         table = frames.table_of(held) if owner.is_known else MISSING
         table = function.table if table is MISSING else table
         if table is not MISSING:
+            if written is not None and "value" in written.around:
+                return []  # Columns are the keys.
             right = _argument(resolver, function, written, _RIGHT)
             return _of_table(resolver, table, owner, call, parameter, right, prefix)
     if function.value is os.getenv and call["index"] == 0:
@@ -353,7 +358,7 @@ def _names_columns(function: Found) -> bool:
     if value is MISSING:
         return False
     if isinstance_static(value, type):
-        return is_exactly(value, "pandas", "Grouper")
+        return any(is_exactly(value, "pandas", name) for name in ("Grouper", "NamedAgg"))
     home: Any = module_of(type(value))
     inner = function_of(value)
     if type(inner) is types.FunctionType:

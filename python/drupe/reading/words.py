@@ -5,7 +5,7 @@ from __future__ import annotations
 from .statics import class_attribute, kind_of, module_of, name_of
 from .written import Written
 
-_REDUCING = """mean sum count min max median std var first last nunique size prod sem any all quantile idxmin idxmax skew kurt
+REDUCING = """mean sum count min max median std var first last nunique size prod sem any all quantile idxmin idxmax skew kurt
     ohlc""".split()
 _KEEPING_LENGTH = "cumsum cumprod cummax cummin cumcount rank shift diff pct_change ffill bfill abs round".split()  # fmt: skip
 _DTYPES = """int64 float64 str string category bool object datetime64[ns] timedelta64[ns] int8 int16 int32 uint8 float32 Int64
@@ -42,10 +42,10 @@ def words(kinds: tuple[type, ...], method: str, name: str, written: Written | No
 
 def _functions(kinds: tuple[type, ...], method: str) -> list[str]:
     """The names of functions that a method applies, as far as the classes have them."""
-    names = _REDUCING
+    names = REDUCING
     if method == "transform":
         grouped = "GroupBy" in name_of(kinds[0])
-        names = _KEEPING_LENGTH + _REDUCING if grouped else _KEEPING_LENGTH
+        names = _KEEPING_LENGTH + REDUCING if grouped else _KEEPING_LENGTH
     return [
         name
         for name in names
