@@ -109,7 +109,10 @@ _EXPRESSIONS = {
     "polars": ("sql",),
 }
 # Arguments that never name a column.
-_NEVER = frozenset("how strategy dtype kind name orient engine path file validate suffix".split())
+_NEVER = frozenset(
+    """how strategy dtype kind name orient engine path file validate suffix title label marker linestyle palette
+    cmap template""".split()
+)
 # Methods of polars' whose argument is a column though it is called a name.
 _NAMED = ("get_column", "get_column_index", "drop_in_place")
 # Functions whose string names a column of the table around them.
