@@ -29,6 +29,7 @@ from .reading.statics import (
     MISSING,
     Unknown,
     class_members,
+    first_keys,
     fits,
     fitting,
     instance_dict,
@@ -259,9 +260,10 @@ def keys_of(found: Found, prefix: str = "", index: int = 0) -> list[str]:
     elif not found.is_known:
         names = frames.columns(table, most) if table is not MISSING and index == 0 else []
     elif index == 0:
-        if type(value) in MAPPINGS:
-            # The first of them, where there are many: to look at all takes as long as there are many.
-            names = list(itertools.islice(value, MAX_LOOKED_AT if prefix else MAX_KEYS))
+        # The first of them, where there are many: to look at all takes as long as there are many.
+        held = first_keys(value, MAX_LOOKED_AT if prefix else MAX_KEYS)
+        if held is not None:
+            names = held
         elif type(value) is type(os.environ):
             names = list(os.environ)
         elif isinstance_static(value, enum.EnumMeta):

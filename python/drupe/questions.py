@@ -31,14 +31,24 @@ _COMMENT_OR_STRING = r"""(?xs)
 def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = True) -> dict:
     """Completions by IPython and jedi, with their types; by IPython alone where `typed` is off.
 
-    Where neither finds anything the language engine is asked, which has a type checker: for what a call returns, mostly. Without
-    jedi, which is off where only names are wanted, it is not.
+    The language engine comes first where the text alone tells what fits: in a string in brackets, where IPython offers files and
+    magics, and in the cell of a magic, which may be of another language. Where neither finds anything it is asked as well: it has a
+    type checker, for what a call returns, mostly. Without jedi, which is off where only names are wanted, it is not.
     """
     if not typed:
         return _complete_line(shell, code, cursor)
     from IPython.core.completer import provisionalcompleter, rectify_completions
 
     completer = shell.Completer
+    before = code[: max(cursor, 0)]
+    if completer.use_jedi:
+        if _is_in_cell_of_magic(before):
+            return _complete_by_engine(code, cursor)
+        if _is_string_in_brackets(before):
+            reply = _complete_by_engine(code, cursor)
+            # Files are IPython's: it completes them in all strings.
+            if any(one["type"] != "path" for one in reply["metadata"][_EXPERIMENTAL_TYPES]):
+                return reply
     with provisionalcompleter():
         try:
             found = list(rectify_completions(code, completer.completions(code, cursor)))
@@ -46,7 +56,7 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
             if not completer.use_jedi:
                 raise
             found = []
-        if not found and completer.use_jedi and not _is_text(code[:cursor]):
+        if not found and completer.use_jedi and not _is_text(before):
             # jedi finds nothing also where it fails, for one because another process is writing to its cache. IPython by itself
             # looks at the line alone, and would find the names of code in a docstring.
             completer.use_jedi = False
@@ -55,9 +65,7 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
             finally:
                 completer.use_jedi = True
     if not found and completer.use_jedi:
-        # A lone surrogate is no text to the core; whatever stands in its place is one character, too.
-        text = code.encode("utf-8", "replace").decode()
-        return json.loads(_drupe.engine_complete(text, max(cursor, 0)))
+        return _complete_by_engine(code, cursor)
     types = [
         {
             "start": one.start,
@@ -77,18 +85,51 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
     }
 
 
+def _complete_by_engine(code: str, cursor: int) -> dict:
+    # A lone surrogate is no text to the core; whatever stands in its place is one character, too.
+    text = code.encode("utf-8", "replace").decode()
+    return json.loads(_drupe.engine_complete(text, max(cursor, 0)))
+
+
+def _is_in_cell_of_magic(before: str) -> bool:
+    """Whether the cursor behind `before` is below the line of a cell magic: the text there may be of any language."""
+    start = before.lstrip()
+    return start.startswith("%%") and "\n" in start
+
+
+def _is_string_in_brackets(before: str) -> bool:
+    """Whether the cursor behind `before` is in a string in brackets: of a call, of a subscript, or of a list in one of them."""
+    if not _is_text(before):
+        expression = _expression_of_string(before)
+        return bool(expression) and _is_string_in_brackets(expression)
+    depth = 0
+    for bracket in re.findall(r"[()\[\]{}]", re.sub(_COMMENT_OR_STRING, "", before)):
+        depth = max(0, depth + (1 if bracket in "([{" else -1))
+    return depth > 0
+
+
 def _is_text(before: str) -> bool:
-    """Whether the cursor behind `before` is in a comment, in a string (but not in an f-string's expression), or in a cell magic's
-    cell, which may be of any language."""
-    if before.lstrip().startswith("%%"):
-        return "\n" in before
+    """Whether the cursor behind `before` is in a comment or in a string, but not in an f-string's expression."""
+    return _last_open(before) is not None and not _expression_of_string(before)
+
+
+def _expression_of_string(before: str) -> str:
+    """The expression in an f-string that `before` breaks off in, from its brace on; empty where it breaks off elsewhere."""
+    last = _last_open(before)
+    if last is None or not set(last["prefix"] or "") & set("fFtT"):
+        return ""
+    start = before.rfind("{", last.start())
+    return before[start:] if start > before.rfind("}", last.start()) else ""
+
+
+def _last_open(before: str) -> re.Match | None:
+    """The comment or string that `before` ends in."""
     last = None
     for last in re.finditer(_COMMENT_OR_STRING, before):
         pass
     if last is None or last.end() != len(before) or last["long_end"] or last["short_end"]:
-        return False
-    is_expression = before.rfind("{", last.start()) > before.rfind("}", last.start())
-    return not (is_expression and set(last["prefix"] or "") & set("fFtT"))
+        return None
+    return last
 
 
 def _complete_line(shell: ZMQInteractiveShell, code: str, cursor: int) -> dict:

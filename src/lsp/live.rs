@@ -72,6 +72,8 @@ pub struct LiveCall {
     pub index: usize,
     /// The keyword of the argument at the cursor.
     pub keyword: Option<String>,
+    /// The arguments before the string, as written: `df, other, on=`, `{"a": [`. Empty where that is long.
+    pub written: String,
 }
 
 impl LiveQuery {

@@ -235,6 +235,60 @@ def test_a_cursor_before_the_code_is_at_its_beginning(fresh):
     fresh.until_idle(asked)
 
 
+# In a string in brackets IPython offers all files and magics, and below `%%bash` the members of Python's objects.
+
+OFFERED = {
+    'df[["': ["alpha", "beta"],
+    "df[ # it's\n'al": ["alpha"],
+    'df.groupby("': ["alpha", "beta"],
+    'df.sort_values(by=["al': ["alpha"],
+    'config.get("': ["first", "second"],
+    'Color["': ["GREEN", "RED"],
+    'load(mode="': ["fast", "slow"],
+    "f\"{load(mode='": ["fast", "slow"],
+    'load(mode=("': ["fast", "slow"],
+    'heights.query("he': ["`height cm`"],
+    'heights.eval("`he': ["height cm`"],
+    'pd.merge(df, heights, right_on="': ["age", "height cm"],
+    'df.agg("su': ["sum"],
+    "%%bash\ndf.": [],
+    "%%html\n<b>df.": [],
+    "%%time\ndf.to_parq": ["to_parquet"],
+}
+
+
+@pytest.fixture
+def table(shared):
+    shared.ok(
+        "import enum, typing, pandas as pd\n"
+        "df = pd.DataFrame({'alpha': [1], 'beta': [2]})\n"
+        "heights = pd.DataFrame({'height cm': [1], 'age': [2]})\n"
+        "config = {'first': 1, 'second': 2}\n"
+        "Color = enum.Enum('Color', 'RED GREEN')\n"
+        "def load(path, mode: typing.Literal['fast', 'slow'] = 'fast'): ..."
+    )
+    return shared
+
+
+@pytest.mark.parametrize("code", OFFERED)
+def test_a_string_is_offered_what_fits(table, code):
+    assert sorted(complete(table, code)) == OFFERED[code]
+
+
+def test_files_are_offered_in_strings_as_ever(table, tmp_path):
+    table.ok(f"%cd -q {tmp_path}\nopen('data_of_mine.csv', 'w').close()")
+    for code in ['open("data_of', 'pd.read_csv("data_of', 'name = "data_of']:
+        assert complete(table, code) == ["data_of_mine.csv"], code
+
+
+def test_without_jedi_ipython_answers_alone(table):
+    table.ok("get_ipython().Completer.use_jedi = False")
+    try:
+        assert len(complete(table, 'load(mode="')) > 100
+    finally:
+        table.ok("get_ipython().Completer.use_jedi = True")
+
+
 # The output of a thread stays with the cell that ran last, to the thread's very end.
 
 

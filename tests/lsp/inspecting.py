@@ -41,15 +41,16 @@ class Session:
         return {item["name"] for item in self.ask(*question)}
 
     def strings(self, *calls, prefix: str = "") -> list[str] | None:
-        """For a string in calls, innermost first: `callee`, or `(callee, index or keyword)`."""
+        """For a string in calls, innermost first: `callee`, or `(callee, index or keyword, arguments before it)`."""
         told = [(call, 0) if isinstance(call, str) else call for call in calls]
         asked = [
             {
                 "callee": callee,
                 "index": where if isinstance(where, int) else 0,
                 "keyword": where if isinstance(where, str) else None,
+                "written": "".join(written),
             }
-            for callee, where in told
+            for callee, where, *written in told
         ]
         question = {"kind": "strings", "calls": asked, "prefix": prefix}
         found = json.loads(self.inspector.answer(json.dumps(question).encode()))

@@ -68,6 +68,31 @@ def test_polars_columns(session, calls):
     assert session.strings(*calls) == ["one", "two"]
 
 
+def test_a_frame_that_is_not_there_has_no_columns_of_others(session):
+    assert session.strings("pl.col", "pl.DataFrame({'q': [1], 'r': [2]}).head().filter") == [
+        "q",
+        "r",
+    ]
+    assert session.strings("pl.col", "pl.read_csv('a').filter") == []
+    assert session.strings("frame.get_column") == ["one", "two"]
+
+
+def test_plots_take_columns_of_their_data():
+    session = Session(
+        "import pandas as pd, seaborn as sns, plotly.express as px, matplotlib\n"
+        "matplotlib.use('agg')\n"
+        "import matplotlib.pyplot as plt\n"
+        "one, two = pd.DataFrame({'alpha': [1]}), pd.DataFrame({'beta': [1]})\n"
+        "axes = plt.figure().add_subplot()\n"
+    )
+    for function in ["sns.scatterplot", "px.scatter", "plt.scatter", "axes.scatter"]:
+        data = "data_frame" if function == "px.scatter" else "data"
+        assert session.strings((function, "x", f"{data}=two, x=")) == ["beta"], function
+    assert session.strings(("px.line", "color", "one, color=")) == ["alpha"]
+    assert session.strings(("px.line", "title", "one, title=")) is None
+    assert session.strings("plt.title") is None and session.strings("axes.plot") is None
+
+
 def test_other_tables_columns(session):
     assert session.strings("table.select") == ["x", "y"]
     assert session.strings("relation.filter", prefix="a > 1 and b") == ["a > 1 and b"]

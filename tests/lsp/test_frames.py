@@ -14,7 +14,12 @@ df = pd.DataFrame({"alpha": [1, 2], "beta": ["x", "y"], "when": pd.to_datetime([
 text = df["beta"]
 g = df.groupby("alpha")
 two = pd.DataFrame([[1, 2, 3]], columns=pd.MultiIndex.from_tuples([("u", "v"), ("u", "w"), ("z", "v")]))
+labelled = pd.Series([1, 2], index=["ra", "rb"])
+other = pd.DataFrame({"beta": ["x"], "gamma": [1.0]})
 array = np.arange(10.0)
+class Point:
+    def __init__(self): self.across = 1
+point = Point()
 fields = np.zeros(2, dtype=[("a", int), ("b", float)])
 """
 COLUMNS = ["alpha", "beta", "when"]
@@ -70,6 +75,21 @@ def test_several_classes_are_offered_together(session):
     assert session.names("members", "pd.concat([df])") >= {"merge", "to_frame"}
 
 
+def test_an_element_has_not_the_class_of_what_holds_it(session):
+    assert session.type("df.columns[0]") == "str" and session.type("df.index[0]") == "str"
+    assert (
+        session.type("df.columns[0:1]") == "Index"
+        and session.type("labelled.loc['ra':]") == "Series"
+    )
+    for expression in [
+        "df.head().columns[0]",
+        "text[0]",
+        "labelled['ra']",
+        "df['alpha'].head()[0]",
+    ]:
+        assert session.type(expression) is None, expression
+
+
 def test_a_class_method_knows_its_class(session):
     assert session.signature("pd.DataFrame.from_dict").startswith("(data: dict, orient")
     assert session.type("pd.DataFrame.from_dict({})") == "DataFrame"
@@ -92,6 +112,9 @@ KEYS = {
     ("two", 0): ["u", "z"],
     ("two['u']", 0): ["v", "w"],
     ("fields", 0): ["a", "b"],
+    ("labelled.loc", 0): ["ra", "rb"],
+    ("labelled.at", 0): ["ra", "rb"],
+    ("labelled.loc", 1): [],
 }
 
 
@@ -105,8 +128,10 @@ def test_keys(session, place):
 ARGUMENTS = [
     "df.groupby", ("df.groupby", "by"), "df.sort_values", ("df.sort_values", "by"), ("df.merge", "on"), ("df.merge", "left_on"),
     "df.drop", ("df.drop", "columns"), ("df.rename", "columns"), "df.set_index", ("df.pivot_table", "values"), ("df.pivot", "index"),
-    ("df.melt", "id_vars"), ("df.dropna", "subset"), ("df.drop_duplicates", "subset"), "df.explode", "df.astype", "df.agg",
-    ("df.plot", "x"), ("df.plot.scatter", "y"), "df.filter", "df.query", "df.eval", "df.groupby('alpha').agg", "g.agg",
+    ("df.melt", "id_vars"), ("df.dropna", "subset"), ("df.drop_duplicates", "subset"), "df.explode", ("df.astype", 0, "{"), ("df.agg", 0, "{"),
+    ("df.plot", "x"), ("df.plot.scatter", "y"), "df.filter", "df.query", "df.eval", ("df.groupby('alpha').agg", 0, "{'beta': 'sum', "), ("g.agg", 0, "{"),
+    ("g.agg", "total", "total=("), ("pd.pivot_table", "values", "df, values="), ("pd.melt", "id_vars", "df, id_vars=["),
+    ("pd.get_dummies", "columns", "data=df, columns=["), ("pd.merge", "left_on", "df, other, left_on="),
     ("df.groupby('alpha').agg", "total"), "df.head().groupby", "df.value_counts", ("df.reindex", "columns"),
 ]  # fmt: skip
 
@@ -114,6 +139,55 @@ ARGUMENTS = [
 @pytest.mark.parametrize("call", ARGUMENTS, ids=str)
 def test_columns_as_arguments(session, call):
     assert session.strings(call) == COLUMNS
+
+
+FUNCTIONS = [
+    "df.agg", ("df.agg", 0, "["), ("df.agg", 0, "['max', "), ("df.agg", 0, "{'alpha': "), ("df.agg", 0, "{'alpha': ['min', "), "g.agg",
+    ("df.groupby('alpha').agg", 0, "{'beta': ["), "df['alpha'].agg", "text.agg", ("g['beta'].agg", "total", "total="),
+    ("g.agg", "total", "total=('beta', "), "g.transform", ("df.pivot_table", "aggfunc", "values='alpha', aggfunc="), "df.apply",
+    ("pd.pivot_table", "aggfunc", "df, aggfunc="), ("df.resample('D').agg", 0, ""), ("df.rolling(2).agg", 0, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", FUNCTIONS, ids=str)
+def test_names_of_functions_as_arguments(session, call):
+    found = session.strings(call)
+    assert {"mean", "sum", "min", "max"} <= set(found) and not set(COLUMNS) & set(found)
+
+
+def test_only_functions_that_keep_the_length_transform(session):
+    assert "cumsum" in session.strings("df.transform")
+    assert "mean" not in session.strings("df.transform")
+
+
+WORDS = {
+    ("df.plot", "kind", "kind="): "scatter",
+    ("df['alpha'].astype", 0): "float64",
+    ("df.astype", 0): "category",
+    ("df.astype", 0, "{'alpha': "): "category",
+    ("df.select_dtypes", "include", "include=["): "number",
+    ("df.drop", "index", "index="): "r1",
+    ("getattr", 1, "df, "): "merge",
+    ("hasattr", 1, "point, "): "across",
+    ("setattr", 1, "point, "): "across",
+}
+
+
+@pytest.mark.parametrize("call", WORDS, ids=str)
+def test_words_as_arguments(session, call):
+    found = session.strings(call)
+    assert WORDS[call] in found
+    assert not {"__init__"} & set(found)
+
+
+def test_columns_of_a_table_that_is_an_argument(session):
+    assert session.strings(("pd.merge", "on", "df, other, on=")) == ["beta"]
+    assert session.strings(("pd.merge", "on", "right=other, left=df, on=[")) == ["beta"]
+    assert session.strings(("pd.merge", "right_on", "df, other, right_on=")) == ["beta", "gamma"]
+    assert session.strings(("df.merge", "right_on", "other, right_on=")) == ["beta", "gamma"]
+    assert session.strings(("df.merge", "on", "other.head(), on=")) == ["beta"]
+    assert session.strings(("pd.merge", "how", "df, other, how="))[:2] == ["left", "right"]
+    assert session.strings(("pd.merge", "on", "nothing, other, on=")) is None
 
 
 def test_what_is_no_column_is_not_offered_as_one(session):
@@ -126,8 +200,14 @@ def test_what_is_no_column_is_not_offered_as_one(session):
         ("df.merge", "right_on"),
     ]:
         assert session.strings(call) is None or "alpha" not in session.strings(call)
+    for call in [("df.rename", "columns", "columns={'alpha': "), ("df.replace", 0, "{'alpha': {")]:
+        assert session.strings(call) == []
     assert session.strings("df.query", prefix="alpha > 1 and b") == ["alpha > 1 and beta"]
     assert session.strings("pd.Grouper", "df.groupby") == COLUMNS
+    named = ("pd.NamedAgg", 0), ("g.agg", "total", "total=pd.NamedAgg(")
+    assert session.strings(*named) == COLUMNS
+    assert "mean" in session.strings(("pd.NamedAgg", 1, "'alpha', "), named[1])
+    assert "mean" in session.strings(("pd.NamedAgg", "aggfunc", "aggfunc="), named[1])
 
 
 def test_a_head(session):

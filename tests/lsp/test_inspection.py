@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 import time
+import warnings
 import weakref
 
 import pytest
@@ -56,10 +57,16 @@ def test_nothing_of_the_users_runs():
     for expression in [
         "trap", "trap.prop", "trap.method", "trap.missing", "trap['a']", "trap[0]", "Trap", "Trap.prop",
         "made", "Made", "Made.x", "d", "d['a']", "d['zz']", "f", "f.__doc__", "trap.value",
-        "trap()", "f(1)", "[trap for _ in range(9)]", "trap + trap", "-trap", "trap[trap]", "__import__('os')",
+        "trap()", "f(1)", "[trap for _ in range(9)]", "trap + trap", "-trap", "trap[trap]", "vars(trap)", "trap.__dict__", "vars(made)['x']", "vars(d)", "__import__('os')",
     ]:  # fmt: skip
         for kind in ["members", "keys", "inspect"]:
             session.ask(kind, expression)
+        for call in [
+            ("getattr", 1, f"{expression}, "),
+            (f"({expression}).get", 0),
+            ("f", "y", f"x={expression}, y="),
+        ]:
+            session.strings(call)
     assert session.user_ns["ran"] == []
     assert session.names("members", "trap") >= {"prop", "method", "value"}
     assert session.ask("inspect", "trap.prop")["kind"] == "property"
@@ -86,6 +93,49 @@ def test_keys():
     assert session.names("keys", "d['a']") == {"inner"}
     assert session.names("keys", "t[0]") == {"k"}
     assert session.ask("keys", "t[9]") is None
+
+
+def test_keys_of_what_is_made_of_dictionaries():
+    code = """
+from collections import Counter, OrderedDict, defaultdict
+count, order, default = Counter("aab"), OrderedDict(first=1), defaultdict(list, second=[])
+class Sub(dict):
+    def keys(self): raise SystemExit
+    __iter__ = __getitem__ = __len__ = get = keys
+sub = Sub(third=1)
+class Point:
+    def __init__(self): self.x = self.y = 1
+point = Point()
+"""
+    session = Session(code)
+    assert session.names("keys", "count") == {"a", "b"}
+    assert session.names("keys", "order") == {"first"} and session.names("keys", "default") == {
+        "second"
+    }
+    assert session.names("keys", "sub") == {"third"} and session.strings("sub.get") == ["third"]
+    assert session.strings("count.get") == ["a", "b"]
+    for expression in ["point.__dict__", "vars(point)"]:
+        assert session.names("keys", expression) == {"x", "y"}
+    assert session.names("keys", "globals()") >= {"point", "count", "Point"}
+    assert session.type("count['a']") == "int" and session.type("vars(point)['x']") == "int"
+    assert session.type("sub['third']") is None
+
+
+def test_nothing_is_said_of_odd_escapes():
+    session = Session("d = {'a': {'b\\n': 1}}")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert session.type(r"'\d'.upper()") == "str"
+        assert session.strings(("d.get", 0, r"key='\d', other=")) == ["a"]
+        assert session.type(r"d['a']['b\n']") == "int"
+    assert said == []
+
+
+def test_elements_of_what_is_written():
+    session = Session("x = 1")
+    assert session.type("[x, 'a'][0]") == "int" and session.type("(x, 'a')[-1]") == "str"
+    for expression in ["[x][1]", "[*x, x][1]", "[y for y in [x]][0]"]:
+        assert session.type(expression) is None, expression
 
 
 def test_descriptions():

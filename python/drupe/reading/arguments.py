@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 import os
 import re
@@ -10,16 +11,17 @@ from typing import Any
 
 from . import frames, hints
 from .annotations import Scope, allowed
-from .bindings import Found
+from .bindings import Found, members_of
 from .parameters import DOUBLE_STARRED, Parameter, function_of, signature
-from .results import Resolver, overloads
+from .results import KEEPING, Resolver, overloads
 from .statics import (
-    MAPPINGS,
     MAX_KEYS,
+    MAX_LOOKED_AT,
     MAX_LOOSELY,
     MISSING,
     Unknown,
     family,
+    first_keys,
     fitting,
     is_exactly,
     isinstance_static,
@@ -28,6 +30,8 @@ from .statics import (
     own,
     type_dict,
 )
+from .words import REDUCING, words
+from .written import Written, parse, read
 
 # Calls around a string that are looked at, and tables of a namespace whose columns are offered together.
 MAX_CALLS = 10
@@ -79,6 +83,24 @@ _PANDAS = {
         "value_counts": "subset",
     }.items()
 }
+# Parameters of its functions that take columns of a table that is another argument.
+_OF_FUNCTIONS = {
+    method: names.split()
+    for method, names in {
+        "get_dummies": "columns",
+        "melt": "id_vars value_vars",
+        "merge": "on left_on right_on",
+        "merge_asof": "on left_on right_on by left_by right_by",
+        "merge_ordered": "on left_on right_on left_by right_by",
+        "pivot": "index columns values",
+        "pivot_table": "index columns values",
+        "wide_to_long": "i",
+    }.items()
+}
+_LEFT = ("left", "frame", "data", "df")
+_RIGHT = ("right", "other")
+# Parameters that take the labels of rows.
+_ROWS = [("drop", "index"), ("reindex", "index"), ("rename", "index")]
 # Methods whose string is an expression: its last word is a column.
 _EXPRESSIONS = {
     "pandas": ("query", "eval"),
@@ -87,10 +109,17 @@ _EXPRESSIONS = {
     "polars": ("sql",),
 }
 # Arguments that never name a column.
-_NEVER = frozenset("how strategy dtype kind name orient engine path file validate suffix".split())
+_NEVER = frozenset(
+    """how strategy dtype kind name orient engine path file validate suffix title label marker linestyle palette
+    cmap template""".split()
+)
+# Methods of polars' whose argument is a column though it is called a name.
+_NAMED = ("get_column", "get_column_index", "drop_in_place")
 # Functions whose string names a column of the table around them.
 _NAMING = ("polars.functions", "polars.expr", "polars.selectors")
 _OF_MAPPINGS = ("get", "pop", "setdefault")
+_OF_ATTRIBUTES = frozenset(map(id, (getattr, hasattr, setattr, delattr)))
+_PLOTTING = ("seaborn", "plotly", "altair", "hvplot")
 _LAST_WORD = re.compile(r"\w*\Z")
 
 
@@ -103,38 +132,129 @@ def strings(resolver: Resolver, calls: list[dict], prefix: str) -> list[dict] | 
             return None
         if _names_columns(function):
             around = calls[number + 1 :]
-            return _columns(_tables_around(resolver, around), prefix)
+            parameter = _parameter(function, call)
+            if parameter is not None and parameter.name == "aggfunc":
+                return [_item(name, "keyword", "str") for name in fitting(REDUCING, prefix)]
+            tables = _tables_around(resolver, around)
+            if tables is not None:
+                return _columns(tables, prefix)
+            names = [name for call in around for name in _columns_made(resolver, call["callee"])]
+            return [_item(name, "property", "column") for name in fitting(names, prefix)]
         return _of_call(resolver, function, call, prefix)
     return None
 
 
 def _of_call(resolver: Resolver, function: Found, call: dict, prefix: str) -> list[dict] | None:
     method = call["callee"].rpartition(".")[2].strip()
+    written = read(call["written"])
     parameter = _parameter(function, call)
     names = list(dict.fromkeys(_allowed(function, parameter)))
+    owner = _owner(resolver, call["callee"])
+    if not names and owner is not None:
+        name = call["keyword"] if method == "plot" or parameter is None else parameter.name
+        names = words(owner.kinds, method, name or "", written)
     if names:
         return [_item(name, "keyword", "str") for name in fitting(names, prefix)]
-    owner = _owner(resolver, call["callee"])
     if owner is not None:
         held = owner.value
         if method in _OF_MAPPINGS and call["index"] == 0:
-            if type(held) in MAPPINGS:
-                return [_item(name, "property", "key") for name in fitting(held, prefix, MAX_KEYS)]
+            known = first_keys(held, MAX_LOOKED_AT)
+            if known is not None:
+                return [_item(name, "property", "key") for name in fitting(known, prefix, MAX_KEYS)]
             if held is os.environ:
                 return _environment(prefix)
         table = frames.table_of(held) if owner.is_known else MISSING
         table = function.table if table is MISSING else table
         if table is not MISSING:
-            return _of_table(resolver, table, owner, call, parameter, prefix)
+            if written is not None and "value" in written.around:
+                return []  # Columns are the keys.
+            right = _argument(resolver, function, written, _RIGHT)
+            return _of_table(resolver, table, owner, call, parameter, right, prefix)
     if function.value is os.getenv and call["index"] == 0:
         return _environment(prefix)
     if isinstance_static(function.value, enum.EnumMeta) and call["index"] == 0:
         members = own(type_dict(function.value), "_value2member_map_")
         values = list(members) if type(members) is dict else []
         return [_item(name, "keyword", "str") for name in fitting(values, prefix)]
-    if _is_of_seaborn(function) and call["keyword"]:
-        return _columns(_tables(resolver), prefix)
+    if id(function.value) in _OF_ATTRIBUTES and call["index"] == 1 and written is not None:
+        return _attributes(resolver, written.positional[0], prefix) if written.positional else None
+    return _of_function(resolver, function, call, parameter, written, prefix)
+
+
+def _of_function(
+    resolver: Resolver,
+    function: Found,
+    call: dict,
+    parameter: Parameter | None,
+    written: Written | None,
+    prefix: str,
+) -> list[dict] | None:
+    """For a function that is given the table as another argument."""
+    inner = function_of(function.value)
+    home = inner.__module__ if type(inner) is types.FunctionType else ""
+    library = home.partition(".")[0] if type(home) is str else ""
+    name = parameter.name if parameter is not None else ""
+    if library == "pandas":
+        method = inner.__name__
+        left = _argument(resolver, function, written, _LEFT)
+        if left is not MISSING:
+            names = words((type(left),), method, name, written)
+            if names:
+                return [_item(name, "keyword", "str") for name in fitting(names, prefix)]
+        if name not in _OF_FUNCTIONS.get(method, ()):
+            return None
+        return _of_two(left, _argument(resolver, function, written, _RIGHT), name, prefix)
+    if library in (*_PLOTTING, "matplotlib") and call["keyword"] not in _NEVER:
+        table = _argument(resolver, function, written, ("data", "data_frame"))
+        if table is not MISSING:
+            return _columns([table], prefix)
+        if library in _PLOTTING and call["keyword"]:
+            return _columns(_tables(resolver), prefix)
     return None
+
+
+def _of_two(left: Any, right: Any, name: str, prefix: str) -> list[dict] | None:
+    """Columns of one of two tables that are put together, or those that both have; None where it is not known."""
+    if name.startswith("right"):
+        return None if right is MISSING else _columns([right], prefix)
+    if left is MISSING:
+        return None
+    found = _columns([left], prefix)
+    if name.startswith("left") or right is MISSING:
+        return found
+    others = set(frames.columns(right, MAX_LOOSELY))
+    return [item for item in found if item["name"] in others] or found
+
+
+def _argument(
+    resolver: Resolver, function: Found, written: Written | None, names: tuple[str, ...]
+) -> Any:
+    """The table that a call is given as one of these parameters; `MISSING` for none."""
+    if written is None:
+        return MISSING
+    given = dict(written.keywords)
+    for index, node in enumerate(written.positional[:MAX_CALLS]):
+        parameter = _parameter(function, {"index": index, "keyword": None})
+        if parameter is not None:
+            given.setdefault(parameter.name, node)
+    for name in names:
+        if name in given:
+            try:
+                found = resolver.of(given[name])
+            except Unknown:
+                continue
+            table = frames.table_of(found.value) if found.is_known else found.table
+            if table is not MISSING:
+                return table
+    return MISSING
+
+
+def _attributes(resolver: Resolver, node: ast.expr, prefix: str) -> list[dict] | None:
+    try:
+        members = members_of(resolver.of(node), prefix)
+    except Unknown:
+        return None
+    return [it for it in members if prefix.startswith("_") or not it["name"].startswith("_")]
 
 
 def _of_table(
@@ -143,6 +263,7 @@ def _of_table(
     owner: Found,
     call: dict,
     parameter: Parameter | None,
+    right: Any,
     prefix: str,
 ) -> list[dict] | None:
     method = call["callee"].rpartition(".")[2].strip()
@@ -156,14 +277,20 @@ def _of_table(
     if library in ("pandas", "geopandas"):
         kinds = owner.kinds
         plot = bool(kinds) and (name_of(kinds[0]) == "PlotAccessor" or method == "plot")
+        if (method, name) in _ROWS:
+            labels = fitting(frames.labels(table, MAX_LOOKED_AT), prefix, MAX_KEYS)
+            return [_item(label, "property", "label") for label in labels]
         takes = _PANDAS.get("plot" if plot else method)
         if plot and call["keyword"] in ("x", "y", "column"):
             return _columns([table], prefix)
         if takes is None or name not in takes:
             return None
-        many = method in ("merge", "join") and name == "right_on"
-        return None if many else _columns([table], prefix)
-    if name in _NEVER or method.partition("_")[0] in ("write", "sink", "to", "from"):
+        return _of_two(table, right if method == "merge" else MISSING, name, prefix)
+    if (
+        name in _NEVER
+        and method not in _NAMED
+        or method.partition("_")[0] in ("write", "sink", "to", "from")
+    ):
         return None
     if family(type(table)) == "polars.LazyFrame":
         return _columns(_tables(resolver, frames.POLARS), prefix)
@@ -176,8 +303,8 @@ def _columns(tables: list[Any], prefix: str) -> list[dict]:
     return [_item(name, "property", "column") for name in fitting(names, prefix, MAX_KEYS)]
 
 
-def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any]:
-    """The table whose method is called around a place, else all of polars'."""
+def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any] | None:
+    """The table whose method is called around a place, else all of polars'; None where it is one that is not there yet."""
     for call in calls[:MAX_CALLS]:
         owner = _owner(resolver, call["callee"])
         if owner is None:
@@ -185,7 +312,32 @@ def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any]:
         table = frames.table_of(owner.value) if owner.is_known else owner.table
         if table is not MISSING and frames.columns(table, 1):
             return [table]
+        if table is MISSING and not owner.is_known:
+            home = module_of(owner.kinds[0]) if owner.kinds else ""
+            if home.startswith(("polars.dataframe", "polars.lazyframe")):
+                return None
     return _tables(resolver, frames.POLARS)
+
+
+def _columns_made(resolver: Resolver, callee: str) -> list[str]:
+    """The columns of a frame that is made where its method is called: `pl.DataFrame({"a": [1]}).head().filter`."""
+    try:
+        node: ast.expr = parse(callee.strip())
+        while isinstance(node, ast.Attribute | ast.Call):
+            if isinstance(node, ast.Attribute):
+                node = node.value
+                continue
+            if not isinstance(node.func, ast.Attribute) or node.func.attr not in KEEPING:
+                made = resolver.of(node.func).value
+                if not isinstance_static(made, type) or family(made) not in frames.TABLES:
+                    return []
+                keys = node.args[0].keys if node.args and isinstance(node.args[0], ast.Dict) else []
+                names = [key.value for key in keys if isinstance(key, ast.Constant)]
+                return [name for name in names if type(name) is str]
+            node = node.func
+    except (SyntaxError, ValueError, RecursionError, MemoryError, Unknown):
+        pass
+    return []
 
 
 def _tables(
@@ -209,18 +361,12 @@ def _names_columns(function: Found) -> bool:
     if value is MISSING:
         return False
     if isinstance_static(value, type):
-        return is_exactly(value, "pandas", "Grouper")
+        return any(is_exactly(value, "pandas", name) for name in ("Grouper", "NamedAgg"))
     home: Any = module_of(type(value))
     inner = function_of(value)
     if type(inner) is types.FunctionType:
         home = inner.__module__
     return type(home) is str and home.startswith(_NAMING)
-
-
-def _is_of_seaborn(function: Found) -> bool:
-    inner = function_of(function.value)
-    home = inner.__module__ if type(inner) is types.FunctionType else ""
-    return type(home) is str and home.partition(".")[0] in ("seaborn", "plotly", "altair", "hvplot")
 
 
 def _parameter(function: Found, call: dict) -> Parameter | None:

@@ -77,7 +77,10 @@ def attribute(of: Found, name: str) -> Found:
     """An attribute of what was found; Unknown where it has none that can be told."""
     table = of.table
     if of.is_known:
-        table = frames.table_of(of.value)
+        if name == "__dict__" and type(held := instance_dict(of.value)) in MAPPINGS and held:
+            return Found(held)
+        # A series has labels only.
+        table = of.value if frames.has_rows(of.value, name) else frames.table_of(of.value)
         found = _of_object(of.value, name)
     else:
         found = _of_like_table(of, name)

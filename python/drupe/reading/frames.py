@@ -15,6 +15,7 @@ from .statics import (
     MAX_KEYS,
     MAX_LOOKED_AT,
     MISSING,
+    PLAIN,
     family,
     instance_dict,
     is_exactly,
@@ -60,6 +61,24 @@ def table_of(value: Any) -> Any:
     if family(type(value)) == "pandas.DataFrameGroupBy":
         value = own(instance_dict(value), "obj")
     return value if is_table(value) else MISSING
+
+
+def has_rows(value: Any, name: str) -> bool:
+    """Whether `name` is the indexer of a series."""
+    return name in ("loc", "at") and family(type(value)) in SERIES
+
+
+def label(index: Any, place: int) -> Any:
+    """What an index of pandas' own has at a place, if that is of one of the plain types; `MISSING` otherwise."""
+    try:
+        if (
+            family_of_index(index) in ("Index", "RangeIndex")
+            and type(found := index[place]) in PLAIN
+        ):
+            return found
+    except Exception:
+        pass
+    return MISSING
 
 
 def columns(value: Any, most: int = MAX_KEYS) -> list[str]:

@@ -25,6 +25,7 @@ from .parameters import function_of
 from .statics import (
     BUILTIN_FUNCTIONS,
     MAPPINGS,
+    MAX_KEYS,
     MISSING,
     PLAIN,
     Kinds,
@@ -38,6 +39,7 @@ from .statics import (
     own,
     type_dict,
 )
+from .written import parse
 
 # The longest expression, in characters, and how deep it may be.
 MAX_EXPRESSION = 1_000
@@ -97,7 +99,7 @@ _SCALARS = (
     "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
 )
 # Methods of tables after which their columns are those that they were.
-_KEEPING = frozenset(
+KEEPING = frozenset(
     """astype bfill clip copy drop_duplicates drop_nulls dropna expanding ffill fillna filter groupby group_by head infer_objects
     interpolate limit lazy collect nlargest nsmallest query replace reset_index resample reverse rolling round sample shift slice sort
     sort_index sort_values tail to_crs truncate unique where mask""".split()
@@ -124,7 +126,7 @@ class Resolver:
         if len(expression) > MAX_EXPRESSION:
             raise Unknown
         try:
-            node = ast.parse(expression.strip(), mode="eval").body
+            node = parse(expression.strip())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise Unknown from None
         return self.of(node)
@@ -184,6 +186,13 @@ class Resolver:
             key = ast.literal_eval(node.slice)
         except (ValueError, TypeError, RecursionError, MemoryError):
             key = MISSING
+        if isinstance(node.value, ast.List | ast.Tuple) and type(key) is int:
+            elements = node.value.elts
+            if not -len(elements) <= key < len(elements) or any(
+                isinstance(it, ast.Starred) for it in elements
+            ):
+                raise Unknown
+            return self.of(elements[key], depth)
         if owner.is_known:
             found = item(owner.value, key)
             if found is not MISSING:
@@ -219,6 +228,8 @@ class Resolver:
             return _given(kinds)
         elif kinds and kinds[0] is str and type(key) is int:
             return _given(kinds)
+        elif type(key) in PLAIN and _is_of_pandas(kinds):
+            raise Unknown  # One element. That the method gives its own class is said of slices.
         for kind in kinds:
             getter = class_attribute(kind, "__getitem__")
             if kind_of(getter) == "function":
@@ -229,9 +240,13 @@ class Resolver:
 
     def _called(self, node: ast.Call, depth: int, *, awaited: bool = False) -> Found:
         found = self.of(node.func, depth)
+        if found.value is globals and not node.args and type(self._names()) in MAPPINGS:
+            return Found(self._names())
+        if found.value is vars and len(node.args) == 1 and not node.keywords:
+            return attribute(self.of(node.args[0], depth), "__dict__")
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         kinds = returned(found, awaited=awaited)
-        keeps = name in _KEEPING
+        keeps = name in KEEPING
         table = found.table if keeps or kinds and family(kinds[0]) not in frames.TABLES else MISSING
         return _given(kinds, table)
 
@@ -249,8 +264,12 @@ class Resolver:
 def item(owner: Any, key: Any) -> Any:
     """`owner[key]` for builtin containers and well-known tables; `MISSING` where that is not at hand."""
     kind = type(owner)
-    if kind in MAPPINGS and (type(key) in PLAIN):
-        return own(owner, key)
+    if isinstance_static(owner, dict) and type(key) in PLAIN:
+        if kind in MAPPINGS:
+            return own(owner, key)
+        is_dict = class_attribute(kind, "__getitem__") is dict.__dict__["__getitem__"]
+        few = is_dict and dict.__len__(owner) <= MAX_KEYS
+        return own(dict(dict.items(owner)), key) if few else MISSING
     if kind in _SEQUENCES and type(key) is int:
         try:
             return owner[key]
@@ -261,6 +280,8 @@ def item(owner: Any, key: Any) -> Any:
     if isinstance_static(owner, enum.EnumMeta) and type(key) is str:
         members = own(type_dict(owner), "_member_map_")
         return own(members, key) if type(members) is dict else MISSING
+    if type(key) is int:
+        return frames.label(owner, key)
     return frames.column(owner, key) if type(key) is str else MISSING
 
 
@@ -401,6 +422,12 @@ def _given(kinds: tuple[type, ...], table: Any = MISSING) -> Found:
     if not kinds:
         raise Unknown
     return Found(types=kinds, table=table)
+
+
+def _is_of_pandas(kinds: tuple[type, ...]) -> bool:
+    """Whether it is a series or an index."""
+    names = [name_of(kind) for kind in kinds if module_of(kind).partition(".")[0] == "pandas"]
+    return any(name.endswith(("Series", "Index")) for name in names)
 
 
 def _pandas(name: str) -> tuple[type, ...]:

@@ -118,6 +118,15 @@ def own(held: Mapping, key: Any) -> Any:
     return MISSING
 
 
+def first_keys(value: Any, most: int) -> list[Any] | None:
+    """The first keys of a dictionary, as `dict` itself has them; None for what is none."""
+    if not isinstance_static(value, dict):
+        return None
+    if type(value) in MAPPINGS:
+        return list(islice(value, most))
+    return list(islice(dict.__iter__(value), most))
+
+
 def class_attribute(kind: type, name: str) -> Any:
     """What a class or the first of its bases has in its dictionary; `MISSING` for nothing."""
     for base in type_mro(kind):

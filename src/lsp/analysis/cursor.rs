@@ -114,6 +114,8 @@ pub struct Call {
     pub begins: bool,
     /// All keywords that are given, behind the cursor too.
     pub given: Vec<String>,
+    /// What is written between the bracket and what is being typed; empty where that is long.
+    pub written: String,
 }
 
 impl Cursor {

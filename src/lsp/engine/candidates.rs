@@ -165,6 +165,10 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
                 .first()
                 .is_some_and(|call| super::description::may_ask(program, spot, &call.callee))
                 && strings::arguments(&mut list, &calls, typed, *quoted, asker);
+            if known {
+                let before = program.source.get(..offset - typed.len()).unwrap_or_default();
+                strings::tick(&mut list, &calls, before.ends_with('`'));
+            }
             let folder = paths::folder(typed);
             // A string that is nobody's argument is a path only if it looks like one.
             let may_be_path = match calls.first() {
@@ -337,7 +341,8 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
     if list.candidates.is_empty() {
         let literal = match base.chars().next() {
             Some('"' | '\'') => Some("str"),
-            Some('[') => Some("list"),
+            // `[1][0]` begins like a list, too.
+            Some('[') if base.find(']') == Some(base.len() - 1) => Some("list"),
             _ => super::description::symbol_of(program, spot, base)
                 .and_then(|symbol| program.model.binding(spot, symbol))
                 .and_then(describe::type_name)

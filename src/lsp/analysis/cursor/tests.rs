@@ -396,6 +396,9 @@ fn calls() {
         given("f(a=1, b=2, |c=g(d=4), e=5)"),
         Some(["a", "b", "c", "e"].map(String::from).into())
     );
+    let written = |text| cursor(text).calls.into_iter().next().map(|call| call.written);
+    assert_eq!(written("f(df, on=['|").as_deref(), Some("df, on=["));
+    assert_eq!(written("f({'a': '|'})").as_deref(), Some("{'a': "));
 }
 
 #[test]

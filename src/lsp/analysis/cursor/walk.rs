@@ -9,6 +9,9 @@ use crate::lsp::analysis::expression::{Code, is_name, is_trivia};
 /// How many tokens behind the cursor are looked at for keywords that a call gives already.
 const LOOK_AHEAD: usize = 400;
 
+/// The most, in bytes, that is kept of the arguments before the cursor.
+const MOST_WRITTEN: usize = 1000;
+
 /// What is open at the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opener {
@@ -324,9 +327,18 @@ impl<'a> Walk<'a> {
                     keyword: frame.keyword.clone(),
                     begins: depth == innermost && frame.begins_at(self.end, self.code),
                     given,
+                    written: self.written(frame.open).unwrap_or_default().to_owned(),
                 })
             })
             .collect()
+    }
+
+    /// What stands behind token `open`, as far as the walk went.
+    fn written(&self, open: usize) -> Option<&'a str> {
+        let start = self.code.tokens.get(open)?.end().to_usize();
+        let end = self.code.tokens.get(self.end)?.start().to_usize();
+        let written = self.code.text.get(start..end)?;
+        (written.len() <= MOST_WRITTEN).then_some(written)
     }
 
     /// The call in whose brackets the walk ended, when token `index` begins an element of it.

@@ -96,6 +96,7 @@ pub(super) fn arguments(
         callee: call.callee.clone(),
         index: call.index,
         keyword: call.keyword.clone(),
+        written: call.written.clone(),
     });
     let answer = asker.complete(&LiveQuery::Strings {
         calls: calls.collect(),
@@ -117,6 +118,26 @@ pub(super) fn arguments(
             fits && add_known(list, name, quoted, asker)
         }
         LiveAnswer::Unknown => false,
+    }
+}
+
+/// Puts backticks around the columns in an expression of pandas' that are no identifiers. `ticked` when the first is there.
+pub(super) fn tick(list: &mut List, calls: &[Call], ticked: bool) {
+    let is_query = |call: &Call| [".query", ".eval"].iter().any(|name| call.callee.ends_with(name));
+    if !calls.first().is_some_and(is_query) {
+        return;
+    }
+    for candidate in &mut list.candidates {
+        let is_word = |char: char| char == '_' || char.is_alphanumeric();
+        let text = match candidate.insert.is_empty() {
+            true => &candidate.label,
+            false => &candidate.insert,
+        };
+        if ticked {
+            candidate.insert = format!("{text}`");
+        } else if !candidate.label.chars().all(is_word) || candidate.label.starts_with(char::is_numeric) {
+            candidate.insert = format!("`{text}`");
+        }
     }
 }
 
@@ -223,6 +244,26 @@ mod tests {
             "df.query('a == \"fi",
         ] {
             assert_eq!(labels(code), [""; 0], "{code}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_two_words_is_ticked_in_a_query() {
+        let columns = vec!["one_word".to_owned(), "two words".to_owned()];
+        let snapshot = Arc::new(Snapshot {
+            keys: [("df".to_owned(), columns)].into(),
+            ..Snapshot::default()
+        });
+        for (code, inserted) in [
+            ("df.query('two", "`two words`"),
+            ("df.eval('a + `two", "two words`"),
+            ("df.query('one", ""),
+            ("df.groupby('two", ""),
+        ] {
+            let mut asker = Asker::from_snapshot(Arc::clone(&snapshot));
+            let found = super::super::at(&Program::plain(code), code.len(), &mut asker);
+            let inserts: Vec<_> = found.candidates.iter().map(|it| it.insert.as_str()).collect();
+            assert_eq!(inserts, [inserted], "{code}");
         }
     }
 
