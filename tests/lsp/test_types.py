@@ -501,6 +501,45 @@ async def test_jupyters_completer_has_types_and_knows_the_session(state, session
     assert told in found["matches"][1]
 
 
+UNBOUND = {
+    "w = Point(1)\nw.": ["@dataclass\nclass Point", "import dataclass as dataclass"],
+    "if (w := Point(1)): w.": ["class Point"],
+    "y = p\ny.": ["class Point", "def _drupe_p() -> Point"],
+    "for q in points: q.": ["class Point", "-> list[Point]"],
+    "for q in paths: q.": ["-> list[_drupe_paths_type]"],
+    "def f(x: js.JSONDecoder): x.decode('1').": ["import json as js"],
+    "x = other()\nx.": ["class Point", "def other()"],
+}
+
+
+async def test_a_cell_alone_is_told_of_all_names_that_it_does_not_bind(session):
+    _, kernel = session(FINE)
+    code = (
+        "import json as js\nfrom pathlib import Path\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Point:\n    x: int\n"
+        "p = Point(1)\npoints = [p]\npaths = [Path()]\ndef other() -> Point: ...\n"
+    )
+    kernel.execute_interactive(code, timeout=30)
+    client = make_test_lsp_client()
+    _, port = activate(kernel)
+    await client.start_tcp("127.0.0.1", port)
+    await initialize(client)
+    try:
+        for number, (text, told) in enumerate(UNBOUND.items()):
+            document = Document(client, text + "|", f"file:///tmp/alone{number}.py")
+            found = await until(
+                lambda: labels(client, document),  # noqa: B023
+                lambda found: any(text in label for label in found),  # noqa: B023
+            )
+            shown = next((label for label in found if text in label), "")
+            assert all(it in shown for it in told), (text, shown)
+            # What a line needs stands above it.
+            if "_drupe_p()" in shown:
+                assert shown.index("class Point") < shown.index("_drupe_p()")
+    finally:
+        await stop(client)
+
+
 @pytest.mark.parametrize("way", ["asked", "killed"])
 async def test_it_never_outlives_the_kernel(way, tmp_path, session):
     manager, kernel = session(IMPOSTORS["is ready and then silent"], "--lsp-types=ty")
