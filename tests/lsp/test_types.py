@@ -467,6 +467,39 @@ async def test_there_is_one_for_each_kernel_and_none_before_it_is_needed(session
             await stop(client)
 
 
+async def test_a_signature_that_says_nothing_gives_way():
+    manager = KernelManager(kernel_name=NAME)
+    manager.start_kernel()
+    kernel = manager.blocking_client()
+    kernel.start_channels()
+    client = make_test_lsp_client()
+    try:
+        kernel.wait_for_ready(timeout=30)
+        code = "import colorsys\ndef live(*args, **kwargs): ...\ncolorsys.rgb_to_hsv = live\n"
+        kernel.execute_interactive(code, timeout=30)
+        _, port = activate(kernel)
+        await client.start_tcp("127.0.0.1", port)
+        await initialize(client)
+
+        async def help_(text):
+            document = Document(client, text, "file:///tmp/typed.py")
+            return await client.text_document_signature_help_async(
+                document.params(types.SignatureHelpParams)
+            )
+
+        def is_told(found):
+            return found and "(r: " in found.signatures[0].label
+
+        assert is_told(await until(lambda: help_("colorsys.rgb_to_hsv(|"), is_told))
+        # Of what the session has alone, that is all that there is.
+        assert (await help_("live(|")).signatures[0].label == "live(*args, **kwargs)"
+        assert await help_("nobody_knows([1, 2|])") is None
+    finally:
+        await stop(client)
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 BUSY = {"idle": "pass", "busy": "import time; time.sleep(8)"}
 
 
