@@ -107,8 +107,9 @@ pub(super) fn taken(answer: &Value, word: &str, found: &Found) -> Vec<Completion
             // An item that edits other lines too is an import that nobody asked for.
             item.additional_text_edits.as_ref().is_none_or(Vec::is_empty)
                 && !known.contains(item.label.as_str())
+                && !item.label.is_empty()
                 // What is `Unknown` and just the word, it has from the place where that is typed.
-                && !(item.label.is_empty() || item.label == word && item.detail.as_deref() == Some(UNKNOWN))
+                && (item.label != word || item.detail.as_deref() != Some(UNKNOWN))
                 && !item.label.starts_with(OURS)
                 && item.label.to_lowercase().starts_with(&lower)
         })
