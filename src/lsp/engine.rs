@@ -25,6 +25,8 @@ use candidates::{Candidate, Kind};
 pub struct Asker<'a> {
     live: Option<&'a dyn Live>,
     budget: Duration,
+    /// How long the interpreter has been waited for in this request.
+    pub spent: Duration,
     /// The namespace after the last cell.
     pub snapshot: Arc<Snapshot>,
     /// True once the interpreter did not answer in time.
@@ -44,6 +46,7 @@ impl<'a> Asker<'a> {
             snapshot: live.snapshot(),
             live: Some(live),
             budget,
+            spent: Duration::ZERO,
             busy: false,
             told: false,
             imports: false,
@@ -56,6 +59,7 @@ impl<'a> Asker<'a> {
         Self {
             live: None,
             budget: Duration::ZERO,
+            spent: Duration::ZERO,
             snapshot,
             busy: false,
             told: false,
@@ -93,7 +97,9 @@ impl<'a> Asker<'a> {
             Some(live) if !self.busy => {
                 let started = Instant::now();
                 let answer = question(live, self.budget);
-                self.budget = self.budget.saturating_sub(started.elapsed());
+                let elapsed = started.elapsed();
+                self.budget = self.budget.saturating_sub(elapsed);
+                self.spent += elapsed;
                 self.busy = matches!(answer, LiveAnswer::Busy);
                 answer
             }

@@ -4,6 +4,7 @@
 //! beyond its own reply, and must not run longer than a client's patience without looking at `session.cancelled`.
 
 pub mod across;
+mod automagic;
 pub mod beyond;
 pub mod code_action;
 pub mod completion;

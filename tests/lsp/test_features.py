@@ -388,6 +388,14 @@ async def test_formatting(client):
         ("%%time  \n\n\ndef f( ): pass", "%%time  \ndef f():\n    pass"),
         ("%%time\nx=!ls\nlen?", "%%time\nx = !ls\nlen?"),
         ("%%time", "%%time"),
+        ("f( );", "f();"),
+        ("x=1\nf( ) ;  # why\n\n# end", "x = 1\nf();  # why\n\n# end"),
+        ("if a : f( );", "if a:\n    f();"),
+        ("a=1; b=2", "a = 1\nb = 2"),
+        ("x = !ls ;", "x = !ls ;"),
+        ("ls -la", "ls -la"),
+        ("cd ..", "cd .."),
+        ("pip install  foo", "pip install  foo"),
     ],
 )
 async def test_formatting_of_what_only_ipython_reads(client, text, after):
@@ -414,10 +422,18 @@ async def test_what_takes_long_tells_its_progress(client):
 
 async def test_formatting_of_broken_code_is_an_error_reply(client):
     document = Document(client, "x = (\n")
-    with pytest.raises(Exception, match="not formatted"):
+    with pytest.raises(Exception, match=r"not formatted: error: .*cell.py:\d"):
         await client.text_document_formatting_async(
             types.DocumentFormattingParams(document.identifier, types.FormattingOptions(4, True))
         )
+
+
+async def test_a_file_keeps_no_semicolon(client):
+    document = Document(client, "f( );\n", "file:///tmp/semicolon.py")
+    edits = await client.text_document_formatting_async(
+        types.DocumentFormattingParams(document.identifier, types.FormattingOptions(4, True))
+    )
+    assert document.apply(edits) == "f()\n"
 
 
 async def test_range_formatting(client):

@@ -146,6 +146,7 @@ async def test_a_name_brings_its_import(client, text, label, after):
     item = found[label]
     edits = [item.text_edit, *(item.additional_text_edits or [])]
     assert document.apply(edits) == after
+    assert (item.filter_text or label) == label
     assert item.detail.startswith(("import ", "from "))
 
 

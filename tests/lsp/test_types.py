@@ -467,6 +467,39 @@ async def test_there_is_one_for_each_kernel_and_none_before_it_is_needed(session
             await stop(client)
 
 
+async def test_a_signature_that_says_nothing_gives_way():
+    manager = KernelManager(kernel_name=NAME)
+    manager.start_kernel()
+    kernel = manager.blocking_client()
+    kernel.start_channels()
+    client = make_test_lsp_client()
+    try:
+        kernel.wait_for_ready(timeout=30)
+        code = "import colorsys\ndef live(*args, **kwargs): ...\ncolorsys.rgb_to_hsv = live\n"
+        kernel.execute_interactive(code, timeout=30)
+        _, port = activate(kernel)
+        await client.start_tcp("127.0.0.1", port)
+        await initialize(client)
+
+        async def help_(text):
+            document = Document(client, text, "file:///tmp/typed.py")
+            return await client.text_document_signature_help_async(
+                document.params(types.SignatureHelpParams)
+            )
+
+        def is_told(found):
+            return found and "(r: " in found.signatures[0].label
+
+        assert is_told(await until(lambda: help_("colorsys.rgb_to_hsv(|"), is_told))
+        # Of what the session has alone, that is all that there is.
+        assert (await help_("live(|")).signatures[0].label == "live(*args, **kwargs)"
+        assert await help_("nobody_knows([1, 2|])") is None
+    finally:
+        await stop(client)
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 BUSY = {"idle": "pass", "busy": "import time; time.sleep(8)"}
 
 
@@ -499,6 +532,45 @@ async def test_jupyters_completer_has_types_and_knows_the_session(state, session
     assert (found["cursor_start"], found["cursor_end"]) == (15, 15)
     assert found["metadata"]["_jupyter_types_experimental"][0]["text"] == found["matches"][0]
     assert told in found["matches"][1]
+
+
+UNBOUND = {
+    "w = Point(1)\nw.": ["@dataclass\nclass Point", "import dataclass as dataclass"],
+    "if (w := Point(1)): w.": ["class Point"],
+    "y = p\ny.": ["class Point", "def _drupe_p() -> Point"],
+    "for q in points: q.": ["class Point", "-> list[Point]"],
+    "for q in paths: q.": ["-> list[_drupe_paths_type]"],
+    "def f(x: js.JSONDecoder): x.decode('1').": ["import json as js"],
+    "x = other()\nx.": ["class Point", "def other()"],
+}
+
+
+async def test_a_cell_alone_is_told_of_all_names_that_it_does_not_bind(session):
+    _, kernel = session(FINE)
+    code = (
+        "import json as js\nfrom pathlib import Path\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Point:\n    x: int\n"
+        "p = Point(1)\npoints = [p]\npaths = [Path()]\ndef other() -> Point: ...\n"
+    )
+    kernel.execute_interactive(code, timeout=30)
+    client = make_test_lsp_client()
+    _, port = activate(kernel)
+    await client.start_tcp("127.0.0.1", port)
+    await initialize(client)
+    try:
+        for number, (text, told) in enumerate(UNBOUND.items()):
+            document = Document(client, text + "|", f"file:///tmp/alone{number}.py")
+            found = await until(
+                lambda: labels(client, document),  # noqa: B023
+                lambda found: any(text in label for label in found),  # noqa: B023
+            )
+            shown = next((label for label in found if text in label), "")
+            assert all(it in shown for it in told), (text, shown)
+            # What a line needs stands above it.
+            if "_drupe_p()" in shown:
+                assert shown.index("class Point") < shown.index("_drupe_p()")
+    finally:
+        await stop(client)
 
 
 @pytest.mark.parametrize("way", ["asked", "killed"])

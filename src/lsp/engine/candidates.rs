@@ -4,6 +4,7 @@
 
 mod imports;
 mod list;
+mod magics;
 mod paths;
 mod strings;
 
@@ -120,6 +121,11 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
         Place::Key { quoted, .. } | Place::Text { quoted, .. } => List::new(&strings::read(typed, *quoted)),
         _ => List::new(typed),
     };
+    if matches!(cursor.place, Place::Nothing | Place::Shell | Place::Module { .. })
+        && let Some(found) = magics::arguments(program, offset, asker)
+    {
+        return found;
+    }
     match &cursor.place {
         Place::Nothing => {}
         Place::Name => {

@@ -37,10 +37,10 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
         return Ok(CompletionList::default());
     }
     let until = Instant::now() + TYPES;
-    let (found, added) = session.asking(|session, asker| {
+    let (found, added, busy) = session.asking(|session, asker| {
         let found = candidates::at(&program, offset, asker);
         let added = types::added(&session.options.types, &program, offset, &found, asker, until);
-        (found, added)
+        (found, added, asker.busy)
     });
     let word = TextRange::new(size(found.start.min(offset)), size(offset));
     let range = session
@@ -71,10 +71,12 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
     let count = items.len();
     let added_items = added.items.into_iter().enumerate();
     items.extend(added_items.map(|(index, item)| typed(item, count + index, range)));
+    // Where the session did not answer in time, nothing found is not that there is nothing.
+    let unknown = busy && items.is_empty();
     // An item carries only its expression; what it means is looked up where the list was asked for.
     session.completed_at = Some((uri, params.position));
     Ok(CompletionList {
-        is_incomplete: found.incomplete || added.late,
+        is_incomplete: found.incomplete || added.late || unknown,
         items,
         ..CompletionList::default()
     })
@@ -123,9 +125,21 @@ pub fn resolve(session: &mut Session, mut item: CompletionItem) -> Result<Comple
 }
 
 fn item(candidate: Candidate, index: usize, range: lsp_types::Range) -> CompletionItem {
-    // Clients compare what they replace with the label, unless they are told with what.
-    let filter_text = (!candidate.insert.is_empty()).then(|| candidate.insert.clone());
-    let new_text = filter_text.clone().unwrap_or_else(|| candidate.label.clone());
+    let new_text = match candidate.insert.is_empty() {
+        true => candidate.label.clone(),
+        false => candidate.insert.clone(),
+    };
+    // Clients compare what they replace with the label, unless they are told with what: of an import and its name, or of a name
+    // in backticks, with that.
+    let filter_text = (!candidate.insert.is_empty()).then(|| {
+        candidate
+            .insert
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches('`')
+            .to_owned()
+    });
     CompletionItem {
         label: candidate.label,
         kind: Some(match candidate.kind {

@@ -15,6 +15,7 @@ use crate::lsp::engine::builtins;
 use crate::lsp::live::Snapshot;
 use crate::lsp::session::Session;
 
+use super::automagic;
 use super::silence::Silence;
 
 /// At most this many are given for one document.
@@ -164,7 +165,14 @@ pub fn problems(program: &Program, snapshot: &Snapshot) -> Vec<Problem> {
     }
     if !found.is_empty() {
         let silence = Silence::of(program);
-        found.retain(|problem| !silence.covers(problem));
+        let mut magics = HashMap::new();
+        let mut is_magic = |problem: &Problem| {
+            let part = program.part_at(problem.range.start().to_usize());
+            *magics
+                .entry(part)
+                .or_insert_with(|| automagic::is_alone_in(program, part, snapshot))
+        };
+        found.retain(|problem| !silence.covers(problem) && !is_magic(problem));
     }
     found
 }
@@ -321,6 +329,9 @@ mod tests {
             "%%html\n<b>",
             "%%R -i a -o b\nb <- a",
             "frozendict(), sentinel",
+            "ls -la",
+            "cd ..",
+            "pip install foo",
         ] {
             assert_eq!(found(code), [], "{code}");
         }

@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lsp_types::{DocumentFormattingParams, DocumentRangeFormattingParams, Position, Range, TextEdit, Uri};
+use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, Stmt};
-use ruff_text_size::TextRange;
+use ruff_text_size::{Ranged, TextRange};
 
-use super::Job;
+use super::{Job, automagic};
 use crate::lsp::analysis::{Program, Skipped};
 use crate::lsp::documents::text::{Encoding, Text, saturate};
 use crate::lsp::documents::uri;
@@ -43,6 +44,11 @@ pub fn range(session: &mut Session, params: DocumentRangeFormattingParams) -> Re
 
 fn job(session: &mut Session, uri: &Uri, range: Option<Range>) -> Result<Job, Failure> {
     let text = session.documents.document(uri)?.text.clone();
+    let program = session.documents.program(uri)?;
+    let part = program.parts.iter().position(|part| part.uri == *uri);
+    if part.is_some_and(|part| automagic::is_alone_in(&program, part, &session.snapshot())) {
+        return Ok(Box::new(|| reply(&Vec::<TextEdit>::new())));
+    }
     let encoding = session.documents.encoding;
     let ruff = find("ruff", &session.options.tools)
         .ok_or_else(|| Failure::failed("formatting needs ruff: install it with `pip install ruff`"))?;
@@ -61,6 +67,10 @@ fn job(session: &mut Session, uri: &Uri, range: Option<Range>) -> Result<Job, Fa
         let (hidden, escapes) = hide(body);
         let range = range.map(|range| within_body(range, !magic.is_empty()));
         let formatted = run(&ruff, &uri, &hidden, range, &cancelled)?;
+        let formatted = match file_of(&uri) {
+            Some(_) => formatted,
+            None => with_semicolon(&hidden, formatted),
+        };
         let mut shown = format!("{magic}{}", show(&formatted, &escapes)?);
         // Ruff ends a file with a newline; a cell need not have one.
         if !text.as_str().ends_with('\n') {
@@ -101,6 +111,29 @@ pub fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// The path of a Python file; `None` for a cell.
+fn file_of(uri: &str) -> Option<String> {
+    uri::file(uri).filter(|file| file.ends_with(".py"))
+}
+
+/// A semicolon at the end of a cell keeps its value from being shown; ruff takes it away.
+fn with_semicolon(before: &str, mut formatted: String) -> String {
+    let is_trivia = |kind: TokenKind| kind.is_trivia() || kind == TokenKind::Newline;
+    let last = |program: &Program| {
+        let tokens = program.module.tokens().iter().rev();
+        let mut tokens = tokens.filter(|token| !is_trivia(token.kind()) && !token.range().is_empty());
+        tokens.next().map(|token| (token.kind(), token.end().to_usize()))
+    };
+    if let Some((TokenKind::Semi, _)) = last(&Program::plain(before))
+        && let Some((kind, end)) = last(&Program::plain(&formatted))
+        && kind != TokenKind::Semi
+        && formatted.is_char_boundary(end)
+    {
+        formatted.insert(end, ';');
+    }
+    formatted
+}
+
 fn run(
     ruff: &Path,
     uri: &str,
@@ -108,17 +141,22 @@ fn run(
     range: Option<Range>,
     cancelled: &AtomicBool,
 ) -> Result<String, Failure> {
-    let file = uri::file(uri).filter(|file| file.ends_with(".py"));
+    let file = file_of(uri);
     let mut command = Command::new(ruff);
-    command.args(["format", "--quiet", "--no-cache", "--stdin-filename"]);
+    command.args(["format", "--no-cache", "--stdin-filename"]);
     command.arg(file.as_deref().unwrap_or("cell.py"));
     if let Some(range) = range {
         let place =
             |at: Position| format!("{}:{}", at.line.saturating_add(1), at.character.saturating_add(1));
         command.arg(format!("--range={}-{}", place(range.start), place(range.end)));
     }
+    // Its errors are for a window, whatever the session wants on a terminal.
+    for colour in ["FORCE_COLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(colour);
+    }
     let mut child = command
         .arg("-")
+        .env("NO_COLOR", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

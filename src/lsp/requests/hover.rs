@@ -34,7 +34,8 @@ pub fn hover(session: &mut Session, params: TextDocumentPositionParams) -> Resul
         .chain(
             typed
                 .filter(|answer| types::hover_text(answer).is_some())
-                .and_then(|answer| text_of(&answer)),
+                .and_then(|answer| text_of(&answer))
+                .map(|text| types::without_unknown(&text)),
         )
         .collect();
     Ok((!texts.is_empty()).then(|| Hover {

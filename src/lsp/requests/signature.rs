@@ -14,6 +14,7 @@ use crate::lsp::documents::text::saturate;
 use crate::lsp::engine::description;
 use crate::lsp::link::Failure;
 use crate::lsp::session::Session;
+use crate::lsp::types;
 
 /// The signature of the call around the cursor.
 ///
@@ -31,9 +32,16 @@ pub fn help(
     let spot = program.spot(offset);
     let typed = session.ask_types("textDocument/signatureHelp", &program, offset);
     let signatures = session.asking(|_, asker| description::signatures(&program, spot, &call.callee, asker));
-    if signatures.is_empty() {
+    // What takes anything tells nothing: the checker may know what is behind it.
+    if signatures
+        .iter()
+        .all(|it| it.parameters.len() == 2 && it.parameters.iter().all(|it| it.starts_with('*')))
+    {
         let typed = typed.and_then(|asked| asked.answer(Instant::now() + TYPES));
-        return Ok(typed.and_then(|answer| serde_json::from_value(answer).ok()));
+        let typed = typed.and_then(types::signatures);
+        if typed.is_some() || signatures.is_empty() {
+            return Ok(typed);
+        }
     }
     let actives: Vec<Option<usize>> = signatures.iter().map(|it| active(it, &call)).collect();
     // Of overloads the first is shown that can take the argument at the cursor.

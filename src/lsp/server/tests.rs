@@ -317,6 +317,16 @@ fn a_busy_interpreter_costs_its_budget_once() {
         times[44] < Duration::from_millis(40),
         "most waited for the interpreter: {times:?}"
     );
+    // What was not answered is not known to be all.
+    let text = "frame.iloc[0].";
+    let document = json!({"uri": "inmemory:/y", "languageId": "python", "version": 1, "text": text});
+    client.send(&json!({"method": "textDocument/didOpen", "params": {"textDocument": document}}));
+    let place = json!({"textDocument": {"uri": "inmemory:/y"}, "position": {"line": 0, "character": 14}});
+    let list = client.ask("textDocument/completion", place).unwrap();
+    assert_eq!(
+        (&list["isIncomplete"], &list["items"]),
+        (&json!(true), &json!([]))
+    );
     // Once it answers again, it is asked again.
     mock.busy.store(false, Ordering::Relaxed);
     let until = Instant::now() + Duration::from_secs(2);

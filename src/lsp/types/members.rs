@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lsp_types::{CompletionItem, CompletionItemKind};
+use lsp_types::{CompletionItem, CompletionItemKind, SignatureHelp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -107,6 +107,9 @@ pub(super) fn taken(answer: &Value, word: &str, found: &Found) -> Vec<Completion
             // An item that edits other lines too is an import that nobody asked for.
             item.additional_text_edits.as_ref().is_none_or(Vec::is_empty)
                 && !known.contains(item.label.as_str())
+                && !item.label.is_empty()
+                // What is `Unknown` and just the word, it has from the place where that is typed.
+                && (item.label != word || item.detail.as_deref() != Some(UNKNOWN))
                 && !item.label.starts_with(OURS)
                 && item.label.to_lowercase().starts_with(&lower)
         })
@@ -140,6 +143,29 @@ pub fn kind_name(item: &CompletionItem) -> &'static str {
     }
 }
 
+/// A text of the checker's without what it says of results that it does not know.
+pub fn without_unknown(text: &str) -> String {
+    let arrow = format!(" -> {UNKNOWN}");
+    let lines = text
+        .split('\n')
+        .map(|line| line.strip_suffix(&arrow).unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The signatures that a checker gives; not those that say nothing: `(...) -> Unknown`.
+pub fn signatures(answer: Value) -> Option<SignatureHelp> {
+    let mut help: SignatureHelp = serde_json::from_value(answer).ok()?;
+    let count = help.signatures.len();
+    for signature in &mut help.signatures {
+        signature.label = without_unknown(&signature.label);
+    }
+    help.signatures.retain(|it| it.label != "(...)");
+    if help.signatures.len() < count {
+        help.active_signature = None;
+    }
+    (!help.signatures.is_empty()).then_some(help)
+}
+
 /// The text of a hover of the checker's, in any of the protocol's forms, without its Markdown fences; none where it only says that it
 /// does not know.
 pub fn hover_text(hover: &Value) -> Option<String> {
@@ -152,5 +178,6 @@ pub fn hover_text(hover: &Value) -> Option<String> {
         Value::Array(contents) => Some(contents.iter().filter_map(of).collect::<Vec<_>>().join("\n\n")),
         content => of(content),
     }
+    .map(|text| without_unknown(&text))
     .filter(|text| !text.is_empty() && text != UNKNOWN)
 }

@@ -40,11 +40,11 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The same, and the checker is told what the names of `expression` are in the session.
+    /// The same, and the checker is told what the names of `expression`, and those that the program leaves unbound, are in
+    /// the session.
     pub fn telling(mut self, expression: &str, asker: &mut Asker) -> Self {
         let Question { program, offset, .. } = &self.question;
-        let scope = program.model.scope_at(&program.source, *offset);
-        self.question.prelude = prelude(program, scope, expression, asker, &self.types.bindings).into();
+        self.question.prelude = prelude(program, *offset, expression, asker, &self.types.bindings).into();
         self
     }
 

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::signatures as signatures_of;
 use super::*;
 use crate::lsp::analysis::Program as Source;
 use crate::lsp::engine::candidates::Found;
@@ -41,6 +42,7 @@ fn what_the_checker_does_not_know_has_no_text() {
         hover_text(&serde_json::json!({"contents": {"kind": "markdown", "value": value}}))
     };
     assert_eq!(hover("Unknown"), None);
+    assert_eq!(hover("def f(a) -> Unknown").as_deref(), Some("def f(a)"));
     assert_eq!(hover("list[Unknown]").as_deref(), Some("list[Unknown]"));
 }
 
@@ -125,6 +127,33 @@ fn what_every_object_has_is_no_list() {
     assert_eq!(taken("__e", &["__class__", "__eq__"]), ["__eq__"]);
     assert_eq!(taken("", &["own", "__class__"]), ["own", "__class__"]);
     assert_eq!(taken("o", &["own", "_drupe_own", "other"]), ["own", "other"]);
+}
+
+#[test]
+fn the_word_that_is_typed_is_no_member_for_that() {
+    let taken = |word: &str| {
+        let items = json!([
+            {"label": "", "detail": "Unknown"},
+            {"label": "z", "detail": "Unknown"},
+            {"label": "zed", "detail": "Unknown"},
+        ]);
+        let items = members::taken(&items, word, &Found::default());
+        items.into_iter().map(|item| item.label).collect::<Vec<_>>()
+    };
+    assert_eq!(taken("z"), ["zed"]);
+    assert_eq!(taken(""), ["z", "zed"]);
+}
+
+#[test]
+fn signatures_say_something() {
+    let labels = |labels: &[&str]| {
+        let signatures: Vec<Value> = labels.iter().map(|label| json!({"label": label})).collect();
+        let help = signatures_of(json!({"signatures": signatures, "activeSignature": 1}));
+        help.map(|help| help.signatures.into_iter().map(|it| it.label).collect::<Vec<_>>())
+    };
+    assert_eq!(labels(&["(...) -> Unknown"]), None);
+    assert_eq!(labels(&["(a) -> Unknown", "(...) -> Unknown"]).unwrap(), ["(a)"]);
+    assert_eq!(labels(&["(a) -> int"]).unwrap(), ["(a) -> int"]);
 }
 
 #[test]
