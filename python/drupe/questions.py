@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 _EXPERIMENTAL_TYPES = "_jupyter_types_experimental"
+# IPython's own cell magics that run Python.
+_OF_PYTHON = ("capture", "prun", "time", "timeit")
 # A comment, or a string up to its last quote or to where it breaks off.
 _COMMENT_OR_STRING = r"""(?xs)
     \#[^\n]*
@@ -42,8 +44,11 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
     completer = shell.Completer
     before = code[: max(cursor, 0)]
     if completer.use_jedi:
-        if _is_in_cell_of_magic(before):
-            return _complete_by_engine(code, cursor)
+        magic = _magic_above(before)
+        if magic is not None:
+            reply = _complete_by_engine(code, cursor)
+            if reply["matches"] or magic not in _OF_PYTHON:
+                return reply
         if _is_string_in_brackets(before):
             reply = _complete_by_engine(code, cursor)
             # Files are IPython's: it completes them in all strings.
@@ -91,10 +96,10 @@ def _complete_by_engine(code: str, cursor: int) -> dict:
     return json.loads(_drupe.engine_complete(text, max(cursor, 0)))
 
 
-def _is_in_cell_of_magic(before: str) -> bool:
-    """Whether the cursor behind `before` is below the line of a cell magic: the text there may be of any language."""
-    start = before.lstrip()
-    return start.startswith("%%") and "\n" in start
+def _magic_above(before: str) -> str | None:
+    """The cell magic below whose line the cursor behind `before` is: the text there may be of any language."""
+    found = re.match(r"\s*%%(\w+)[^\n]*\n", before)
+    return found and found[1]
 
 
 def _is_string_in_brackets(before: str) -> bool:

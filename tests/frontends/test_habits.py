@@ -254,6 +254,7 @@ OFFERED = {
     "%%bash\ndf.": [],
     "%%html\n<b>df.": [],
     "%%time\ndf.to_parq": ["to_parquet"],
+    "%%time\nimport re\nfound = re.compile('a')\nfound.findit": ["finditer"],
 }
 
 
