@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use lsp_types::CompletionItem;
 
+use super::analysis::cursor::Place;
 use super::analysis::{Program, depth};
 use super::index::Index;
 use super::live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
@@ -144,6 +145,7 @@ pub fn complete(
         let offset = byte_offset(code, cursor);
         let found = candidates::at(&program, offset, asker);
         let added = types::added(types, &program, offset, &found, asker, until);
+        let is_key = matches!(program.cursor(offset).place, Place::Key { .. });
         let start = found.start.min(offset);
         let before = |end: usize| code.get(..end).unwrap_or_default().chars().count();
         let matched = |candidate: Candidate| Match {
@@ -151,7 +153,11 @@ pub fn complete(
                 Kind::Function => signature_in(&candidate.detail),
                 _ => String::new(),
             },
-            kind: candidate.kind.name(),
+            kind: match candidate.kind {
+                // As IPython calls it, which clients know by that.
+                Kind::Property if is_key => "dict key",
+                kind => kind.name(),
+            },
             text: match candidate.insert.is_empty() {
                 true => candidate.label,
                 false => candidate.insert,
