@@ -37,7 +37,6 @@ if sys.version_info >= (3, 14):
     from annotationlib import Format, call_annotate_function
 
     annotate_of = type.__dict__["__annotate__"].__get__
-    annotations_of_class = type.__dict__["__annotations__"].__get__
 
     class _Written:
         """The function that a compiler has made of annotations. Says of itself that it cannot be asked, only read."""
@@ -51,6 +50,14 @@ if sys.version_info >= (3, 14):
         def __getattr__(self, name: str) -> Any:
             return getattr(self._function, name)
 
+    def _kept_by(value: type) -> dict[str, Any]:
+        """The annotations that a class holds. To ask it for them is to ask its metaclass, which may be anybody's."""
+        for name in ("__annotations__", "__annotations_cache__"):
+            found = own(type_dict(value), name)
+            if type(found) is dict:
+                return dict(found)
+        return {}
+
     def texts_of(value: Any) -> dict[str, Any]:
         """The annotations of a function or class as they were written, or as somebody has set them."""
         is_class = isinstance_static(value, type)
@@ -63,7 +70,7 @@ if sys.version_info >= (3, 14):
         except AttributeError:
             return {}
         if annotate is None:
-            return dict(annotations_of_class(value) if is_class else value.__annotations__)
+            return _kept_by(value) if is_class else dict(value.__annotations__)
         code = getattr(annotate, "__code__", None)
         if code is not None and code.co_name == "__annotate__" and code.co_nlocals == 1:
             if any(type(constant) is types.CodeType for constant in code.co_consts):
