@@ -39,7 +39,6 @@ from .statics import (
     own,
     type_dict,
 )
-from .written import parse
 
 # The longest expression, in characters, and how deep it may be.
 MAX_EXPRESSION = 1_000
@@ -125,6 +124,9 @@ class Resolver:
         """What an expression is; Unknown where it cannot be told."""
         if len(expression) > MAX_EXPRESSION:
             raise Unknown
+        # The start of a kernel asks nothing.
+        from .written import parse
+
         try:
             node = parse(expression.strip())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
