@@ -181,10 +181,7 @@ def as_interrupt(error: BaseException) -> BaseException:
         return error
     interrupt = KeyboardInterrupt().with_traceback(error.__traceback__)
     # What was being handled there, and not how the cancellation went through it.
-    handled = error.__context__
-    while handled is not None and _is_cancellation(handled):
-        handled = handled.__context__
-    interrupt.__context__ = handled
+    interrupt.__context__ = next((it for it in _chain(error) if not _is_cancellation(it)), None)
     return interrupt
 
 

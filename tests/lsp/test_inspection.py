@@ -46,6 +46,11 @@ class D(dict):
     def __missing__(self, key): ran.append('missing'); return 1
     def __iter__(self): ran.append('iter'); return iter(())
 d = D(a=1)
+class Key:
+    def __hash__(self): ran.append('hash'); return 1
+    def __eq__(self, it): ran.append('eq'); return True
+class E(dict): pass
+e = E({Key(): 1, 'a': trap})
 def f(x=trap, y: trap = 1): 'F.'
 ran.clear()
 """
@@ -56,7 +61,7 @@ def test_nothing_of_the_users_runs():
     session.snapshot()
     for expression in [
         "trap", "trap.prop", "trap.method", "trap.missing", "trap['a']", "trap[0]", "Trap", "Trap.prop",
-        "made", "Made", "Made.x", "d", "d['a']", "d['zz']", "f", "f.__doc__", "trap.value",
+        "made", "Made", "Made.x", "d", "d['a']", "d['zz']", "e", "e['a']", "f", "f.__doc__", "trap.value",
         "trap()", "f(1)", "[trap for _ in range(9)]", "trap + trap", "-trap", "trap[trap]", "vars(trap)", "trap.__dict__", "vars(made)['x']", "vars(d)", "__import__('os')",
     ]:  # fmt: skip
         for kind in ["members", "keys", "inspect"]:

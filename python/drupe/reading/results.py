@@ -270,8 +270,10 @@ def item(owner: Any, key: Any) -> Any:
         if kind in MAPPINGS:
             return own(owner, key)
         is_dict = class_attribute(kind, "__getitem__") is dict.__dict__["__getitem__"]
-        few = is_dict and dict.__len__(owner) <= MAX_KEYS
-        return own(dict(dict.items(owner)), key) if few else MISSING
+        if not is_dict or dict.__len__(owner) > MAX_KEYS:
+            return MISSING
+        # To put a key of any other type into a dictionary is to ask it for its hash.
+        return own({it: value for it, value in list(dict.items(owner)) if type(it) in PLAIN}, key)
     if kind in _SEQUENCES and type(key) is int:
         try:
             return owner[key]
