@@ -227,11 +227,12 @@ pub fn may_ask(program: &Program, spot: impl Into<Spot>, expression: &str) -> bo
 /// True when what the session has under the first name of `expression` is from before an edit: above `spot` the same cell
 /// binds the name to a value whose text shows another type.
 pub fn is_outdated(program: &Program, spot: Spot, expression: &str, asker: &Asker) -> bool {
-    let shown = shown_type(program, spot, first_name(expression));
-    let known = asker.snapshot.name(first_name(expression));
-    shown
-        .zip(known)
-        .is_some_and(|(shown, known)| shown != known.type_name)
+    let name = first_name(expression);
+    // The session's names are many, and mostly need not be looked through.
+    shown_type(program, spot, name).is_some_and(|shown| {
+        let known = asker.snapshot.name(name);
+        known.is_some_and(|known| shown != known.type_name)
+    })
 }
 
 /// The type of a name of the program's outermost scope, where the cell of `spot` binds it above and shows it for sure.
