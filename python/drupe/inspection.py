@@ -174,15 +174,20 @@ class Inspector:
         """Answers `{"kind": "members" | "keys" | "strings" | "modules" | "inspect", …}`; `null` when nothing is known."""
         asked = json.loads(question)
         prefix = asked.get("prefix", "")
+        resolver = self._resolver
+        if asked.get("given"):
+            from .reading.given import after
+
+            resolver = after(resolver, asked["given"])
         try:
             if asked["kind"] == "modules":
                 found: Any = [{"name": name, "kind": "module"} for name in self.modules(prefix)]
             elif asked["kind"] == "strings":
                 from .reading.arguments import strings
 
-                found = strings(self._resolver, asked["calls"], prefix)
+                found = strings(resolver, asked["calls"], prefix)
             else:
-                value = self._resolver.resolve(asked["expression"])
+                value = resolver.resolve(asked["expression"])
                 if asked["kind"] == "members":
                     found = members_of(value, prefix)
                 elif asked["kind"] == "keys":

@@ -7,6 +7,7 @@
 pub mod builtins;
 pub mod candidates;
 pub mod description;
+pub mod given;
 pub mod insertion;
 
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ use lsp_types::CompletionItem;
 use super::analysis::cursor::Place;
 use super::analysis::{Program, depth};
 use super::index::Index;
-use super::live::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
+use super::live::{Live, LiveAnswer, LiveGiven, LiveItem, LiveObject, LiveQuery, Snapshot};
 use super::types::{self, Types};
 use candidates::{Candidate, Kind};
 
@@ -37,7 +38,7 @@ pub struct Asker<'a> {
     /// Whether names may be offered that an import would bind, with that import.
     pub imports: bool,
     /// What the interpreter has said in this request: a spinning cell gives it up every 5 ms only.
-    inspected: HashMap<String, LiveAnswer<LiveObject>>,
+    inspected: HashMap<(String, Vec<LiveGiven>), LiveAnswer<LiveObject>>,
 }
 
 impl<'a> Asker<'a> {
@@ -74,21 +75,22 @@ impl<'a> Asker<'a> {
         Index::of(&self.snapshot)
     }
 
-    /// Candidates from the interpreter.
-    pub fn complete(&mut self, query: &LiveQuery) -> LiveAnswer<Vec<LiveItem>> {
-        let answer = self.ask(|live, budget| live.complete(query, budget));
+    /// Candidates from the interpreter, which is told of what is [`given`].
+    pub fn complete(&mut self, query: &LiveQuery, given: &[LiveGiven]) -> LiveAnswer<Vec<LiveItem>> {
+        let answer = self.ask(|live, budget| live.complete(query, given, budget));
         self.told |= matches!(answer, LiveAnswer::Known(_));
         answer
     }
 
-    /// What the interpreter says of an expression.
-    pub fn inspect(&mut self, expression: &str) -> LiveAnswer<LiveObject> {
-        if let Some(known) = self.inspected.get(expression) {
+    /// What the interpreter says of an expression, when it is told of what is [`given`].
+    pub fn inspect(&mut self, expression: &str, given: &[LiveGiven]) -> LiveAnswer<LiveObject> {
+        let asked = (expression.to_owned(), given.to_vec());
+        if let Some(known) = self.inspected.get(&asked) {
             return known.clone();
         }
-        let answer = self.ask(|live, budget| live.inspect(expression, budget));
+        let answer = self.ask(|live, budget| live.inspect(expression, given, budget));
         if !matches!(answer, LiveAnswer::Busy) {
-            self.inspected.insert(expression.to_owned(), answer.clone());
+            self.inspected.insert(asked, answer.clone());
         }
         answer
     }

@@ -23,13 +23,43 @@ pub trait Live: Send + Sync {
     fn snapshot(&self) -> Arc<Snapshot>;
 
     /// Candidates for a place in the code. At most `budget`, then [`LiveAnswer::Busy`].
-    fn complete(&self, query: &LiveQuery, budget: Duration) -> LiveAnswer<Vec<LiveItem>>;
+    fn complete(&self, query: &LiveQuery, given: &[LiveGiven], budget: Duration)
+    -> LiveAnswer<Vec<LiveItem>>;
 
     /// What the expression is: type, signature, docstring. At most `budget`.
-    fn inspect(&self, expression: &str, budget: Duration) -> LiveAnswer<LiveObject>;
+    fn inspect(&self, expression: &str, given: &[LiveGiven], budget: Duration) -> LiveAnswer<LiveObject>;
 }
 
-/// What is asked for. Expressions are as written; only names, attributes and literal subscripts can be answered.
+/// What a name is that code above the cursor binds and the session does not have: that code has not run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct LiveGiven {
+    /// The name.
+    pub name: String,
+    /// The expression that it has its value from, or its annotation; empty where nobody knows.
+    pub text: String,
+    /// How it has it.
+    pub how: LiveHow,
+    /// The name's place in a tuple of targets, and in a tuple within that.
+    pub places: Vec<u8>,
+    /// Whether it goes before what the session has under this name: a local variable, or one of another type.
+    pub before: bool,
+}
+
+/// How a name has its value from a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LiveHow {
+    /// It is what the text gives.
+    Assigned,
+    /// It is each element of that in turn.
+    Iterated,
+    /// It is what that gives to a `with`.
+    Entered,
+    /// It is an instance of that.
+    Annotated,
+}
+
+/// What is asked for, about expressions as they are written. What can be told without running any code is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum LiveQuery {
@@ -78,14 +108,20 @@ pub struct LiveCall {
 
 impl LiveQuery {
     /// The question as JSON, as `drupe.inspection` reads it.
-    pub fn question(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+    pub fn question(&self, given: &[LiveGiven]) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Question<'a> {
+            #[serde(flatten)]
+            query: &'a LiveQuery,
+            given: &'a [LiveGiven],
+        }
+        serde_json::to_vec(&Question { query: self, given }).unwrap_or_default()
     }
 }
 
 /// The question what an expression is, as JSON, as `drupe.inspection` reads it.
-pub fn inspect_question(expression: &str) -> Vec<u8> {
-    json!({"kind": "inspect", "expression": expression})
+pub fn inspect_question(expression: &str, given: &[LiveGiven]) -> Vec<u8> {
+    json!({"kind": "inspect", "expression": expression, "given": given})
         .to_string()
         .into_bytes()
 }
@@ -302,8 +338,20 @@ mod tests {
             expression: "df".into(),
             prefix: "a".into(),
         };
-        let expected = r#"{"kind":"members","expression":"df","prefix":"a"}"#;
-        assert_eq!(String::from_utf8_lossy(&query.question()), expected);
+        let given = [LiveGiven {
+            name: "df".into(),
+            text: "load()".into(),
+            how: LiveHow::Iterated,
+            places: vec![1],
+            before: true,
+        }];
+        let expected = r#"{"kind":"members","expression":"df","prefix":"a","given":[]}"#;
+        assert_eq!(String::from_utf8_lossy(&query.question(&[])), expected);
+        let told = r#"{"name":"df","text":"load()","how":"iterated","places":[1],"before":true}"#;
+        for question in [query.question(&given), inspect_question("df", &given)] {
+            let question: serde_json::Value = serde_json::from_slice(&question).unwrap_or_default();
+            assert_eq!(question["given"][0], serde_json::from_str::<serde_json::Value>(told).unwrap_or_default());
+        }
         let answer = br#"[{"name":"abs","kind":"function","type":"function"}]"#;
         let LiveAnswer::Known(items) = LiveAnswer::<Vec<LiveItem>>::from_json(answer) else {
             panic!("not read")

@@ -28,7 +28,7 @@ use keeper::{End, Job, Plan, Shared};
 use question::{Kept, Question};
 use view::Bindings;
 
-pub use members::{added, hover_text, is_argument, kind_name, signatures, without_unknown};
+pub use members::{Added, added, hover_text, is_argument, kind_name, signatures, without_unknown};
 pub use question::Asked;
 
 /// Questions that wait for the child to read them; while it is further behind, it is asked nothing.

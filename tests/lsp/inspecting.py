@@ -33,8 +33,9 @@ class Session:
         exec(compile(code, "<cell>", "exec", dont_inherit=True), self.user_ns)
         self.inspector = load().Inspector(self)
 
-    def ask(self, kind: str, expression: str = "", prefix: str = "", index: int = 0):
+    def ask(self, kind: str, expression: str = "", prefix: str = "", index: int = 0, given=()):
         question = {"kind": kind, "expression": expression, "prefix": prefix, "index": index}
+        question["given"] = list(given)
         return json.loads(self.inspector.answer(json.dumps(question).encode()))
 
     def names(self, *question) -> set[str]:

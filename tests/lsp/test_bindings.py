@@ -151,6 +151,7 @@ TYPES = {
     "a.lazy": "list",
     "a.made": "tuple",
     "a.lazy.copy()": "list",
+    "open('x')": "TextIOWrapper",
     "A.cl(1)": "A",
     "a.m(1)": "int",
     "a.lru(1)": "str",
@@ -211,7 +212,7 @@ def test_what_would_be_given(session, expression):
 
 
 UNKNOWN = [
-    "a.silent", "Unusual(1)", "type(a)", "open('x')", "a.static(1, 2)", "nothing()", "a + path", "(" * 60 + "a" + ")" * 60 + ".nothing",
+    "a.silent", "Unusual(1)", "type(a)", "open('x', mode)", "a.static(1, 2)", "nothing()", "a + path", "(" * 60 + "a" + ")" * 60 + ".nothing",
     ".me()".join(["a", *[""] * 60]),
 ]  # fmt: skip
 

@@ -245,3 +245,23 @@ def test_lone_surrogates_are_no_danger():
 @pytest.mark.parametrize("expression", ["", "(", "a" * 5000, "(" * 500, "x.", "a b", "\0", "1 +"])
 def test_nonsense_is_unknown(expression):
     assert Session().ask("inspect", expression) is None
+
+
+def test_what_a_with_gives_is_told_from_its_code_or_its_annotation():
+    session = Session(
+        "class Itself:\n  def __enter__(self): return self\n"
+        "class Perhaps:\n  def __enter__(self):\n    if self: return self\n"
+        "class Number:\n  def __enter__(self): return 1\n"
+        "class Said:\n  def __enter__(self) -> Itself: ...\n"
+        "class Known:\n  def __enter__(me):\n    me.a = 1\n    return me\n"
+    )
+    for made, kind in {
+        "Itself": "Itself",
+        "Known": "Known",
+        "Said": "Itself",
+        "Number": None,
+        "Perhaps": None,
+    }.items():
+        told = {"name": "x", "text": f"{made}()", "how": "entered", "places": [], "before": False}
+        found = session.ask("inspect", "x", given=[told])
+        assert (found and found["type"]) == kind, made

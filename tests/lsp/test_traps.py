@@ -158,6 +158,26 @@ def test_nothing_runs(session, place):
     assert session.user_ns["ran"] == []
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_runs_for_names_that_are_given(session, place):
+    session.user_ns["ran"].clear()
+    for how in ["assigned", "iterated", "entered", "annotated"]:
+        for places in [[], [0], [1], [0, 0], [1, 1]]:
+            told = {"name": "x", "text": place, "how": how, "places": places, "before": True}
+            for asked in ["x", "x.a", "x[0]", "x['a']"]:
+                for kind in ["members", "keys", "inspect"]:
+                    session.ask(kind, asked, given=[told])
+    for around in [
+        f"enumerate({place})",
+        f"zip({place}, {place})",
+        f"{place}.items()",
+        f"{place}.flat",
+    ]:
+        told = {"name": "x", "text": around, "how": "iterated", "places": [1], "before": True}
+        session.ask("members", "x", given=[told])
+    assert session.user_ns["ran"] == []
+
+
 def test_the_second_snapshot_runs_nothing_either(session):
     session.user_ns["ran"].clear()
     session.user_ns["one_more"] = session.user_ns["Spy"]

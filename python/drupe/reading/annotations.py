@@ -12,6 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from . import hints
@@ -77,6 +78,46 @@ def types_of(annotation: Any, scope: Scope) -> tuple[type, ...]:
             continue
         kinds.append(kind)
     return tuple(kinds)
+
+
+def inner_types(annotation: Any, scope: Scope, place: int | None) -> tuple[type, ...]:
+    """The classes of what is in a value so annotated: at a place of a tuple, or one after the other for None."""
+    kinds: list[type] = []
+    try:
+        inner = _inner(annotation, place)
+        parts = (
+            _parts_of_code(inner, scope, 1)
+            if isinstance(inner, ast.expr)
+            else _parts(inner, scope, 1)
+        )
+        for kind, is_value in islice(parts, MAX_PARTS):
+            if not is_value and kind is not type(None) and kind is not object:
+                kinds.append(kind)
+    except (Unknown, SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return ()
+    return tuple(kinds)
+
+
+def _inner(annotation: Any, place: int | None) -> Any:
+    """`X` of `list[X]`, of `tuple[Y, X]` and the like, as it is written there; None where there is no such."""
+    kind = type(annotation)
+    if kind is str or kind is hints.Text:
+        node = ast.parse(str(annotation)[:1_000].strip(), mode="eval").body
+        if not isinstance(node, ast.Subscript):
+            return None
+        name = _last_name(node.value)
+        parts: Any = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        rest = isinstance(parts[-1], ast.Constant) and parts[-1].value is ...
+    else:
+        origin, parts = _split(annotation)
+        name = "" if not isinstance_static(origin, type) else name_of(origin)
+        rest = bool(parts) and parts[-1] is ...
+    is_tuple = name.lower() == "tuple"
+    if name in ("Union", "Optional", "Literal", "Annotated", "Callable") or not parts:
+        return None
+    if place is None or rest:
+        return parts[0]
+    return parts[place] if is_tuple and place < len(parts) else None
 
 
 def allowed(annotation: Any, scope: Scope) -> list[str]:

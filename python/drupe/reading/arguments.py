@@ -13,7 +13,7 @@ from . import frames, hints
 from .annotations import Scope, allowed
 from .bindings import Found, members_of
 from .parameters import DOUBLE_STARRED, Parameter, function_of, signature
-from .results import KEEPING, Resolver, overloads
+from .results import Resolver, overloads
 from .statics import (
     MAX_KEYS,
     MAX_LOOKED_AT,
@@ -31,7 +31,7 @@ from .statics import (
     type_dict,
 )
 from .words import REDUCING, words
-from .written import Written, parse, read
+from .written import Written, read
 
 # Calls around a string that are looked at, and tables of a namespace whose columns are offered together.
 MAX_CALLS = 10
@@ -136,10 +136,7 @@ def strings(resolver: Resolver, calls: list[dict], prefix: str) -> list[dict] | 
             if parameter is not None and parameter.name == "aggfunc":
                 return [_item(name, "keyword", "str") for name in fitting(REDUCING, prefix)]
             tables = _tables_around(resolver, around)
-            if tables is not None:
-                return _columns(tables, prefix)
-            names = [name for call in around for name in _columns_made(resolver, call["callee"])]
-            return [_item(name, "property", "column") for name in fitting(names, prefix)]
+            return _columns(tables, prefix)
         return _of_call(resolver, function, call, prefix)
     return None
 
@@ -198,7 +195,7 @@ def _of_function(
         method = inner.__name__
         left = _argument(resolver, function, written, _LEFT)
         if left is not MISSING:
-            names = words((type(left),), method, name, written)
+            names = words((frames.class_of(left),), method, name, written)
             if names:
                 return [_item(name, "keyword", "str") for name in fitting(names, prefix)]
         if name not in _OF_FUNCTIONS.get(method, ()):
@@ -243,7 +240,7 @@ def _argument(
                 found = resolver.of(given[name])
             except Unknown:
                 continue
-            table = frames.table_of(found.value) if found.is_known else found.table
+            table = frames.table_in(found)
             if table is not MISSING:
                 return table
     return MISSING
@@ -267,7 +264,7 @@ def _of_table(
     prefix: str,
 ) -> list[dict] | None:
     method = call["callee"].rpartition(".")[2].strip()
-    library = family(type(table)).partition(".")[0]
+    library = family(frames.class_of(table)).partition(".")[0]
     if method in _EXPRESSIONS.get(library, ()):
         word = _LAST_WORD.search(prefix)
         head = prefix[: word.start()] if word is not None else ""
@@ -292,7 +289,7 @@ def _of_table(
         or method.partition("_")[0] in ("write", "sink", "to", "from")
     ):
         return None
-    if family(type(table)) == "polars.LazyFrame":
+    if family(frames.class_of(table)) == "polars.LazyFrame":
         return _columns(_tables(resolver, frames.POLARS), prefix)
     return _columns([table], prefix)
 
@@ -303,41 +300,20 @@ def _columns(tables: list[Any], prefix: str) -> list[dict]:
     return [_item(name, "property", "column") for name in fitting(names, prefix, MAX_KEYS)]
 
 
-def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any] | None:
-    """The table whose method is called around a place, else all of polars'; None where it is one that is not there yet."""
+def _tables_around(resolver: Resolver, calls: list[dict]) -> list[Any]:
+    """The table whose method is called around a place, else all of polars'; none where it is one that is not there yet."""
     for call in calls[:MAX_CALLS]:
         owner = _owner(resolver, call["callee"])
         if owner is None:
             continue
-        table = frames.table_of(owner.value) if owner.is_known else owner.table
+        table = frames.table_in(owner)
         if table is not MISSING and frames.columns(table, 1):
             return [table]
         if table is MISSING and not owner.is_known:
             home = module_of(owner.kinds[0]) if owner.kinds else ""
             if home.startswith(("polars.dataframe", "polars.lazyframe")):
-                return None
+                return []
     return _tables(resolver, frames.POLARS)
-
-
-def _columns_made(resolver: Resolver, callee: str) -> list[str]:
-    """The columns of a frame that is made where its method is called: `pl.DataFrame({"a": [1]}).head().filter`."""
-    try:
-        node: ast.expr = parse(callee.strip())
-        while isinstance(node, ast.Attribute | ast.Call):
-            if isinstance(node, ast.Attribute):
-                node = node.value
-                continue
-            if not isinstance(node.func, ast.Attribute) or node.func.attr not in KEEPING:
-                made = resolver.of(node.func).value
-                if not isinstance_static(made, type) or family(made) not in frames.TABLES:
-                    return []
-                keys = node.args[0].keys if node.args and isinstance(node.args[0], ast.Dict) else []
-                names = [key.value for key in keys if isinstance(key, ast.Constant)]
-                return [name for name in names if type(name) is str]
-            node = node.func
-    except (SyntaxError, ValueError, RecursionError, MemoryError, Unknown):
-        pass
-    return []
 
 
 def _tables(

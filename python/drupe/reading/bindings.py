@@ -62,6 +62,8 @@ class Found(NamedTuple):
     descriptor: Any = MISSING
     # The table whose columns it has, or whose method it is.
     table: Any = MISSING
+    # Of a container that is not at hand: the classes of what is in it.
+    holds: tuple[type, ...] = ()
 
     @property
     def is_known(self) -> bool:
@@ -88,6 +90,8 @@ def attribute(of: Found, name: str) -> Found:
             found = found or _of_instance(MISSING, kind, name)
     if found is None:
         raise Unknown
+    if of.holds:
+        found = found._replace(holds=of.holds)
     return found._replace(table=table) if table is not MISSING else found
 
 

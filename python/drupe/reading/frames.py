@@ -8,7 +8,7 @@ lazy frame of polars' is not asked for: to work it out, polars calls functions t
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from .statics import (
     MAPPINGS,
@@ -47,8 +47,31 @@ _AT_HAND = {
     **dict.fromkeys(SERIES, ("index", "shape", "name")),
     "numpy.ndarray": ("T", "shape", "dtype", "ndim", "size"),
 }
+# Methods of tables after which their columns are those that they were.
+KEEPING = frozenset(
+    """astype bfill clip copy drop_duplicates drop_nulls dropna expanding ffill fillna filter groupby group_by head infer_objects
+    interpolate limit lazy collect nlargest nsmallest query replace reset_index resample reverse rolling round sample shift slice sort
+    sort_index sort_values tail to_crs truncate unique where mask""".split()
+)
 # Columns of a multi-index that are looked at in their order.
 _MAX_LEVELS = 1_000
+
+
+class Made(NamedTuple):
+    """A table, or a mapping, that is not there yet, and what the code says of it."""
+
+    kind: type
+    names: list[str]
+
+
+def class_of(table: Any) -> type:
+    """The class of a table, whether it is there or not."""
+    return table.kind if type(table) is Made else type(table)
+
+
+def table_in(found: Any) -> Any:
+    """The table that was found, or the one that it has its columns from; `MISSING` for neither."""
+    return table_of(found.value) if found.is_known else found.table
 
 
 def is_table(value: Any) -> bool:
@@ -83,6 +106,8 @@ def label(index: Any, place: int) -> Any:
 
 def columns(value: Any, most: int = MAX_KEYS) -> list[str]:
     """The names of columns of a table, variables of a data set, fields of a structured array: at most so many of the first."""
+    if type(value) is Made:
+        return value.names[:most]
     kind = family(type(value))
     try:
         if kind in PANDAS:

@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import enum
 import inspect
+import io
 import os
 import sys
 import types
@@ -97,12 +98,8 @@ _UNANNOTATED = {
 _SCALARS = (
     "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
 )
-# Methods of tables after which their columns are those that they were.
-KEEPING = frozenset(
-    """astype bfill clip copy drop_duplicates drop_nulls dropna expanding ffill fillna filter groupby group_by head infer_objects
-    interpolate limit lazy collect nlargest nsmallest query replace reset_index resample reverse rolling round sample shift slice sort
-    sort_index sort_values tail to_crs truncate unique where mask""".split()
-)
+# Methods of arrays after which what is in them is what it was.
+_REARRANGED = ("ravel", "flatten", "reshape", "tolist", "copy")
 _ARITHMETIC = (*frames.PANDAS, *frames.SERIES, "polars.DataFrame", "polars.Series", "polars.Expr", "numpy.ndarray")  # fmt: skip
 _CONTEXTS = {
     "contextmanager": "_GeneratorContextManager",
@@ -118,7 +115,18 @@ class Resolver:
     """Tells what expressions are, in some namespace."""
 
     def __init__(self, names: Callable[[], Mapping[str, Any]]) -> None:
-        self._names = names
+        self.names = names
+        self._told: Mapping[str, Found | None] = {}
+
+    def telling(self, told: Mapping[str, Found | None]) -> Resolver:
+        """One for which these names go before the namespace; None is one of which nobody knows what it is."""
+        other = Resolver(self.names)
+        other._told = told
+        return other
+
+    def has(self, name: str) -> bool:
+        """Whether the namespace has a name."""
+        return own(self.names(), name) is not MISSING
 
     def resolve(self, expression: str) -> Found:
         """What an expression is; Unknown where it cannot be told."""
@@ -166,15 +174,20 @@ class Resolver:
             either = self.of(node.body, depth).kinds + self.of(node.orelse, depth).kinds
             return _given(either)
         elif kind in _DISPLAYS:
-            return _given((_DISPLAYS[kind],))
+            return _displayed(node)
         raise Unknown
 
     def values(self) -> list[Any]:
         """The objects of the namespace, some thousands at most."""
-        return list(self._names().values())[-10_000:]
+        return list(self.names().values())[-10_000:]
 
     def _named(self, name: str) -> Found:
-        for scope in (self._names(), vars(builtins)):
+        if name in self._told:
+            told = self._told[name]
+            if told is None:
+                raise Unknown
+            return told
+        for scope in (self.names(), vars(builtins)):
             found = own(scope, name)
             if found is not MISSING:
                 return Found(found)
@@ -208,22 +221,33 @@ class Resolver:
         table = frames.table_of(owner.value) if owner.is_known else owner.table
         first = families[0] if families else ""
         by_name = isinstance(key, str)
+        if owner.holds and _is_place(key):
+            return Found(types=owner.holds)
         by_rows = isinstance(what, ast.Slice) or _is_mask(what)
         if first in frames.PANDAS:
             if by_name:
                 return _given(_pandas("Series"))
-            if by_rows or isinstance(what, ast.List):
+            if by_rows:
                 return _given(kinds[:1], table)
+            if isinstance(what, ast.List):
+                return _given(kinds[:1], _chosen(what, table))
         elif first in (*frames.SERIES, "polars.DataFrame", "polars.LazyFrame") and by_rows:
             return _given(kinds[:1], table)
-        elif first in ("pandas._LocIndexer", "pandas._iLocIndexer"):
-            if isinstance(what, ast.Slice) and table is not MISSING:
-                return _given((type(table),), table)
+        elif first in ("pandas._LocIndexer", "pandas._iLocIndexer") and table is not MISSING:
+            if by_rows:
+                return _given((frames.class_of(table),), table)
+            if isinstance(what, ast.Tuple) and len(what.elts) == 2:
+                rows, which = what.elts
+                if isinstance(rows, ast.Slice) or _is_mask(rows):
+                    if isinstance(which, ast.Slice | ast.List):
+                        return _given((frames.class_of(table),), _chosen(which, table))
+                    if isinstance(which, ast.Constant):
+                        return _given(_pandas("Series"))
         elif first == "pandas.DataFrameGroupBy":
             if isinstance(what, ast.List):
                 return _given(kinds[:1], table)
             if by_name:
-                return _given(_loaded("pandas.core.groupby.generic", "SeriesGroupBy"))
+                return _given(loaded("pandas.core.groupby.generic", "SeriesGroupBy"))
         elif owner.is_known and isinstance_static(owner.value, type):
             return owner._replace(table=MISSING)  # `Box[int]` is called as `Box` is
         elif len(kinds) == 1 and kinds[0] in _SEQUENCES and isinstance(what, ast.Slice):
@@ -242,15 +266,36 @@ class Resolver:
 
     def _called(self, node: ast.Call, depth: int, *, awaited: bool = False) -> Found:
         found = self.of(node.func, depth)
-        if found.value is globals and not node.args and type(self._names()) in MAPPINGS:
-            return Found(self._names())
+        if found.value is globals and not node.args and type(self.names()) in MAPPINGS:
+            return Found(self.names())
         if found.value is vars and len(node.args) == 1 and not node.keywords:
             return attribute(self.of(node.args[0], depth), "__dict__")
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        kinds = returned(found, awaited=awaited)
-        keeps = name in KEEPING
-        table = found.table if keeps or kinds and family(kinds[0]) not in frames.TABLES else MISSING
-        return _given(kinds, table)
+        if found.value is open:
+            kinds: tuple[type, ...] = (_opened(node),)
+        elif (
+            name in _REARRANGED
+            and found.owner is not None
+            and family(found.owner) == "numpy.ndarray"
+        ):
+            kinds = (found.owner,)
+        else:
+            kinds = returned(found, awaited=awaited)
+        table = self._columns(found, node, name, kinds)
+        held = found.holds if name in _REARRANGED else ()
+        return _given(kinds, table)._replace(holds=held)
+
+    def _columns(self, found: Found, node: ast.Call, name: str, kinds: tuple[type, ...]) -> Any:
+        """The table whose columns the result of a call has, or whose method it is; `MISSING` for none."""
+        if not kinds or family(kinds[0]) not in frames.TABLES:
+            return found.table
+        from . import made
+
+        if found.value is kinds[0]:
+            return made.constructed(kinds[0], node)
+        if found.table is not MISSING:
+            return made.changed(name, node, found.table, self.of)
+        return made.merged(node, self.of) if name in made.MERGING else MISSING
 
     def _compared(self, node: ast.Compare, depth: int) -> Found:
         if isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):
@@ -261,6 +306,20 @@ class Resolver:
         if all(side.kinds and side.kinds[0] in PLAIN for side in (left, right)):
             return _given((bool,))
         raise Unknown
+
+
+def _displayed(node: ast.expr) -> Found:
+    """A list, dictionary or other value that is written down; where its parts are not, its class."""
+    kind = _DISPLAYS[type(node)]
+    if isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict):
+        try:
+            return Found(ast.literal_eval(node))
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            pass
+    if isinstance(node, ast.Dict):
+        keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+        return _given((kind,), frames.Made(kind, [key for key in keys if type(key) is str]))
+    return _given((kind,))
 
 
 def item(owner: Any, key: Any) -> Any:
@@ -284,6 +343,11 @@ def item(owner: Any, key: Any) -> Any:
     if isinstance_static(owner, enum.EnumMeta) and type(key) is str:
         members = own(type_dict(owner), "_member_map_")
         return own(members, key) if type(members) is dict else MISSING
+    if family(kind) == "numpy.ndarray" and _is_place(key):
+        try:
+            return owner[key]
+        except IndexError:
+            return MISSING
     if type(key) is int:
         return frames.label(owner, key)
     return frames.column(owner, key) if type(key) is str else MISSING
@@ -413,6 +477,31 @@ def _operated(left: Found, right: Found | None = None) -> Found:
 _OPERATED = Kinds(int, float, str, bytes, list, tuple, set, dict, complex)
 
 
+def _chosen(which: ast.expr, table: Any) -> Any:
+    """The columns of a table that a list chooses."""
+    from . import made
+
+    return made.selected(which, table)
+
+
+def _opened(node: ast.Call) -> type:
+    """What `open` gives for the mode that is written."""
+    modes = [*node.args[1:2], *(it.value for it in node.keywords if it.arg == "mode")]
+    mode = "r" if not modes else modes[0].value if isinstance(modes[0], ast.Constant) else None
+    if type(mode) is not str:
+        raise Unknown
+    if "b" not in mode:
+        return io.TextIOWrapper
+    if "+" in mode:
+        return io.BufferedRandom
+    return io.BufferedReader if "r" in mode else io.BufferedWriter
+
+
+def _is_place(key: Any) -> bool:
+    """Whether it is the place of an element: a number, or one for each dimension."""
+    return type(key) is int or type(key) is tuple and all(type(it) is int for it in key)
+
+
 def _is_mask(node: ast.expr) -> bool:
     """Whether it chooses rows: a comparison, and what is made of some."""
     if isinstance(node, ast.BinOp):
@@ -435,10 +524,11 @@ def _is_of_pandas(kinds: tuple[type, ...]) -> bool:
 
 
 def _pandas(name: str) -> tuple[type, ...]:
-    return _loaded("pandas", name)
+    return loaded("pandas", name)
 
 
-def _loaded(module: str, name: str) -> tuple[type, ...]:
+def loaded(module: str, name: str) -> tuple[type, ...]:
+    """A class of a library, if that is loaded; nothing otherwise."""
     loaded = sys.modules.get(module)
     found = MISSING if loaded is None else own(vars(loaded), name)
     return (found,) if isinstance_static(found, type) else ()

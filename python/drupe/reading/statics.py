@@ -221,6 +221,7 @@ _FAMILIES = {
     "GeoDataFrame": [("geopandas", "GeoDataFrame")],
     "GeoSeries": [("geopandas", "GeoSeries")],
     "DataFrameGroupBy": [("pandas.core.groupby.generic", "DataFrameGroupBy")],
+    "SeriesGroupBy": [("pandas.core.groupby.generic", "SeriesGroupBy")],
     "_LocIndexer": [("pandas.core.indexing", "_LocIndexer")],
     "_iLocIndexer": [("pandas.core.indexing", "_iLocIndexer")],
     "_AtIndexer": [("pandas.core.indexing", "_AtIndexer")],

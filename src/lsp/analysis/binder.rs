@@ -16,7 +16,7 @@ use ruff_python_parser::parse_string_annotation;
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
-use super::model::{Binding, BindingKind, Model, Scope, ScopeId, ScopeKind};
+use super::model::{Binding, BindingKind, How, KeyGiven, Model, Origin, Scope, ScopeId, ScopeKind};
 use super::resolve::{self, Pending};
 
 /// Collects and resolves the names of `module`.
@@ -26,7 +26,7 @@ pub(super) fn bind(module: &ModModule, source: &str) -> Model {
         model: Model::default(),
         current: ScopeId(0),
         pending: Pending::default(),
-        target_kind: BindingKind::Target,
+        target: (BindingKind::Target, None),
         annotation_depth: 0,
     };
     binder.model.scopes.push(Scope {
@@ -50,8 +50,8 @@ struct Binder<'s> {
     model: Model,
     current: ScopeId,
     pending: Pending,
-    /// What a name in store context is bound as.
-    target_kind: BindingKind,
+    /// What a name in store context is bound as, and from where.
+    target: (BindingKind, Option<Origin>),
     annotation_depth: u8,
 }
 
@@ -137,7 +137,8 @@ impl Binder<'_> {
                 if index > 0 {
                     binder.visit_expr(&generator.iter);
                 }
-                binder.target(&generator.target, BindingKind::Target);
+                let origin = targets::origin(&generator.iter, How::Iterated);
+                binder.target(&generator.target, BindingKind::Target, origin);
                 for condition in &generator.ifs {
                     binder.visit_expr(condition);
                 }
@@ -148,19 +149,34 @@ impl Binder<'_> {
         });
     }
 
-    fn target(&mut self, target: &Expr, kind: BindingKind) {
-        let before = std::mem::replace(&mut self.target_kind, kind);
+    fn target(&mut self, target: &Expr, kind: BindingKind, origin: Option<Origin>) {
+        let before = std::mem::replace(&mut self.target, (kind, origin));
         self.visit_expr(target);
-        self.target_kind = before;
+        self.target = before;
+    }
+
+    /// The names of a tuple of targets, each with its place.
+    fn unpack(&mut self, elements: &[Expr]) {
+        let whole = self.target.1;
+        let mut counted = true;
+        for (index, element) in elements.iter().enumerate() {
+            // What takes the rest takes no one knows how many.
+            counted &= !element.is_starred_expr();
+            self.target.1 = whole.filter(|_| counted).and_then(|it| it.at(index));
+            self.visit_expr(element);
+        }
+        self.target.1 = whole;
     }
 
     fn assign(&mut self, target: &Expr, value: Option<&Expr>, annotation: Option<&Expr>, whole: TextRange) {
+        let origin = value.and_then(|value| targets::origin(value, How::Assigned));
         let Expr::Name(name) = target else {
-            self.target(target, BindingKind::Target);
+            self.target(target, BindingKind::Target, origin);
             return;
         };
         let mut binding = targets::plain(BindingKind::Variable, name.range, whole);
         binding.signature = annotation.map(Ranged::range);
+        binding.origin = origin;
         binding.value = annotation
             .and_then(targets::annotated_value)
             .or_else(|| value.and_then(targets::value));
@@ -223,10 +239,18 @@ impl<'a> Visitor<'a> for Binder<'_> {
                 if let Expr::Name(name) = &*assign.target {
                     self.use_name(&name.id, name.range);
                 }
-                self.target(&assign.target, BindingKind::Target);
+                let origin = targets::origin(&assign.value, How::Augmented);
+                self.target(&assign.target, BindingKind::Target, origin);
+            }
+            Stmt::For(it) => {
+                self.visit_expr(&it.iter);
+                let origin = targets::origin(&it.iter, How::Iterated);
+                self.target(&it.target, BindingKind::Target, origin);
+                self.visit_body(&it.body);
+                self.visit_body(&it.orelse);
             }
             Stmt::TypeAlias(alias) => {
-                self.target(&alias.name, BindingKind::Type);
+                self.target(&alias.name, BindingKind::Type, None);
                 self.with_type_parameters(alias.type_params.as_deref(), alias.range, |binder| {
                     binder.visit_annotation(&alias.value);
                 });
@@ -240,17 +264,22 @@ impl<'a> Visitor<'a> for Binder<'_> {
         match expr {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Store => {
-                    let kind = self.target_kind.clone();
-                    self.bind(&name.id, targets::plain(kind, name.range, name.range));
+                    let (kind, origin) = self.target.clone();
+                    let mut binding = targets::plain(kind, name.range, name.range);
+                    binding.origin = origin;
+                    self.bind(&name.id, binding);
                 }
                 _ => self.use_name(&name.id, name.range),
             },
+            Expr::Tuple(tuple) if tuple.ctx == ExprContext::Store => self.unpack(&tuple.elts),
+            Expr::List(list) if list.ctx == ExprContext::Store => self.unpack(&list.elts),
             Expr::Named(named) => {
                 self.visit_expr(&named.value);
                 if let Expr::Name(name) = &*named.target {
                     let scope = self.model.enclosing_statement_scope(self.current);
                     let mut binding = targets::plain(BindingKind::Target, name.range, named.range);
                     binding.value = targets::value(&named.value);
+                    binding.origin = targets::origin(&named.value, How::Assigned);
                     self.bind_from(scope, &name.id, binding);
                 }
             }
@@ -283,6 +312,20 @@ impl<'a> Visitor<'a> for Binder<'_> {
                     });
                 }
                 self.visit_expr(&attribute.value);
+            }
+            Expr::Subscript(subscript) => {
+                if subscript.ctx == ExprContext::Store
+                    && let Expr::StringLiteral(key) = &*subscript.slice
+                    && let Some(base) = targets::dotted(&subscript.value)
+                {
+                    self.model.keys.push(KeyGiven {
+                        scope: self.current,
+                        base,
+                        key: key.value.to_str().into(),
+                        range: subscript.range,
+                    });
+                }
+                visitor::walk_expr(self, expr);
             }
             Expr::Call(call) => {
                 if let Expr::Name(name) = &*call.func {
@@ -365,7 +408,8 @@ impl<'a> Visitor<'a> for Binder<'_> {
     fn visit_with_item(&mut self, item: &'a ast::WithItem) {
         self.visit_expr(&item.context_expr);
         if let Some(target) = &item.optional_vars {
-            self.target(target, BindingKind::Target);
+            let origin = targets::origin(&item.context_expr, How::Entered);
+            self.target(target, BindingKind::Target, origin);
         }
     }
 

@@ -95,6 +95,8 @@ pub struct Cursor {
     pub calls: Vec<Call>,
     /// True where a statement begins.
     pub begins: bool,
+    /// Right behind `base[` or a comma there, with nothing typed: the base on one line, and the commas.
+    pub bracket: Option<(String, usize)>,
     /// In the head of a function: the byte at which that begins. Its parameters are not bound there.
     pub head: Option<usize>,
 }
@@ -126,6 +128,7 @@ impl Cursor {
             word,
             calls,
             begins: false,
+            bracket: None,
             head: None,
         }
     }
@@ -252,6 +255,7 @@ fn at(code: Code, offset: usize) -> Cursor {
     let walk = Walk::new(code, to);
     Cursor {
         begins: walk.previous.is_none(),
+        bracket: walk.bracket(),
         head: walk.head(),
         ..Cursor::new(walk.place(false), offset, offset, walk.calls(to))
     }

@@ -116,6 +116,39 @@ pub enum Value {
     Name(Name),
 }
 
+/// How a name has its value from a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It is what the text gives.
+    Assigned,
+    /// It is each element of that in turn.
+    Iterated,
+    /// It is what that gives to a `with`.
+    Entered,
+    /// An operator has been applied to what it was before.
+    Augmented,
+}
+
+/// Where a name's value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The expression.
+    pub text: TextRange,
+    /// How the name, or the tuple that it is in, has its value from there.
+    pub how: How,
+    /// The name's place in a tuple of targets, and in a tuple within that.
+    pub places: [Option<u8>; 2],
+}
+
+impl Origin {
+    /// That of the name at `index` of a tuple which has its value so; none within more tuples than two.
+    pub(super) fn at(mut self, index: usize) -> Option<Self> {
+        let free = self.places.iter_mut().find(|place| place.is_none())?;
+        *free = Some(u8::try_from(index).ok()?);
+        Some(self)
+    }
+}
+
 /// One place where a name is bound.
 #[derive(Debug, Clone)]
 pub struct Binding {
@@ -131,6 +164,8 @@ pub struct Binding {
     pub doc: Option<TextRange>,
     /// What the value tells.
     pub value: Option<Value>,
+    /// Where it is written.
+    pub origin: Option<Origin>,
     /// The scope that a function or class opens.
     pub opens: Option<ScopeId>,
 }
@@ -204,6 +239,19 @@ pub struct ModuleUse {
     pub store: bool,
 }
 
+/// `base["key"] = …`: from there on it has that key or column.
+#[derive(Debug)]
+pub struct KeyGiven {
+    /// Where it is written.
+    pub scope: ScopeId,
+    /// The dotted name before the bracket.
+    pub base: Name,
+    /// The key.
+    pub key: Box<str>,
+    /// The whole target.
+    pub range: TextRange,
+}
+
 /// `f(name=…)` where `f` is a function of this program.
 #[derive(Debug)]
 pub struct KeywordUse {
@@ -226,6 +274,8 @@ pub struct Model {
     pub attributes: Vec<AttributeUse>,
     /// Attributes of imported modules.
     pub modules: Vec<ModuleUse>,
+    /// Keys that are assigned, in the order of the text.
+    pub keys: Vec<KeyGiven>,
     /// Keywords in calls of known functions.
     pub keywords: Vec<KeywordUse>,
     /// The attributes that are assigned through an instance or a class, by class.

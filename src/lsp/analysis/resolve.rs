@@ -243,6 +243,18 @@ impl Model {
             .or_else(|| symbol.bindings.last())
     }
 
+    /// The keys that the text above `spot` has given to `base`.
+    pub fn keys_given<'m>(&'m self, spot: Spot, base: &'m str) -> impl Iterator<Item = &'m str> {
+        let first = base.split('.').next().unwrap_or_default();
+        let symbol = self.lookup(spot.scope, first);
+        let given = self.keys.iter().filter(move |it| {
+            it.base == base
+                && spot.until.is_none_or(|until| it.range.end() <= until)
+                && self.lookup(it.scope, first) == symbol
+        });
+        given.map(|it| &*it.key)
+    }
+
     /// The class of this program that `dotted` is or is an instance of.
     pub fn class_of(&self, spot: impl Into<Spot>, dotted: &str) -> Option<ScopeId> {
         let spot = spot.into();

@@ -12,10 +12,11 @@ use std::collections::HashSet;
 
 use super::Asker;
 use super::builtins;
+use super::given;
 use crate::lsp::analysis::cursor::{Call, Cursor, Place};
 use crate::lsp::analysis::model::{BindingKind, Scope, Spot, Symbol};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
-use crate::lsp::live::{LiveAnswer, LiveKind, LiveQuery};
+use crate::lsp::live::{LiveAnswer, LiveGiven, LiveKind, LiveQuery};
 use list::List;
 use paths::paths;
 
@@ -132,6 +133,11 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             if let Some(call) = cursor.calls.first().filter(|call| call.begins) {
                 parameters(&mut list, program, spot, call, asker);
             }
+            if let Some((base, index)) = &cursor.bracket
+                && let Some(given) = given::of(program, spot, base, asker)
+            {
+                strings::bare_keys(&mut list, base, *index, &given, asker);
+            }
             names(&mut list, program, spot, &cursor, asker);
         }
         Place::Keyword { allowed } => {
@@ -156,10 +162,13 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
         }
         Place::Attribute { base } => members(&mut list, program, spot, base, typed, asker),
         Place::Key { base, index, quoted } => {
-            if super::description::may_ask(program, spot, base)
-                && !super::description::is_outdated(program, spot, base, asker)
-            {
-                strings::keys(&mut list, base, *index, typed, *quoted, asker);
+            if let Some(given) = given::of(program, spot, base, asker) {
+                strings::keys(&mut list, base, *index, typed, *quoted, &given, asker);
+            }
+            // `df.loc[:, "` has the columns of `df`.
+            let owner = base.strip_suffix(".loc").filter(|_| *index == 1).unwrap_or(base);
+            if *index == 0 || owner != base {
+                strings::add_given(&mut list, program.model.keys_given(spot, owner), *quoted);
             }
         }
         Place::Text { alone, quoted } => {
@@ -167,10 +176,19 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
                 true => cursor.calls.clone(),
                 false => Vec::new(),
             };
-            let known = calls
+            let may_ask = calls
                 .first()
-                .is_some_and(|call| super::description::may_ask(program, spot, &call.callee))
-                && strings::arguments(&mut list, &calls, typed, *quoted, asker);
+                .is_some_and(|call| given::of(program, spot, &call.callee, asker).is_some());
+            let known = may_ask && {
+                let texts = calls.iter().flat_map(|it| [it.callee.as_str(), &it.written]);
+                let given = given::of_all(program, spot, texts, asker);
+                strings::arguments(&mut list, &calls, typed, *quoted, &given, asker)
+            };
+            if let Some((owner, _)) = calls.first().and_then(|it| it.callee.rsplit_once('.'))
+                && list.candidates.iter().any(|it| it.detail == strings::COLUMN)
+            {
+                strings::add_given(&mut list, program.model.keys_given(spot, owner), *quoted);
+            }
             if known {
                 let before = program.source.get(..offset - typed.len()).unwrap_or_default();
                 strings::tick(&mut list, &calls, before.ends_with('`'));
@@ -330,19 +348,12 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         }
         for outer in program.model.outer_bases(class) {
             if super::description::may_ask(program, spot, outer) {
-                live_members(list, outer, prefix, asker);
+                live_members(list, outer, prefix, &[], asker);
             }
         }
     }
-    // The annotation of a parameter names the class whose members it has.
-    let is_outdated = super::description::is_outdated(program, spot, base, asker);
-    let known = match super::description::may_ask(program, spot, base) {
-        true => Some(base).filter(|_| !is_outdated),
-        false => super::description::annotated(program, spot, base)
-            .filter(|class| super::description::may_ask(program, spot, class)),
-    };
-    if let Some(known) = known {
-        live_members(list, known, prefix, asker);
+    if let Some(given) = given::of(program, spot, base, asker) {
+        live_members(list, base, prefix, &given, asker);
     }
     if list.candidates.is_empty() {
         let literal = match base.chars().next() {
@@ -360,18 +371,18 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
     }
 }
 
-fn live_members(list: &mut List, expression: &str, prefix: &str, asker: &mut Asker) {
+fn live_members(list: &mut List, expression: &str, prefix: &str, given: &[LiveGiven], asker: &mut Asker) {
     let query = LiveQuery::Members {
         expression: expression.to_owned(),
         prefix: prefix.to_owned(),
     };
-    match asker.complete(&query) {
+    match asker.complete(&query, given) {
         LiveAnswer::Known(items) => list.add_live(&items, 1, expression),
-        LiveAnswer::Busy => {
+        LiveAnswer::Busy if given.is_empty() => {
             let snapshot = std::sync::Arc::clone(&asker.snapshot);
             list.add_live(snapshot.members_of(expression), 1, expression);
         }
-        LiveAnswer::Unknown => {}
+        _ => {}
     }
 }
 

@@ -6,6 +6,7 @@ use ruff_text_size::{TextRange, TextSize};
 
 use super::Asker;
 use super::builtins;
+use super::given::{self, first_name};
 use crate::lsp::analysis::cursor::Call;
 use crate::lsp::analysis::describe::{self, Signature};
 use crate::lsp::analysis::model::{BindingKind, Spot, Symbol, Value};
@@ -93,8 +94,9 @@ pub fn of(
         let live = from_live(expression, object);
         match &mut found {
             Some(found) => {
-                let is_definition =
-                    found.headline.starts_with("def ") || found.headline.starts_with("class ");
+                let is_definition = ["def ", "class ", "(parameter)"]
+                    .iter()
+                    .any(|start| found.headline.starts_with(start));
                 if !is_definition {
                     found.headline = live.headline;
                 }
@@ -236,7 +238,7 @@ pub fn is_outdated(program: &Program, spot: Spot, expression: &str, asker: &Aske
 }
 
 /// The type of a name of the program's outermost scope, where the cell of `spot` binds it above and shows it for sure.
-fn shown_type<'p>(program: &'p Program, spot: Spot, name: &str) -> Option<&'p str> {
+pub(super) fn shown_type<'p>(program: &'p Program, spot: Spot, name: &str) -> Option<&'p str> {
     let model = &program.model;
     let symbol = model.symbol(model.lookup(spot.scope, name)?)?;
     let binding = model.binding(spot, symbol)?;
@@ -260,19 +262,11 @@ fn shown_type<'p>(program: &'p Program, spot: Spot, name: &str) -> Option<&'p st
     }
 }
 
-fn first_name(expression: &str) -> &str {
-    let is_word = crate::lsp::analysis::expression::is_word;
-    expression.split(|char| !is_word(char)).next().unwrap_or_default()
-}
-
 fn object(program: &Program, spot: Spot, expression: &str, asker: &mut Asker) -> Option<LiveObject> {
-    if !may_ask(program, spot, expression) || is_outdated(program, spot, expression, asker) {
-        return None;
-    }
-    match asker.inspect(expression) {
+    let given = given::of(program, spot, expression, asker)?;
+    match asker.inspect(expression, &given) {
         LiveAnswer::Known(object) => Some(object),
-        LiveAnswer::Unknown => None,
-        LiveAnswer::Busy => {
+        LiveAnswer::Busy if given.is_empty() => {
             let snapshot = &asker.snapshot;
             snapshot.objects.get(expression).cloned().or_else(|| {
                 let item = snapshot.name(expression)?;
@@ -283,6 +277,7 @@ fn object(program: &Program, spot: Spot, expression: &str, asker: &mut Asker) ->
                 })
             })
         }
+        _ => None,
     }
 }
 

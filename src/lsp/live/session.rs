@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::courier::{Carrier, Courier};
-use super::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot, inspect_question};
+use super::{Live, LiveAnswer, LiveGiven, LiveItem, LiveObject, LiveQuery, Snapshot, inspect_question};
 
 /// A running session behind JSON.
 pub struct LiveSession {
@@ -116,12 +116,17 @@ impl Live for LiveSession {
         Arc::clone(&shown.snapshot)
     }
 
-    fn complete(&self, query: &LiveQuery, budget: Duration) -> LiveAnswer<Vec<LiveItem>> {
-        self.ask(query.question(), budget)
+    fn complete(
+        &self,
+        query: &LiveQuery,
+        given: &[LiveGiven],
+        budget: Duration,
+    ) -> LiveAnswer<Vec<LiveItem>> {
+        self.ask(query.question(given), budget)
     }
 
-    fn inspect(&self, expression: &str, budget: Duration) -> LiveAnswer<LiveObject> {
-        self.ask(inspect_question(expression), budget)
+    fn inspect(&self, expression: &str, given: &[LiveGiven], budget: Duration) -> LiveAnswer<LiveObject> {
+        self.ask(inspect_question(expression, given), budget)
     }
 }
 
@@ -148,7 +153,7 @@ mod tests {
         session.leave_frame(1, names("local"));
         assert_eq!((shown(), shown()), ("local".to_owned(), "local".to_owned()));
         let budget = Duration::from_secs(10);
-        assert_eq!(session.inspect("local", budget), LiveAnswer::Busy);
+        assert_eq!(session.inspect("local", &[], budget), LiveAnswer::Busy);
         // A step: the next stop has another frame, and what comes late is of the one before.
         session.stopped(2);
         session.leave_frame(1, names("late"));
@@ -158,7 +163,7 @@ mod tests {
         assert_eq!(shown(), "other");
         session.stopped(0);
         assert_eq!(shown(), "newer");
-        assert_eq!(session.inspect("local", budget), LiveAnswer::Unknown);
+        assert_eq!(session.inspect("local", &[], budget), LiveAnswer::Unknown);
     }
 
     #[test]
@@ -177,11 +182,11 @@ mod tests {
         session.leave(b"nonsense".to_vec());
         assert!(Arc::ptr_eq(&first, &session.snapshot()));
         let budget = Duration::from_secs(10);
-        let LiveAnswer::Known(object) = session.inspect("x", budget) else {
+        let LiveAnswer::Known(object) = session.inspect("x", &[], budget) else {
             panic!("not known")
         };
         assert_eq!(object.preview, "1");
         let query = LiveQuery::Modules { prefix: "o".into() };
-        assert_eq!(session.complete(&query, budget), LiveAnswer::Unknown);
+        assert_eq!(session.complete(&query, &[], budget), LiveAnswer::Unknown);
     }
 }

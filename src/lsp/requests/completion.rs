@@ -31,14 +31,20 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
     let params = params.text_document_position_params;
     let uri = params.text_document.uri;
     let (program, offset) = session.documents.locate(&uri, params.position)?;
-    let place = program.cursor(offset).place;
-    // A sign that is typed asks for what it opens, not for all names.
-    if typed_sign.is_some() && matches!(place, Place::Name | Place::Keyword { .. } | Place::Pattern) {
+    let cursor = program.cursor(offset);
+    // A sign that is typed asks for what it opens, not for all names: `[` for keys.
+    let is_of_names = matches!(cursor.place, Place::Name | Place::Keyword { .. } | Place::Pattern);
+    let only_keys = typed_sign.is_some() && is_of_names;
+    if only_keys && cursor.bracket.is_none() {
         return Ok(CompletionList::default());
     }
     let until = Instant::now() + TYPES;
     let (found, added, busy) = session.asking(|session, asker| {
-        let found = candidates::at(&program, offset, asker);
+        let mut found = candidates::at(&program, offset, asker);
+        if only_keys {
+            found.candidates.retain(|it| it.label.starts_with('"'));
+            return (found, types::Added::default(), asker.busy);
+        }
         let added = types::added(&session.options.types, &program, offset, &found, asker, until);
         (found, added, asker.busy)
     });

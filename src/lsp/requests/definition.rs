@@ -12,7 +12,7 @@ use crate::lsp::analysis::Program;
 use crate::lsp::analysis::model::BindingKind;
 use crate::lsp::documents::text::saturate;
 use crate::lsp::documents::uri::{self, text_of};
-use crate::lsp::engine::description;
+use crate::lsp::engine::given;
 use crate::lsp::link::Failure;
 use crate::lsp::live::{LiveAnswer, LiveObject};
 use crate::lsp::session::Session;
@@ -54,10 +54,11 @@ pub fn definition(
     if !typed.is_empty() {
         return Ok(typed);
     }
-    let scope = program.model.scope_at(&program.source, offset);
+    let spot = program.spot(offset);
     let object = session.asking(|_, asker| {
-        match description::may_ask(&program, scope, &name).then(|| asker.inspect(&name)) {
-            Some(LiveAnswer::Known(object)) => Some(object),
+        let given = given::of(&program, spot, &name, asker)?;
+        match asker.inspect(&name, &given) {
+            LiveAnswer::Known(object) => Some(object),
             _ => None,
         }
     });

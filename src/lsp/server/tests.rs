@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::lsp::framing;
-use crate::lsp::{Live, LiveAnswer, LiveItem, LiveObject, LiveQuery, Snapshot};
+use crate::lsp::{Live, LiveAnswer, LiveGiven, LiveItem, LiveObject, LiveQuery, Snapshot};
 
 mod cancellation;
 mod growth;
@@ -62,7 +62,12 @@ impl Live for Mock {
         Arc::clone(&self.snapshot)
     }
 
-    fn complete(&self, query: &LiveQuery, budget: Duration) -> LiveAnswer<Vec<LiveItem>> {
+    fn complete(
+        &self,
+        query: &LiveQuery,
+        _given: &[LiveGiven],
+        budget: Duration,
+    ) -> LiveAnswer<Vec<LiveItem>> {
         if self.wait(budget) {
             return LiveAnswer::Busy;
         }
@@ -84,7 +89,7 @@ impl Live for Mock {
         }
     }
 
-    fn inspect(&self, expression: &str, budget: Duration) -> LiveAnswer<LiveObject> {
+    fn inspect(&self, expression: &str, _given: &[LiveGiven], budget: Duration) -> LiveAnswer<LiveObject> {
         if self.wait(budget) {
             return LiveAnswer::Busy;
         }

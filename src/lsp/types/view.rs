@@ -14,6 +14,7 @@ use crate::lsp::analysis::{Program, size};
 use crate::lsp::engine::Asker;
 use crate::lsp::engine::builtins;
 use crate::lsp::engine::description::may_ask;
+use crate::lsp::engine::given::names_of;
 use crate::lsp::live::{LiveAnswer, LiveKind, LiveObject};
 
 /// What begins the names that are put into a program and are none of the user's.
@@ -103,25 +104,6 @@ pub fn prelude(
     head.text
 }
 
-/// The names of an expression that are no attributes.
-fn names_of(expression: &str) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    let mut after_dot = false;
-    for word in expression.split_inclusive(|char| !is_word(char)) {
-        let name = word.trim_end_matches(|char| !is_word(char));
-        let starts_well = name.starts_with(|char: char| !char.is_numeric());
-        if starts_well
-            && !after_dot
-            && !names.contains(&name)
-            && builtins::KEYWORDS.binary_search(&name).is_err()
-        {
-            names.push(name);
-        }
-        after_dot = word.ends_with('.');
-    }
-    names
-}
-
 /// The names that a program uses and nothing in it binds, the nearest above `offset` first, those below last.
 fn unbound(program: &Program, offset: usize) -> Vec<&str> {
     let mut uses: Vec<_> = program
@@ -176,7 +158,7 @@ impl Head<'_, '_> {
         let remembered = lock(self.known).get(name).cloned();
         let spent = self.asker.spent.saturating_sub(self.before);
         if wanted || spent < QUICK || (remembered.is_none() && spent < PATIENCE) {
-            let told = match self.asker.inspect(name) {
+            let told = match self.asker.inspect(name, &[]) {
                 LiveAnswer::Known(object) => self.binding(name, &object),
                 LiveAnswer::Unknown => Told::default(),
                 LiveAnswer::Busy => return remembered.unwrap_or_default(),
@@ -195,7 +177,7 @@ impl Head<'_, '_> {
     fn binding(&mut self, name: &str, object: &LiveObject) -> Told {
         if object.topic == "list"
             && object.kind == LiveKind::Instance
-            && let LiveAnswer::Known(first) = self.asker.inspect(&format!("{name}[0]"))
+            && let LiveAnswer::Known(first) = self.asker.inspect(&format!("{name}[0]"), &[])
             && first.kind == LiveKind::Instance
         {
             let told = binding(name, &first, "list");

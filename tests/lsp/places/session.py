@@ -1,5 +1,6 @@
 """What the session of the tables has run."""
 
+import contextlib
 import math  # noqa: F401
 import os  # noqa: F401
 import pathlib  # noqa: F401
@@ -14,6 +15,10 @@ class Table:
 
     def tail(self, count=5):
         """The last rows."""
+        return self
+
+    def same(self) -> "Table":
+        """Itself."""
         return self
 
     def read_csv(self, path):
@@ -43,3 +48,20 @@ DataFrame = Table
 
 def greet(name, greeting="hello", *, loud=False):
     """Greets."""
+
+
+def fresh() -> Table:
+    """One."""
+
+
+def few() -> list[Table]:
+    """Some."""
+
+
+def pair() -> tuple[str, Table]:
+    """A name and a table."""
+
+
+@contextlib.contextmanager
+def entered() -> "collections.abc.Iterator[Table]":  # noqa: F821
+    """One for a while."""

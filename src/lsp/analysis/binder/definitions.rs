@@ -104,6 +104,7 @@ impl Binder<'_> {
             signature: Some(TextRange::new(function.name.range.start(), end)),
             doc: targets::docstring(&function.body),
             value: None,
+            origin: None,
             opens: opened,
         };
         self.current = outer;
@@ -149,6 +150,7 @@ impl Binder<'_> {
             signature: Some(TextRange::new(class.name.range.start(), end)),
             doc: targets::docstring(&class.body),
             value: None,
+            origin: None,
             opens: opened,
         };
         self.bind(&class.name.id, binding);

@@ -4,7 +4,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
 
-use crate::lsp::analysis::model::{Binding, BindingKind, Value};
+use crate::lsp::analysis::model::{Binding, BindingKind, How, Origin, Value};
 
 /// A binding without more to tell.
 pub(super) fn plain(kind: BindingKind, name: TextRange, whole: TextRange) -> Binding {
@@ -15,8 +15,18 @@ pub(super) fn plain(kind: BindingKind, name: TextRange, whole: TextRange) -> Bin
         signature: None,
         doc: None,
         value: None,
+        origin: None,
         opens: None,
     }
+}
+
+/// Where the value of a target is written; none where that is no Python: `files = !ls`.
+pub(super) fn origin(value: &Expr, how: How) -> Option<Origin> {
+    (!value.is_ipy_escape_command_expr()).then(|| Origin {
+        text: value.range(),
+        how,
+        places: [None, None],
+    })
 }
 
 /// `a.b.c` as text, when the expression is just that.

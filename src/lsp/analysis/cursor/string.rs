@@ -52,12 +52,7 @@ pub(super) fn place(code: Code, to: usize, offset: usize) -> Cursor {
             | TokenKind::Colon
             | TokenKind::String
     );
-    // A list or tuple around the string is as good as the string itself.
-    let around = walk
-        .frames
-        .iter()
-        .rev()
-        .find(|frame| frame.opener != Opener::Group || code.kind(frame.open) == TokenKind::Lbrace);
+    let around = walk.around();
     if let Some(frame) = around
         && alone
         && frame.opener == Opener::Subscript

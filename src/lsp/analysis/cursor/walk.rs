@@ -297,6 +297,20 @@ impl<'a> Walk<'a> {
         (self.compound && self.word() == TokenKind::Def).then(|| first.start().to_usize())
     }
 
+    /// `base` and the commas within its bracket, where the cursor stands right behind `base[`, `base[[` or a comma there.
+    pub(super) fn bracket(&self) -> Option<(String, usize)> {
+        let frame = self.around().filter(|it| it.opener == Opener::Subscript)?;
+        let last = self.code.before(frame.open)?;
+        let begins = self.top().begins_at(self.end, self.code);
+        begins.then(|| Some((self.code.expression(last)?, frame.commas)))?
+    }
+
+    /// What an element is in that begins at the cursor: a list or tuple is as good as the element itself.
+    pub(super) fn around(&self) -> Option<&Frame> {
+        let is_grouping = |it: &Frame| it.opener == Opener::Group && self.code.kind(it.open) != TokenKind::Lbrace;
+        self.frames.iter().rev().find(|frame| !is_grouping(frame))
+    }
+
     fn leave_lambdas(&mut self) {
         while matches!(self.top().opener, Opener::Lambda { .. }) {
             self.frames.pop();

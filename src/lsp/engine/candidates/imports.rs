@@ -62,7 +62,7 @@ pub(super) fn imported(
         prefix: prefix.to_owned(),
     };
     if module.chars().all(|char| char == '.' || is_word(char))
-        && let LiveAnswer::Known(items) = asker.complete(&query)
+        && let LiveAnswer::Known(items) = asker.complete(&query, &[])
     {
         for item in items
             .iter()

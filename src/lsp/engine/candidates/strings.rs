@@ -4,7 +4,11 @@ use super::Kind;
 use super::list::List;
 use crate::lsp::analysis::cursor::{Call, Quoted};
 use crate::lsp::engine::Asker;
-use crate::lsp::live::{LiveAnswer, LiveCall, LiveItem, LiveQuery};
+use crate::lsp::engine::given::first_name;
+use crate::lsp::live::{LiveAnswer, LiveCall, LiveGiven, LiveItem, LiveQuery};
+
+/// What the session calls a column.
+pub(super) const COLUMN: &str = "column";
 
 /// Calls whose argument names an environment variable, and the mapping of them.
 const ENVIRONMENT: [&str; 5] = ["os.environ", "environ", "os.getenv", "getenv", "os.environ.get"];
@@ -56,24 +60,44 @@ pub(super) fn keys(
     index: usize,
     typed: &str,
     quoted: Quoted,
+    given: &[LiveGiven],
     asker: &mut Asker,
 ) {
     if ENVIRONMENT.contains(&base) {
         return environment(list, asker);
     }
-    let answer = asker.complete(&LiveQuery::Keys {
+    let query = LiveQuery::Keys {
         expression: base.to_owned(),
         index,
         prefix: read(typed, quoted),
-    });
-    match answer {
+    };
+    match asker.complete(&query, given) {
         LiveAnswer::Known(items) => add(list, &items, quoted),
-        LiveAnswer::Busy => {
+        LiveAnswer::Busy if given.is_empty() => {
             // `df.loc[:, "` has the columns of `df`.
             let name = base.strip_suffix(".loc").filter(|_| index == 1).unwrap_or(base);
             add_known(list, name, quoted, asker);
         }
-        LiveAnswer::Unknown => {}
+        _ => {}
+    }
+}
+
+/// Adds the keys of `base` as they are written with their quotes, for where none has been typed yet.
+pub(super) fn bare_keys(list: &mut List, base: &str, index: usize, given: &[LiveGiven], asker: &mut Asker) {
+    let quoted = Quoted { quote: '"', raw: false };
+    let mut bare = List::new("");
+    keys(&mut bare, base, index, "", quoted, given, asker);
+    for key in bare.candidates {
+        let text = if key.insert.is_empty() { key.label } else { key.insert };
+        list.add(&format!("\"{text}\""), Kind::Property, &key.detail, 0, "");
+    }
+}
+
+/// Adds keys that the program assigns.
+pub(super) fn add_given<'k>(list: &mut List, keys: impl Iterator<Item = &'k str>, quoted: Quoted) {
+    for key in keys {
+        list.add(key, Kind::Property, "", 0, "");
+        list.insert(key, write(key, quoted));
     }
 }
 
@@ -83,6 +107,7 @@ pub(super) fn arguments(
     calls: &[Call],
     typed: &str,
     quoted: Quoted,
+    given: &[LiveGiven],
     asker: &mut Asker,
 ) -> bool {
     let Some(call) = calls.first() else {
@@ -98,11 +123,11 @@ pub(super) fn arguments(
         keyword: call.keyword.clone(),
         written: call.written.clone(),
     });
-    let answer = asker.complete(&LiveQuery::Strings {
+    let query = LiveQuery::Strings {
         calls: calls.collect(),
         prefix: read(typed, quoted),
-    });
-    match answer {
+    };
+    match asker.complete(&query, given) {
         LiveAnswer::Known(items) => {
             add(list, &items, quoted);
             true
@@ -115,7 +140,8 @@ pub(super) fn arguments(
                 Some(keyword) => KEYWORDS.contains(&keyword.as_str()),
                 None => call.index == 0 && KEYED.contains(&method),
             };
-            fits && add_known(list, name, quoted, asker)
+            let is_the_sessions = given.iter().all(|it| it.name != first_name(name));
+            fits && is_the_sessions && add_known(list, name, quoted, asker)
         }
         LiveAnswer::Unknown => false,
     }

@@ -1,0 +1,277 @@
+"""What names are that code above the cursor binds and that has not run, told from the texts that they have their values from.
+
+Imported with the first question that comes with such names. As everywhere here no code of the user's runs: a text is only read.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dis
+import io
+import types
+from collections import deque
+from itertools import islice
+from typing import Any
+
+from . import frames, hints
+from .annotations import Scope, inner_types, types_of
+from .bindings import Found, call_of
+from .parameters import function_of
+from .results import Resolver, loaded
+from .statics import (
+    MAPPINGS,
+    MISSING,
+    Kinds,
+    Unknown,
+    class_attribute,
+    family,
+    isinstance_static,
+    kind_of,
+    module_of,
+)
+from .written import parse
+
+# Names that are read, and how often something may be taken out of something.
+MAX_GIVEN = 50
+MAX_STEPS = 5
+
+_ELEMENT = "element"
+_ENTERED = "entered"
+_SEQUENCES = Kinds(list, tuple, str, bytes, range, deque)
+_SETS = Kinds(set, frozenset)
+# What gives the elements of its first argument as they are.
+_PASSING = frozenset("reversed sorted list tuple set frozenset iter tqdm trange track".split())
+# What `contextlib`'s decorators make of a generator.
+_CONTEXTS = Kinds(
+    *(
+        vars(contextlib)[name]
+        for name in ("_GeneratorContextManager", "_AsyncGeneratorContextManager")
+    )
+)
+_FILES = Kinds(io.TextIOWrapper, io.StringIO)
+_SERIES = ("pandas", "Series")
+
+
+def after(resolver: Resolver, given: list[dict]) -> Resolver:
+    """What `resolver` would be if these names were bound, one after the other."""
+    told: dict[str, Found | None] = {}
+    reading = resolver.telling(told)
+    for it in given[:MAX_GIVEN]:
+        if it["before"] or not resolver.has(it["name"]):
+            try:
+                told[it["name"]] = _found(reading, it)
+            except Unknown:
+                told[it["name"]] = None
+    return reading
+
+
+def _found(reading: Resolver, given: dict) -> Found:
+    text, how = given["text"], given["how"]
+    if not text:
+        raise Unknown
+    if how == "annotated":
+        kinds = types_of(text, Scope(reading.names(), "__main__"))
+        if not kinds:
+            raise Unknown
+        return Found(types=kinds)
+    try:
+        node = parse(f"({text}\n)")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise Unknown from None
+    first = {"iterated": [_ELEMENT], "entered": [_ENTERED]}.get(how, [])
+    return _follow(reading, node, [*first, *given["places"]])
+
+
+def _follow(reading: Resolver, node: ast.expr, steps: list[str | int]) -> Found:
+    """What is reached from an expression by these steps: an element of it, what it gives to a `with`, its part at a place."""
+    if not steps:
+        return reading.of(node)
+    if len(steps) > MAX_STEPS:
+        raise Unknown
+    step, *rest = steps
+    if step == _ELEMENT:
+        return _element(reading, node, rest)
+    if step == _ENTERED:
+        return _parts(_entered(reading, node), rest)
+    if isinstance(node, ast.Tuple | ast.List) and isinstance(step, int):
+        if step >= len(node.elts) or any(isinstance(it, ast.Starred) for it in node.elts):
+            raise Unknown
+        return _follow(reading, node.elts[step], rest)
+    return _unpacked(reading, node, steps)
+
+
+def _unpacked(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
+    """A part of a tuple that an expression gives."""
+    if isinstance(node, ast.Call):
+        function = reading.of(node.func)
+        found = _subplots(function, node, places)
+        if found is not None:
+            return found
+        note, scope = _returns(function)
+        kinds = inner_types(note, scope, places[0]) if len(places) == 1 else ()
+        if kinds:
+            return Found(types=kinds)
+    return _parts(reading.of(node), places)
+
+
+def _parts(found: Found, places: list[Any]) -> Found:
+    for place in places:
+        if type(found.value) not in _SEQUENCES or place >= len(found.value):
+            raise Unknown
+        found = Found(found.value[place])
+    return found
+
+
+def _element(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
+    """What an expression gives one after the other, or the part at `places` of that."""
+    if isinstance(node, ast.Call):
+        found = _of_call(reading, node, places)
+        if found is not None:
+            return found
+    if isinstance(node, ast.List | ast.Tuple | ast.Set) and node.elts:
+        return _follow(reading, node.elts[0], places)
+    if isinstance(node, ast.Attribute):
+        flat = _flat(reading.of(node.value), node.attr, places)
+        if flat is not None:
+            return flat
+    found = reading.of(node)
+    if found.is_known:
+        return _parts(Found(_first(found.value)), places)
+    if found.holds and not places:
+        return Found(types=found.holds)
+    first = family(found.kinds[0]) if found.kinds else ""
+    if first in frames.PANDAS and not places or found.kinds and found.kinds[0] in _FILES:
+        return Found(types=(str,))
+    if first == "pandas.DataFrameGroupBy" and places == [1]:
+        return Found(types=loaded("pandas", "DataFrame"), table=found.table)
+    if first == "pandas.SeriesGroupBy" and places == [1]:
+        return Found(types=loaded(*_SERIES))
+    raise Unknown
+
+
+def _of_call(reading: Resolver, node: ast.Call, places: list[Any]) -> Found | None:
+    """The elements of what a well-known function or method gives; None for others."""
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    plain = bool(node.args) and not any(isinstance(it, ast.Starred) for it in node.args)
+    if name == "range" and not places:
+        return Found(types=(int,))
+    if name == "enumerate" and plain and places:
+        place, *rest = places
+        return Found(types=(int,)) if place == 0 else _element(reading, node.args[0], rest)
+    if name == "zip" and plain and places and places[0] < len(node.args):
+        return _element(reading, node.args[places[0]], places[1:])
+    if name in _PASSING and plain:
+        return _element(reading, node.args[0], places)
+    if isinstance(node.func, ast.Attribute):
+        owner = reading.of(node.func.value)
+        found = _flat(owner, node.func.attr, places) or _of_method(owner, node.func.attr, places)
+        if found is not None:
+            return found
+    note, scope = _returns(reading.of(node.func))
+    kinds = inner_types(note, scope, None) if not places else ()
+    return Found(types=kinds) if kinds else None
+
+
+def _of_method(owner: Found, method: str, places: list[Any]) -> Found | None:
+    first = family(owner.kinds[0]) if owner.kinds else ""
+    if first in frames.PANDAS and method in ("items", "iterrows"):
+        if places == [1]:
+            return Found(types=loaded(*_SERIES))
+        return Found(types=(str,)) if places == [0] and method == "items" else None
+    if type(owner.value) in MAPPINGS and method in ("keys", "values", "items") and owner.value:
+        key, value = next(iter(dict.items(owner.value)))
+        part = {"keys": key, "values": value, "items": (key, value)}[method]
+        return _parts(Found(part), places)
+    return None
+
+
+def _flat(owner: Found, name: str, places: list[Any]) -> Found | None:
+    """The first element of `array.flat` and the like; None for what is not that."""
+    is_array = owner.is_known and family(type(owner.value)) == "numpy.ndarray"
+    if name not in ("flat", "ravel", "flatten") or not is_array or places or not owner.value.size:
+        return None
+    return Found(owner.value.flat[0])
+
+
+def _first(value: Any) -> Any:
+    """The first element of a builtin container or the name of a table's first column."""
+    if type(value) in _SEQUENCES or type(value) in _SETS or type(value) in MAPPINGS:
+        for element in islice(iter(value), 1):
+            return element
+    if family(type(value)) == "numpy.ndarray" and value.ndim and value.size:
+        return value[0]
+    if family(type(value)) in frames.PANDAS:
+        return next(iter(frames.columns(value, 1)), "")
+    raise Unknown
+
+
+def _entered(reading: Resolver, node: ast.expr) -> Found:
+    """What an expression gives to a `with`."""
+    found = reading.of(node)
+    if isinstance(node, ast.Call) and found.kinds and found.kinds[0] in _CONTEXTS:
+        note, scope = _returns(reading.of(node.func))
+        return Found(types=inner_types(note, scope, None))
+    for kind in found.kinds:
+        enter = class_attribute(kind, "__enter__")
+        if enter is MISSING:
+            continue
+        if kind_of(enter) == "function" and type(function_of(enter)) is types.FunctionType:
+            if _gives_itself(function_of(enter)):
+                return found
+            note, scope = _returns(Found(enter, owner=kind))
+            kinds = types_of(note, scope)
+            if not kinds:
+                raise Unknown
+            return Found(types=kinds)
+        if module_of(kind) in ("_io", "io", "mmap", "sqlite3", "select"):
+            return found
+    raise Unknown
+
+
+def _gives_itself(function: types.FunctionType) -> bool:
+    """Whether each `return` of a method is `return self`."""
+    names = function.__code__.co_varnames
+    before, given = None, []
+    for step in dis.get_instructions(function.__code__):
+        if step.opname == "RETURN_VALUE":
+            given.append(before)
+        elif step.opname == "RETURN_CONST":
+            given.append(None)
+        before = step.argval if step.opname.startswith("LOAD_FAST") else None
+    return bool(given) and bool(names) and all(name == names[0] for name in given)
+
+
+def _returns(function: Found) -> tuple[Any, Scope]:
+    """What a function says that it returns, and where the names in that are looked up."""
+    value = function.value
+    if kind_of(value) != "function":
+        value = call_of(type(value)) if function.is_known else MISSING
+    inner = function_of(value)
+    if type(inner) is not types.FunctionType:
+        return None, Scope()
+    owner = function.owner
+    if type(value) is types.MethodType:
+        receiver = value.__self__
+        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    return hints.texts_of(inner).get("return"), Scope.of(inner, owner)
+
+
+def _subplots(function: Found, node: ast.Call, places: list[Any]) -> Found | None:
+    """What `fig, ax = plt.subplots()` binds: matplotlib says `Any` of the second."""
+    inner = function_of(function.value)
+    if type(inner) is not types.FunctionType or inner.__name__ != "subplots":
+        return None
+    if type(inner.__module__) is not str or not inner.__module__.startswith("matplotlib."):
+        return None
+    if places == [0]:
+        return Found(types=loaded("matplotlib.figure", "Figure"))
+    counts = [*node.args, *(it.value for it in node.keywords if it.arg in ("nrows", "ncols"))]
+    if any(not isinstance(it, ast.Constant) or it.value != 1 for it in counts):
+        axes = loaded("matplotlib.axes", "Axes")
+        return (
+            Found(types=loaded("numpy", "ndarray"), holds=axes)
+            if places == [1]
+            else Found(types=axes)
+        )
+    return Found(types=loaded("matplotlib.axes", "Axes"))

@@ -1,0 +1,273 @@
+//! What the session has to be given before it is asked: the names that code above the cursor binds and that has not run.
+//!
+//! `df2 = df.copy()` is typed, and `df2["` below it: the session has no `df2`, but it can tell what `df.copy()` is. So each
+//! question carries the values' texts, those that they need in turn, and the annotations of parameters.
+
+use ruff_text_size::{TextRange, TextSize};
+
+use super::Asker;
+use super::builtins;
+use super::description::{is_outdated, shown_type};
+use crate::lsp::analysis::expression::is_word;
+use crate::lsp::analysis::model::{Binding, BindingKind, How, Spot, Symbol};
+use crate::lsp::analysis::{Program, ScopeKind};
+use crate::lsp::live::{LiveGiven, LiveHow};
+
+/// At most so many names go with a question.
+const MOST: usize = 20;
+/// A text of more bytes is too long to be read in time.
+const LONGEST: usize = 500;
+
+/// What goes with a question about `expression`, as it is read at `spot`. `None` when the session is not to be asked: the first
+/// name is a local variable of which nobody knows what it is, or the session's is from before an edit.
+pub fn of(program: &Program, spot: Spot, expression: &str, asker: &Asker) -> Option<Vec<LiveGiven>> {
+    if is_outdated(program, spot, expression, asker) {
+        return None;
+    }
+    let mut given = Given::new(program, asker);
+    given.add(spot, first_name(expression)).then(|| given.sorted())
+}
+
+/// What goes with a question about all of these texts.
+pub fn of_all<'t>(
+    program: &Program,
+    spot: Spot,
+    texts: impl IntoIterator<Item = &'t str>,
+    asker: &Asker,
+) -> Vec<LiveGiven> {
+    let mut given = Given::new(program, asker);
+    for name in texts.into_iter().flat_map(names_of) {
+        given.add(spot, name);
+    }
+    given.sorted()
+}
+
+/// The first name of an expression; empty where it begins with something else.
+pub fn first_name(expression: &str) -> &str {
+    expression.split(|char| !is_word(char)).next().unwrap_or_default()
+}
+
+/// The names of an expression that are no attributes.
+pub fn names_of(expression: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut after_dot = false;
+    for word in expression.split_inclusive(|char| !is_word(char)) {
+        let name = word.trim_end_matches(|char| !is_word(char));
+        let starts_well = name.starts_with(|char: char| !char.is_numeric());
+        if starts_well
+            && !after_dot
+            && !names.contains(&name)
+            && builtins::KEYWORDS.binary_search(&name).is_err()
+        {
+            names.push(name);
+        }
+        after_dot = word.ends_with('.');
+    }
+    names
+}
+
+/// The names while they are collected, each with where it is bound.
+struct Given<'a> {
+    program: &'a Program,
+    asker: &'a Asker<'a>,
+    found: Vec<(TextSize, LiveGiven)>,
+}
+
+impl<'a> Given<'a> {
+    fn new(program: &'a Program, asker: &'a Asker<'a>) -> Self {
+        Self {
+            program,
+            asker,
+            found: Vec::new(),
+        }
+    }
+
+    /// In the order in which the code would bind them.
+    fn sorted(mut self) -> Vec<LiveGiven> {
+        self.found.sort_by_key(|(at, _)| *at);
+        self.found.into_iter().map(|(_, given)| given).collect()
+    }
+
+    /// Adds `name` as it is read at `spot`, with what it needs. False when nobody can tell what it is there.
+    fn add(&mut self, spot: Spot, name: &str) -> bool {
+        let (program, model) = (self.program, &self.program.model);
+        let symbol = model.lookup(spot.scope, name).and_then(|id| model.symbol(id));
+        let Some((symbol, binding)) = symbol.and_then(|it| Some((it, bound(program, spot, it)?))) else {
+            return true;
+        };
+        let home = model.scope(symbol.scope).map(|scope| scope.kind);
+        let is_local = home.is_some_and(|kind| kind != ScopeKind::Module);
+        let is_outdated = || {
+            let shown = shown_type(program, spot, name);
+            let known = self.asker.snapshot.name(name);
+            shown.zip(known).is_some_and(|(shown, known)| shown != known.type_name)
+        };
+        let before = is_local || is_outdated();
+        if !before && self.asker.snapshot.name(name).is_some() {
+            return true;
+        }
+        let at = binding.name.start();
+        if let Some((_, given)) = self.found.iter().find(|(known, _)| *known == at) {
+            return !given.text.is_empty();
+        }
+        let source = source(program, binding).filter(|(text, _)| {
+            text.len().to_usize() <= LONGEST && self.found.len() < MOST
+        });
+        let Some((text, how)) = source else {
+            if is_local {
+                self.found.push((at, nobody(name)));
+            }
+            return !is_local;
+        };
+        let text = program.text(text);
+        let places = binding.origin.map(|it| it.places).unwrap_or_default();
+        let given = LiveGiven {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            how,
+            places: places.into_iter().flatten().collect(),
+            before,
+        };
+        self.found.push((at, given));
+        let above = Spot {
+            scope: symbol.scope,
+            until: Some(at),
+        };
+        for needed in names_of(text) {
+            self.add(above, needed);
+        }
+        true
+    }
+}
+
+/// A name that hides the session's, and of which nobody knows what it is.
+fn nobody(name: &str) -> LiveGiven {
+    LiveGiven {
+        name: name.to_owned(),
+        text: String::new(),
+        how: LiveHow::Assigned,
+        places: Vec::new(),
+        before: true,
+    }
+}
+
+/// The binding that says what a name is at `spot`: an operator leaves it what it was.
+fn bound<'p>(program: &Program, mut spot: Spot, symbol: &'p Symbol) -> Option<&'p Binding> {
+    let mut binding = program.model.binding(spot, symbol)?;
+    while binding.origin.is_some_and(|it| it.how == How::Augmented) {
+        spot.until = Some(binding.name.start());
+        let above = program.model.binding(spot, symbol)?;
+        if above.name.start() >= binding.name.start() {
+            return None;
+        }
+        binding = above;
+    }
+    Some(binding)
+}
+
+/// The text that says what a binding binds, and how.
+fn source(program: &Program, binding: &Binding) -> Option<(TextRange, LiveHow)> {
+    if let (BindingKind::Parameter | BindingKind::Variable, Some(annotation)) = (&binding.kind, binding.signature) {
+        // `*args: int` is a tuple of these.
+        let before = program.source.get(..binding.name.start().to_usize())?;
+        let is_plain = binding.kind == BindingKind::Variable || !before.ends_with('*');
+        return is_plain.then_some((annotation, LiveHow::Annotated));
+    }
+    let origin = binding.origin?;
+    let how = match origin.how {
+        How::Assigned => LiveHow::Assigned,
+        How::Iterated => LiveHow::Iterated,
+        How::Entered => LiveHow::Entered,
+        How::Augmented => return None,
+    };
+    Some((origin.text, how))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::lsp::live::{LiveItem, Snapshot};
+
+    /// What goes with a question about `expression` at the end of `code`, as lines; the session has `df`, and `n`, which is a number.
+    fn given(code: &str, expression: &str) -> Option<String> {
+        let item = |name: &str, type_name: &str| LiveItem {
+            name: name.into(),
+            type_name: type_name.into(),
+            ..LiveItem::default()
+        };
+        let asker = Asker::from_snapshot(Arc::new(Snapshot {
+            names: vec![item("df", "DataFrame"), item("n", "int")],
+            ..Snapshot::default()
+        }));
+        let program = Program::plain(code);
+        let found = of(&program, program.spot(code.len()), expression, &asker)?;
+        let lines = found.into_iter().map(|it| {
+            let how = match it.how {
+                LiveHow::Assigned => "=",
+                LiveHow::Iterated => "in",
+                LiveHow::Entered => "as",
+                LiveHow::Annotated => ":",
+            };
+            let places: String = it.places.iter().map(|place| format!("[{place}]")).collect();
+            let before = if it.before { "!" } else { "" };
+            format!("{before}{}{places} {how} {}", it.name, it.text)
+        });
+        Some(lines.collect::<Vec<_>>().join("; "))
+    }
+
+    #[test]
+    fn what_has_not_run_goes_with_the_question() {
+        for (code, expression, expected) in [
+            ("x", "x", Some("")),
+            ("df2 = df.copy()\ndf2", "df2", Some("df2 = df.copy()")),
+            ("df2 = df.copy()\ndf2", "df2.groupby('a')", Some("df2 = df.copy()")),
+            ("a = df\nb = a.head()\nb", "b", Some("a = df; b = a.head()")),
+            ("a = df\na = a[a.x > 1]\na", "a", Some("a = df; a = a[a.x > 1]")),
+            ("a = 1\nb = a\na = 2\nb", "b + a", Some("a = 1; b = a")),
+            ("t = 1\nt += df\nt", "t", Some("t = 1")),
+            ("(y := df.head())\ny", "y", Some("y = df.head()")),
+            ("y = (df\n .head())\ny", "y", Some("y = df\n .head()")),
+            // The session's own is better than what the text says of it.
+            ("df = df.head()\ndf", "df", Some("")),
+            ("n = 2\nn", "n", Some("")),
+            // But not where the text is surely newer.
+            ("n = 'text'\nn", "n", None),
+            ("n = 'text'\nm = n.upper()\nm", "m", Some("!n = 'text'; m = n.upper()")),
+            ("fig, ax = plt.subplots()\nax", "ax", Some("ax[1] = plt.subplots()")),
+            ("for i, (k, v) in d: k", "k", Some("k[1][0] in d")),
+            ("for x in df.columns: x", "x", Some("x in df.columns")),
+            ("with open('a') as f: f", "f", Some("f as open('a')")),
+            ("a, *b, c = df\nc", "c", Some("")),
+            ("files = !ls\nfiles", "files", Some("")),
+            ("df: Table\ndf", "df", Some("")),
+            ("o: Table = f()\no", "o", Some("o : Table")),
+            // Local variables hide the session's.
+            ("def f(df): df", "df", None),
+            ("def f(df): x = df.head(); x", "x", Some("!df = ; !x = df.head()")),
+            ("def f(d: Table): x = d.a; x", "x", Some("!d : Table; !x = d.a")),
+            ("def f(*d: Table): d", "d", None),
+            ("def f():\n  x = df.a\n  x", "x", Some("!x = df.a")),
+            ("[r for r in df]; [r", "r", Some("")),
+            ("import a\na", "a", Some("")),
+            ("def g(): ...\ng", "g", Some("")),
+        ] {
+            assert_eq!(given(code, expression).as_deref(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let chain: String = (0..100).map(|at| format!("a{} = a{at}\n", at + 1)).collect();
+        let found = given(&format!("{chain}a100"), "a100").unwrap_or_default();
+        assert_eq!(found.split("; ").count(), MOST);
+        assert_eq!(given(&format!("a = '{}'\na", "x".repeat(LONGEST)), "a").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn names_of_expressions() {
+        assert_eq!(names_of("a.b(c, d=e[0])[f].g"), ["a", "c", "d", "e", "f"]);
+        assert_eq!(names_of("x if y else 1.5"), ["x", "y"]);
+    }
+}

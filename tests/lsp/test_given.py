@@ -1,0 +1,242 @@
+"""What names are that code above the cursor binds and that has not run: each is told with the text that it has its value from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from inspecting import Session
+
+CODE = """
+import collections.abc, contextlib, pathlib, tempfile, typing
+from concurrent.futures import ThreadPoolExecutor
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+df = pd.DataFrame({"age": [1, 2], "name": ["a", "b"]})
+other = pd.DataFrame({"name": ["a"], "weight": [1.0]})
+figure, old = plt.subplots(2, 2)
+rows = [{"key": 1}]
+class Box:
+    def __enter__(self): return self
+    def __exit__(self, *error): ...
+    def same(self) -> typing.Self if hasattr(typing, "Self") else "Box": return self
+class Other(Box):
+    def __enter__(self): return 1
+class Told:
+    def __enter__(self) -> Box: ...
+def load() -> pd.DataFrame: ...
+def two() -> tuple[int, pd.DataFrame]: ...
+def many() -> list[pathlib.Path]: ...
+def each() -> typing.Iterator["pathlib.Path"]: ...
+def boxes() -> tuple[Box, ...]: ...
+@contextlib.contextmanager
+def managed() -> collections.abc.Iterator[Box]: ...
+box = Box()
+"""
+
+
+@pytest.fixture(scope="module")
+def session():
+    return Session(CODE)
+
+
+def given(line: str) -> list[dict]:
+    """`x, 1 = text`, `x in text`, `x as text` and `x : text`, one after the other between semicolons."""
+    found = []
+    for part in line.split("; "):
+        target, how, text = part.split(" ", 2)
+        name, *places = target.split(",")
+        found.append(
+            {
+                "name": name.lstrip("!"),
+                "text": text,
+                "how": {"=": "assigned", "in": "iterated", "as": "entered", ":": "annotated"}[how],
+                "places": [int(place) for place in places],
+                "before": name.startswith("!"),
+            }
+        )
+    return found
+
+
+def ask(session, kind: str, expression: str, line: str):
+    return session.ask(kind, expression, given=given(line))
+
+
+TYPES = {
+    'x = df["age"]': "Series",
+    "x = df.copy()": "DataFrame",
+    "x = df\n .head()": "DataFrame",
+    "x = df.groupby('age')": "DataFrameGroupBy",
+    "y = df.head(); x = y['age']": "Series",
+    "x = df; x = x.age": "Series",
+    "x = load()": "DataFrame",
+    "x = [1, 2]": "list",
+    "x = {'a': load()}": "dict",
+    "x = 1.5": "float",
+    "x = lambda: 1": "function",
+    "x : pd.DataFrame": "DataFrame",
+    "x : 'pd.DataFrame | None'": "DataFrame",
+    "x : list[int]": "list",
+    "x,1 = two()": "DataFrame",
+    "x,0 = two()": "int",
+    "x,1 = 1, load()": "DataFrame",
+    "x,1,0 = 1, (load(), 2)": "DataFrame",
+    "x,3 = boxes()": "Box",
+    "x in many()": "Path",
+    "x in each()": "Path",
+    "x in [load()]": "DataFrame",
+    "x in rows": "dict",
+    "x in df": "str",
+    "x in df.columns": None,
+    "x,0 in enumerate(rows)": "int",
+    "x,1 in enumerate(rows)": "dict",
+    "x,1,1 in enumerate(zip(rows, many()))": "Path",
+    "x in reversed(rows)": "dict",
+    "x in range(3)": "int",
+    "x,1 in df.groupby('age')": "DataFrame",
+    "x,1 in df.age.groupby(df.name)": "Series",
+    "x,1 in df.iterrows()": "Series",
+    "x,0 in df.items()": "str",
+    "x,1 in df.items()": "Series",
+    "x,0 in rows[0].items()": "str",
+    "x in rows[0].values()": "int",
+    "x as open('name')": "TextIOWrapper",
+    "x as open('name', 'wb')": "BufferedWriter",
+    "x as open('name', mode='rb')": "BufferedReader",
+    "f as open('name'); x in f": "str",
+    "x as ThreadPoolExecutor()": "ThreadPoolExecutor",
+    "x as box": "Box",
+    "x as box.same()": "Box",
+    "x as Told()": "Box",
+    "x as managed()": "Box",
+    "x,1 = plt.subplots()": "Axes",
+    "x,0 = plt.subplots()": "Figure",
+    "x,1 = plt.subplots(2)": "ndarray",
+    "x,1 = plt.subplots(nrows=1, ncols=1)": "Axes",
+    "x,1,0 = plt.subplots(1, 2)": "Axes",
+    "a,1 = plt.subplots(2, 2); x = a[0, 1]": "Axes",
+    "a,1 = plt.subplots(2, 2); x in a.flat": "Axes",
+    "a,1 = plt.subplots(2, 2); x in a.ravel()": "Axes",
+    "x = old[0, 1]": "Axes",
+    "x = old[0]": "ndarray",
+    "x in old.flat": "Axes",
+    "x = np.zeros(3).reshape(3, 1)": None,
+    "x = old.reshape(4)": "ndarray",
+    # Nobody knows.
+    "x = 1 +": None,
+    "x = nothing": None,
+    "x = open('name', mode)": None,
+    "x = x": None,
+    "x as Other()": None,
+    "x as tempfile.TemporaryDirectory()": None,
+    "x,5 = two()": None,
+    "x,2 = 1, 2": None,
+    "x,1 = *rows, 2": None,
+    "x,9 = rows": None,
+    "x in 5": None,
+    "x : nothing": None,
+    "x : 1 +": None,
+}
+
+
+@pytest.mark.parametrize("line", TYPES)
+def test_types(session, line):
+    found = ask(session, "inspect", "x", line)
+    assert (found and found["type"]) == TYPES[line]
+
+
+COLUMNS = {
+    "x = df.copy()": ["age", "name"],
+    "x = df[df.age > 1]": ["age", "name"],
+    "x = df.loc[df.age > 1]": ["age", "name"],
+    "x = df[['age']]": ["age"],
+    "x = df.loc[:, ['age']]": ["age"],
+    "x = df.loc[df.age > 1, ['age']].head()": ["age"],
+    "x = df[some]": [],
+    "x = df.assign(size=1, age=2)": ["age", "name", "size"],
+    "x = df.rename(columns={'age': 'years'})": ["years", "name"],
+    "x = df.drop(columns=['age'])": ["name"],
+    "x = df.drop(columns='age')": ["name"],
+    "x = df.drop('age', axis=1)": ["name"],
+    "x = df.drop(3)": ["age", "name"],
+    "x = df.merge(other, on='name')": ["age", "name", "weight"],
+    "x = pd.merge(df, other)": ["age", "name", "weight"],
+    "x = pd.concat([df, other])": ["age", "name", "weight"],
+    "x = pd.DataFrame({'a': [1], 'b': load()})": ["a", "b"],
+    "x = pd.DataFrame(array, columns=['a', 'b'])": ["a", "b"],
+    "x = pd.DataFrame([{'a': 1}])": ["a"],
+    "x = pd.DataFrame(array)": [],
+    "x = pd.DataFrame({'a': [1]}).assign(b=2).query('a > 1')": ["a", "b"],
+    "y = df[['age']]; x = y.assign(b=1)": ["age", "b"],
+    "x,1 in df.groupby('age')": ["age", "name"],
+    "x = df.set_index('age')": [],
+    "x = {'one': 1, 'two': load()}": ["one", "two"],
+    "x in rows": ["key"],
+    "x = load()": [],
+}
+
+
+@pytest.mark.parametrize("line", COLUMNS)
+def test_keys(session, line):
+    found = ask(session, "keys", "x", line)
+    assert [item["name"] for item in found or []] == COLUMNS[line]
+
+
+def test_what_is_in_a_dictionary_that_is_written(session):
+    assert ask(session, "inspect", "x['a']", "x = {'a': {'deep': 1}}")["type"] == "dict"
+    assert [it["name"] for it in ask(session, "keys", "x['a']", "x = {'a': {'deep': 1}}")] == [
+        "deep"
+    ]
+
+
+def test_the_sessions_own_is_better_unless_it_is_older(session):
+    assert ask(session, "inspect", "df", "df = 1")["type"] == "DataFrame"
+    assert ask(session, "inspect", "df", "!df = 1")["type"] == "int"
+    question = {
+        "kind": "inspect",
+        "expression": "df",
+        "given": [*given("!df = 1"), *given("x = df")],
+    }
+    question["expression"] = "x"
+    assert json.loads(session.inspector.answer(json.dumps(question).encode()))["type"] == "int"
+
+
+def test_a_name_of_which_nobody_knows_hides_the_sessions(session):
+    unknown = given("!df = x")
+    unknown[0]["text"] = ""
+    assert session.ask("inspect", "df", given=unknown) is None
+
+
+def test_nothing_is_left_behind(session):
+    assert ask(session, "inspect", "x", "x = df")["type"] == "DataFrame"
+    assert session.ask("inspect", "x") is None
+    assert "x" not in session.user_ns
+
+
+def test_strings_in_calls_of_such_names(session):
+    calls = [{"callee": "x.groupby", "index": 0, "keyword": None, "written": ""}]
+    question = {"kind": "strings", "calls": calls, "prefix": "", "given": given("x = df[['age']]")}
+    found = json.loads(session.inspector.answer(json.dumps(question).encode()))
+    assert [item["name"] for item in found] == ["age"]
+    calls = [{"callee": "pd.merge", "index": 2, "keyword": "on", "written": "x, y, on="}]
+    lines = given("x = df.head(); y = other.head()")
+    question = {"kind": "strings", "calls": calls, "prefix": "", "given": lines}
+    found = json.loads(session.inspector.answer(json.dumps(question).encode()))
+    assert [item["name"] for item in found] == ["name"]
+
+
+@pytest.mark.parametrize(
+    "text", ["(" * 1_000, "-" * 4_000 + "1", "x.a" * 300, "1+" * 300 + "1", "'" + "a" * 400 + "'"]
+)
+@pytest.mark.parametrize("how", ["assigned", "iterated", "entered", "annotated"])
+def test_odd_texts_do_no_harm(session, how, text):
+    told = [{"name": "x", "text": text, "how": how, "places": [], "before": False}]
+    session.inspector.answer(
+        json.dumps({"kind": "inspect", "expression": "x", "given": told}).encode()
+    )
+    many = [dict(told[0], name=f"x{n}", text=f"x{n - 1}") for n in range(1_000)]
+    question = {"kind": "inspect", "expression": "x999", "given": many}
+    assert session.inspector.answer(json.dumps(question).encode()) == b"null"
