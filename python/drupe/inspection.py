@@ -6,7 +6,6 @@ gate. Everything is bounded. What describes objects is imported with the first t
 
 from __future__ import annotations
 
-import enum
 import importlib.machinery
 import itertools
 import json
@@ -15,33 +14,26 @@ import pkgutil
 import sys
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .reading import frames
-from .reading.bindings import Found, members_of
-from .reading.results import Resolver
+from .reading.keys import keys_of
 from .reading.statics import (
     MAPPINGS,
-    MAX_KEYS,
-    MAX_LOOKED_AT,
-    MAX_LOOSELY,
     MAX_MEMBERS,
-    MISSING,
     Unknown,
     class_members,
-    first_keys,
     fits,
-    fitting,
     instance_dict,
-    isinstance_static,
     kind_of,
     module_members,
     module_of,
     name_of,
-    own,
-    type_dict,
     type_name,
 )
+
+if TYPE_CHECKING:
+    from .reading.results import Resolver
 
 # Bounds on what a snapshot holds, so that it stays cheap whatever the user keeps.
 MAX_NAMES = 10_000
@@ -91,7 +83,7 @@ class Inspector:
         self._members = Texts()
         self._texts = Texts()
         self._tables: dict[str, tuple[Any, str]] = {}
-        self._resolver = Resolver(lambda: self._values)
+        self._resolver: Resolver | None = None
 
     def snapshot(self) -> bytes | None:
         """The namespace without its objects, as JSON; None when it is as it was the last time."""
@@ -150,7 +142,7 @@ class Inspector:
                 keyed.append(name)
                 known = self._tables.get(name)
                 if known is None or known[0] != size or kind in MAPPINGS:
-                    known = (size, _json(keys_of(Found(value))).decode("ascii"))
+                    known = (size, _json(keys_of(value)).decode("ascii"))
                 tables[name] = known
                 keys[name] = known[1]
         self._keyed, self._tables = keyed, tables
@@ -172,8 +164,14 @@ class Inspector:
 
     def answer(self, question: bytes) -> bytes:
         """Answers `{"kind": "members" | "keys" | "strings" | "modules" | "inspect", …}`; `null` when nothing is known."""
+        from .reading.bindings import members_of
+        from .reading.keys import keys_found
+        from .reading.results import Resolver
+
         asked = json.loads(question)
         prefix = asked.get("prefix", "")
+        if self._resolver is None:
+            self._resolver = Resolver(lambda: self._values)
         resolver = self._resolver
         if asked.get("given"):
             from .reading.given import after
@@ -191,7 +189,7 @@ class Inspector:
                 if asked["kind"] == "members":
                     found = members_of(value, prefix)
                 elif asked["kind"] == "keys":
-                    names = keys_of(value, prefix, asked.get("index", 0))
+                    names = keys_found(value, prefix, asked.get("index", 0))
                     found = [{"name": name, "kind": "property"} for name in names]
                 else:
                     from .reading.describing import MAX_DOC, located
@@ -253,30 +251,6 @@ class Inspector:
             public = sorted(name for name in names if name.isidentifier() and name[0] != "_")
             self._modules = (list(sys.path), public)
         return self._modules[1]
-
-
-def keys_of(found: Found, prefix: str = "", index: int = 0) -> list[str]:
-    """String keys of a mapping, columns of a table, labels of a series: what a subscript may hold after `index` commas."""
-    value, table = found.value, found.table
-    most = MAX_LOOSELY if prefix else MAX_KEYS
-    names: Any = []
-    if table is not MISSING and found.kinds and frames.is_indexer(found.kinds[0]):
-        names = frames.columns(table, most) if index else frames.labels(table, most)
-    elif not found.is_known:
-        names = frames.columns(table, most) if table is not MISSING and index == 0 else []
-    elif index == 0:
-        # The first of them, where there are many: to look at all takes as long as there are many.
-        held = first_keys(value, MAX_LOOKED_AT if prefix else MAX_KEYS)
-        if held is not None:
-            names = held
-        elif type(value) is type(os.environ):
-            names = list(os.environ)
-        elif isinstance_static(value, enum.EnumMeta):
-            members = own(type_dict(value), "_member_map_")
-            names = list(members) if type(members) is dict else []
-        else:
-            names = frames.columns(value, most) or frames.labels(value, most)
-    return fitting(names, prefix, MAX_KEYS)
 
 
 def _short(value: Any) -> dict:

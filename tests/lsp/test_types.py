@@ -534,14 +534,15 @@ async def test_jupyters_completer_has_types_and_knows_the_session(state, session
     assert told in found["matches"][1]
 
 
+# Of which the session cannot say what they are: nobody has written what `pop` gives.
 UNBOUND = {
-    "w = Point(1)\nw.": ["@dataclass\nclass Point", "import dataclass as dataclass"],
-    "if (w := Point(1)): w.": ["class Point"],
-    "y = p\ny.": ["class Point", "def _drupe_p() -> Point"],
-    "for q in points: q.": ["class Point", "-> list[Point]"],
-    "for q in paths: q.": ["-> list[_drupe_paths_type]"],
+    "w = [Point(1)].pop()\nw.": ["@dataclass\nclass Point", "import dataclass as dataclass"],
+    "if (w := [Point(1)].pop()): w.": ["class Point"],
+    "y = [p].pop()\ny.": ["class Point", "def _drupe_p() -> Point"],
+    "for q in points[:]: q.": ["class Point", "-> list[Point]"],
+    "for q in paths[:]: q.": ["-> list[_drupe_paths_type]"],
     "def f(x: js.JSONDecoder): x.decode('1').": ["import json as js"],
-    "x = other()\nx.": ["class Point", "def other()"],
+    "x = [other()].pop()\nx.": ["class Point", "def other()"],
 }
 
 

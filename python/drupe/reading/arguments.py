@@ -12,8 +12,9 @@ from typing import Any
 from . import frames, hints
 from .annotations import Scope, allowed
 from .bindings import Found, members_of
+from .calls import overloads
 from .parameters import DOUBLE_STARRED, Parameter, function_of, signature
-from .results import Resolver, overloads
+from .results import Resolver
 from .statics import (
     MAX_KEYS,
     MAX_LOOKED_AT,

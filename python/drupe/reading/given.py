@@ -17,8 +17,9 @@ from typing import Any
 from . import frames, hints
 from .annotations import Scope, inner_types, types_of
 from .bindings import Found, call_of
+from .calls import loaded
 from .parameters import function_of
-from .results import Resolver, loaded
+from .results import Resolver
 from .statics import (
     MAPPINGS,
     MISSING,

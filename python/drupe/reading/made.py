@@ -77,6 +77,17 @@ def _assign(names: list[str], node: ast.Call, _: _Of) -> list[str]:
     return list(dict.fromkeys([*names, *(it.arg for it in node.keywords if it.arg)]))
 
 
+def _aggregate(names: list[str], node: ast.Call, _: _Of) -> list[str]:
+    """Of groups: those by which they were made come back with `reset_index`."""
+    new = [it.arg for it in node.keywords if it.arg and isinstance(it.value, ast.Tuple | ast.Call)]
+    return list(dict.fromkeys([*new, *names]))
+
+
+def _set_index(names: list[str], node: ast.Call, _: _Of) -> list[str]:
+    gone = texts(node.args[0] if node.args else _keyword(node, "keys"))
+    return [name for name in names if name not in (gone or ())]
+
+
 def _rename(names: list[str], node: ast.Call, _: _Of) -> list[str] | None:
     by_name = _keyword(node, "columns")
     mapping = by_name or (node.args[0] if node.args else None)
@@ -115,6 +126,7 @@ def _melt(names: list[str], node: ast.Call, _: _Of) -> list[str]:
 
 
 _CHANGES = {
+    "aggregate": _aggregate,
     "assign": _assign,
     "with_columns": _assign,
     "rename": _rename,
@@ -122,6 +134,7 @@ _CHANGES = {
     "merge": _merge,
     "join": _merge,
     "melt": _melt,
+    "set_index": _set_index,
 }
 
 

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import enum
-import inspect
-import io
 import os
 import sys
 import types
-import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import frames, hints
-from .annotations import Scope, types_of
-from .bindings import Found, attribute, call_of
+from . import frames
+from .bindings import Found, attribute
+from .calls import loaded, of_pandas, opened, result_types, returned
 from .parameters import function_of
 from .statics import (
-    BUILTIN_FUNCTIONS,
     MAPPINGS,
     MAX_KEYS,
     MISSING,
@@ -46,65 +41,9 @@ MAX_EXPRESSION = 1_000
 MAX_DEPTH = 50
 
 _SEQUENCES = Kinds(list, tuple, str, bytes)
-_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
-_WORDS = {
-    kind: names.split()
-    for kind, names in {
-        int: "len hash id ord round",
-        str: "ascii bin chr format hex input oct repr",
-        bool: "all any callable hasattr isinstance issubclass",
-        list: "dir sorted",
-        dict: "globals locals vars",
-    }.items()
-}
-# What Python's own functions and methods give, which have no annotations.
-_BUILTINS = {name: kind for kind, names in _WORDS.items() for name in names}
-_OF_TEXT = """capitalize casefold center expandtabs format format_map join ljust lower lstrip removeprefix removesuffix replace
-    rjust rstrip strip swapcase title translate upper zfill"""
-_ASKED = "startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper"
-_COUNTED = "count find index rfind rindex"
-_OF_SETS = "copy difference intersection symmetric_difference union"
-_TABLE: dict[type, dict[Any, str]] = {
-    str: {str: _OF_TEXT, list: "split rsplit splitlines", tuple: "partition rpartition", bytes: "encode", int: _COUNTED, bool: _ASKED},
-    bytes: {bytes: _OF_TEXT, list: "split rsplit splitlines", tuple: "partition rpartition", str: "decode hex", int: _COUNTED, bool: _ASKED},
-    list: {list: "copy", int: "count index"},
-    tuple: {int: "count index"},
-    dict: {dict: "copy fromkeys", _VIEWS[0]: "keys", _VIEWS[1]: "values", _VIEWS[2]: "items", tuple: "popitem"},
-    set: {set: _OF_SETS, bool: "isdisjoint issubset issuperset"},
-    frozenset: {frozenset: _OF_SETS, bool: "isdisjoint issubset issuperset"},
-    int: {int: "bit_length bit_count conjugate from_bytes", bytes: "to_bytes", tuple: "as_integer_ratio", bool: "is_integer"},
-    float: {str: "hex", bool: "is_integer", tuple: "as_integer_ratio", float: "conjugate fromhex"},
-}  # fmt: skip
-_METHODS = {
-    kind: {name: result for result, names in table.items() for name in names.split()}
-    for kind, table in _TABLE.items()
-}
-# What methods of pandas give that have no annotation of their own, by the class that they were found through.
-_UNANNOTATED = {
-    "StringMethods": "Series",
-    "CombinedDatetimelikeProperties": "Series",
-    "DatetimeProperties": "Series",
-    "TimedeltaProperties": "Series",
-    "PeriodProperties": "Series",
-    "SeriesGroupBy": "Series",
-    "DataFrameGroupBy": "DataFrame",
-    "Series": "Series",
-    "DataFrame": "DataFrame",
-    **dict.fromkeys(
-        ("Window", "Rolling", "Expanding", "ExponentialMovingWindow"), "DataFrame Series"
-    ),
-    **dict.fromkeys(("Resampler", "DatetimeIndexResampler", "RollingGroupby"), "DataFrame Series"),
-}
-_SCALARS = (
-    "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
-)
 # Methods of arrays after which what is in them is what it was.
 _REARRANGED = ("ravel", "flatten", "reshape", "tolist", "copy")
 _ARITHMETIC = (*frames.PANDAS, *frames.SERIES, "polars.DataFrame", "polars.Series", "polars.Expr", "numpy.ndarray")  # fmt: skip
-_CONTEXTS = {
-    "contextmanager": "_GeneratorContextManager",
-    "asynccontextmanager": "_AsyncGeneratorContextManager",
-}
 _DISPLAYS: dict[type, type] = {
     ast.List: list, ast.ListComp: list, ast.Tuple: tuple, ast.Set: set, ast.SetComp: set, ast.Dict: dict, ast.DictComp: dict,
     ast.JoinedStr: str, ast.Lambda: types.FunctionType, ast.GeneratorExp: types.GeneratorType,
@@ -226,7 +165,7 @@ class Resolver:
         by_rows = isinstance(what, ast.Slice) or _is_mask(what)
         if first in frames.PANDAS:
             if by_name:
-                return _given(_pandas("Series"))
+                return _given(of_pandas("Series"))
             if by_rows:
                 return _given(kinds[:1], table)
             if isinstance(what, ast.List):
@@ -242,7 +181,7 @@ class Resolver:
                     if isinstance(which, ast.Slice | ast.List):
                         return _given((frames.class_of(table),), _chosen(which, table))
                     if isinstance(which, ast.Constant):
-                        return _given(_pandas("Series"))
+                        return _given(of_pandas("Series"))
         elif first == "pandas.DataFrameGroupBy":
             if isinstance(what, ast.List):
                 return _given(kinds[:1], table)
@@ -259,7 +198,7 @@ class Resolver:
         for kind in kinds:
             getter = class_attribute(kind, "__getitem__")
             if kind_of(getter) == "function":
-                found = _returned(function_of(getter), kind)
+                found = result_types(function_of(getter), kind)
                 if found:
                     return _given(found)
         raise Unknown
@@ -272,7 +211,7 @@ class Resolver:
             return attribute(self.of(node.args[0], depth), "__dict__")
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if found.value is open:
-            kinds: tuple[type, ...] = (_opened(node),)
+            kinds: tuple[type, ...] = (opened(node),)
         elif (
             name in _REARRANGED
             and found.owner is not None
@@ -294,7 +233,8 @@ class Resolver:
         if found.value is kinds[0]:
             return made.constructed(kinds[0], node)
         if found.table is not MISSING:
-            return made.changed(name, node, found.table, self.of)
+            grouped = found.owner is not None and family(found.owner) == "pandas.DataFrameGroupBy"
+            return made.changed("aggregate" if grouped else name, node, found.table, self.of)
         return made.merged(node, self.of) if name in made.MERGING else MISSING
 
     def _compared(self, node: ast.Compare, depth: int) -> Found:
@@ -353,115 +293,6 @@ def item(owner: Any, key: Any) -> Any:
     return frames.column(owner, key) if type(key) is str else MISSING
 
 
-def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
-    """The classes of what a call gives, as it says itself; Unknown where it says nothing."""
-    value, owner = found.value, found.owner
-    if not found.is_known:
-        for kind in found.types:
-            called = call_of(kind)
-            if kind_of(called) == "function":
-                return returned(Found(called, owner=kind), awaited=awaited)
-        raise Unknown
-    if type(value) is types.GenericAlias:
-        value = value.__origin__
-    if isinstance_static(value, type):
-        meta_call = class_attribute(type(value), "__call__")
-        if (
-            value is type
-            or meta_call is not type.__dict__["__call__"]
-            and not isinstance_static(value, enum.EnumMeta)
-        ):
-            if name_of(type(value)) == "_TypedDictMeta" and module_of(type(value)) == "typing":
-                return (dict,)
-            raise Unknown
-        return (value,)
-    if kind_of(value) != "function":
-        called = call_of(type(value))
-        if kind_of(called) != "function":
-            raise Unknown
-        return returned(Found(called, owner=type(value)), awaited=awaited)
-    if type(value) is types.MethodType:
-        receiver = value.__self__
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
-    if type(value) in BUILTIN_FUNCTIONS:
-        return _of_builtin(value, owner)
-    context = _context(value)
-    if context is not None:
-        return (context,)
-    kinds = _returned(function_of(value), owner, awaited=awaited)
-    if not kinds:
-        raise Unknown
-    return kinds
-
-
-def _returned(function: Any, owner: Any, *, awaited: bool = False) -> tuple[type, ...]:
-    if type(function) in BUILTIN_FUNCTIONS:
-        return ()
-    if isinstance_static(function, type):
-        return (function,)
-    if type(function) is not types.FunctionType:
-        return ()
-    flags = function.__code__.co_flags
-    if flags & inspect.CO_COROUTINE and not awaited:
-        return (types.CoroutineType,)
-    texts, scope = hints.texts_of(function), Scope.of(function, owner)
-    if "return" in texts:
-        kinds = types_of(texts["return"], scope)
-        if kinds or texts["return"] is None:
-            return kinds
-    for overload in overloads(function):
-        kinds = types_of(hints.texts_of(overload).get("return"), scope)
-        if kinds:
-            return kinds
-    if flags & inspect.CO_GENERATOR:
-        return (types.GeneratorType,)
-    if isinstance_static(owner, type) and module_of(owner).startswith("pandas."):
-        name, known = function.__name__, name_of(owner)
-        if known == "Series" and name in _SCALARS.split():
-            return ()
-        if "return" not in texts:
-            named = _UNANNOTATED.get(known, "").split()
-            return tuple(kind for name in named for kind in _pandas(name))
-    return ()
-
-
-def overloads(function: types.FunctionType) -> list[types.FunctionType]:
-    """What `typing` has been told that a function can be called as, read from its register."""
-    register = getattr(typing, "_overload_registry", None)  # of CPython 3.11 and newer
-    if register is None:
-        return []
-    module = own(register, function.__module__) if type(function.__module__) is str else MISSING
-    found = own(module, function.__qualname__) if module is not MISSING else MISSING
-    if found is MISSING:
-        return []
-    return [it for it in list(found.values())[:20] if type(it) is types.FunctionType]
-
-
-def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
-    name = value.__name__
-    receiver = getattr(value, "__self__", None)
-    if type(value) is types.BuiltinFunctionType:
-        if receiver is builtins:
-            found = _BUILTINS.get(name)
-            if found is None:
-                raise Unknown
-            return (found,)
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
-    for kind, table in _METHODS.items():
-        if owner is kind and name in table:
-            return (table[name],)
-    raise Unknown
-
-
-def _context(value: Any) -> type | None:
-    """The class that `contextlib`'s decorators make of a generator."""
-    if type(value) is types.FunctionType and value.__globals__ is vars(contextlib):
-        made = _CONTEXTS.get(value.__code__.co_qualname.partition(".")[0]) if sys.version_info >= (3, 11) else None  # fmt: skip
-        made = made or ("_GeneratorContextManager" if value.__code__.co_name == "helper" else None)
-        return None if made is None else vars(contextlib)[made]
-    return None
-
-
 def _operated(left: Found, right: Found | None = None) -> Found:
     """What an operator gives of two of the same builtin type, or of a table or array and itself or a number."""
     kind = left.kinds[0] if len(left.kinds) == 1 else None
@@ -482,19 +313,6 @@ def _chosen(which: ast.expr, table: Any) -> Any:
     from . import made
 
     return made.selected(which, table)
-
-
-def _opened(node: ast.Call) -> type:
-    """What `open` gives for the mode that is written."""
-    modes = [*node.args[1:2], *(it.value for it in node.keywords if it.arg == "mode")]
-    mode = "r" if not modes else modes[0].value if isinstance(modes[0], ast.Constant) else None
-    if type(mode) is not str:
-        raise Unknown
-    if "b" not in mode:
-        return io.TextIOWrapper
-    if "+" in mode:
-        return io.BufferedRandom
-    return io.BufferedReader if "r" in mode else io.BufferedWriter
 
 
 def _is_place(key: Any) -> bool:
@@ -521,14 +339,3 @@ def _is_of_pandas(kinds: tuple[type, ...]) -> bool:
     """Whether it is a series or an index."""
     names = [name_of(kind) for kind in kinds if module_of(kind).partition(".")[0] == "pandas"]
     return any(name.endswith(("Series", "Index")) for name in names)
-
-
-def _pandas(name: str) -> tuple[type, ...]:
-    return loaded("pandas", name)
-
-
-def loaded(module: str, name: str) -> tuple[type, ...]:
-    """A class of a library, if that is loaded; nothing otherwise."""
-    loaded = sys.modules.get(module)
-    found = MISSING if loaded is None else own(vars(loaded), name)
-    return (found,) if isinstance_static(found, type) else ()

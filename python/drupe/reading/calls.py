@@ -1,0 +1,222 @@
+"""What a call gives, as the function says itself, or as is written down here of Python's own and of a few libraries."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import enum
+import inspect
+import io
+import sys
+import types
+import typing
+from typing import Any
+
+from . import hints
+from .annotations import Scope, types_of
+from .bindings import Found, call_of
+from .parameters import function_of
+from .statics import (
+    BUILTIN_FUNCTIONS,
+    MISSING,
+    Unknown,
+    class_attribute,
+    isinstance_static,
+    kind_of,
+    module_of,
+    name_of,
+    own,
+)
+
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_WORDS = {
+    kind: names.split()
+    for kind, names in {
+        int: "len hash id ord round",
+        str: "ascii bin chr format hex input oct repr",
+        bool: "all any callable hasattr isinstance issubclass",
+        list: "dir sorted",
+        dict: "globals locals vars",
+    }.items()
+}
+# What Python's own functions and methods give, which have no annotations.
+_BUILTINS = {name: kind for kind, names in _WORDS.items() for name in names}
+_OF_TEXT = """capitalize casefold center expandtabs format format_map join ljust lower lstrip removeprefix removesuffix replace
+    rjust rstrip strip swapcase title translate upper zfill"""
+_ASKED = "startswith endswith isalnum isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper"
+_COUNTED = "count find index rfind rindex"
+_OF_SETS = "copy difference intersection symmetric_difference union"
+_TABLE: dict[type, dict[Any, str]] = {
+    str: {str: _OF_TEXT, list: "split rsplit splitlines", tuple: "partition rpartition", bytes: "encode", int: _COUNTED, bool: _ASKED},
+    bytes: {bytes: _OF_TEXT, list: "split rsplit splitlines", tuple: "partition rpartition", str: "decode hex", int: _COUNTED, bool: _ASKED},
+    list: {list: "copy", int: "count index"},
+    tuple: {int: "count index"},
+    dict: {dict: "copy fromkeys", _VIEWS[0]: "keys", _VIEWS[1]: "values", _VIEWS[2]: "items", tuple: "popitem"},
+    set: {set: _OF_SETS, bool: "isdisjoint issubset issuperset"},
+    frozenset: {frozenset: _OF_SETS, bool: "isdisjoint issubset issuperset"},
+    int: {int: "bit_length bit_count conjugate from_bytes", bytes: "to_bytes", tuple: "as_integer_ratio", bool: "is_integer"},
+    float: {str: "hex", bool: "is_integer", tuple: "as_integer_ratio", float: "conjugate fromhex"},
+}  # fmt: skip
+_METHODS = {
+    kind: {name: result for result, names in table.items() for name in names.split()}
+    for kind, table in _TABLE.items()
+}
+# What methods of pandas give that have no annotation of their own, by the class that they were found through.
+_UNANNOTATED = {
+    "StringMethods": "Series",
+    "CombinedDatetimelikeProperties": "Series",
+    "DatetimeProperties": "Series",
+    "TimedeltaProperties": "Series",
+    "PeriodProperties": "Series",
+    "SeriesGroupBy": "Series",
+    "DataFrameGroupBy": "DataFrame",
+    "Series": "Series",
+    "DataFrame": "DataFrame",
+    **dict.fromkeys(
+        ("Window", "Rolling", "Expanding", "ExponentialMovingWindow"), "DataFrame Series"
+    ),
+    **dict.fromkeys(("Resampler", "DatetimeIndexResampler", "RollingGroupby"), "DataFrame Series"),
+}
+_SCALARS = (
+    "all any item kurt kurtosis max mean median min nunique prod product sem skew std sum var"
+)
+_CONTEXTS = {
+    "contextmanager": "_GeneratorContextManager",
+    "asynccontextmanager": "_AsyncGeneratorContextManager",
+}
+
+
+def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
+    """The classes of what a call gives, as it says itself; Unknown where it says nothing."""
+    value, owner = found.value, found.owner
+    if not found.is_known:
+        for kind in found.types:
+            called = call_of(kind)
+            if kind_of(called) == "function":
+                return returned(Found(called, owner=kind), awaited=awaited)
+        raise Unknown
+    if type(value) is types.GenericAlias:
+        value = value.__origin__
+    if isinstance_static(value, type):
+        meta_call = class_attribute(type(value), "__call__")
+        if (
+            value is type
+            or meta_call is not type.__dict__["__call__"]
+            and not isinstance_static(value, enum.EnumMeta)
+        ):
+            if name_of(type(value)) == "_TypedDictMeta" and module_of(type(value)) == "typing":
+                return (dict,)
+            raise Unknown
+        return (value,)
+    if kind_of(value) != "function":
+        called = call_of(type(value))
+        if kind_of(called) != "function":
+            raise Unknown
+        return returned(Found(called, owner=type(value)), awaited=awaited)
+    if type(value) is types.MethodType:
+        receiver = value.__self__
+        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    if type(value) in BUILTIN_FUNCTIONS:
+        return _of_builtin(value, owner)
+    context = _context(value)
+    if context is not None:
+        return (context,)
+    kinds = result_types(function_of(value), owner, awaited=awaited)
+    if not kinds:
+        raise Unknown
+    return kinds
+
+
+def result_types(function: Any, owner: Any, *, awaited: bool = False) -> tuple[type, ...]:
+    """The classes of what a function gives that was found through `owner`; nothing where it does not say."""
+    if type(function) in BUILTIN_FUNCTIONS:
+        return ()
+    if isinstance_static(function, type):
+        return (function,)
+    if type(function) is not types.FunctionType:
+        return ()
+    flags = function.__code__.co_flags
+    if flags & inspect.CO_COROUTINE and not awaited:
+        return (types.CoroutineType,)
+    texts, scope = hints.texts_of(function), Scope.of(function, owner)
+    if "return" in texts:
+        kinds = types_of(texts["return"], scope)
+        if kinds or texts["return"] is None:
+            return kinds
+    for overload in overloads(function):
+        kinds = types_of(hints.texts_of(overload).get("return"), scope)
+        if kinds:
+            return kinds
+    if flags & inspect.CO_GENERATOR:
+        return (types.GeneratorType,)
+    if isinstance_static(owner, type) and module_of(owner).startswith("pandas."):
+        name, known = function.__name__, name_of(owner)
+        if known == "Series" and name in _SCALARS.split():
+            return ()
+        if "return" not in texts:
+            named = _UNANNOTATED.get(known, "").split()
+            return tuple(kind for name in named for kind in of_pandas(name))
+    return ()
+
+
+def overloads(function: types.FunctionType) -> list[types.FunctionType]:
+    """What `typing` has been told that a function can be called as, read from its register."""
+    register = getattr(typing, "_overload_registry", None)  # of CPython 3.11 and newer
+    if register is None:
+        return []
+    module = own(register, function.__module__) if type(function.__module__) is str else MISSING
+    found = own(module, function.__qualname__) if module is not MISSING else MISSING
+    if found is MISSING:
+        return []
+    return [it for it in list(found.values())[:20] if type(it) is types.FunctionType]
+
+
+def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
+    name = value.__name__
+    receiver = getattr(value, "__self__", None)
+    if type(value) is types.BuiltinFunctionType:
+        if receiver is builtins:
+            found = _BUILTINS.get(name)
+            if found is None:
+                raise Unknown
+            return (found,)
+        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    for kind, table in _METHODS.items():
+        if owner is kind and name in table:
+            return (table[name],)
+    raise Unknown
+
+
+def _context(value: Any) -> type | None:
+    """The class that `contextlib`'s decorators make of a generator."""
+    if type(value) is types.FunctionType and value.__globals__ is vars(contextlib):
+        made = _CONTEXTS.get(value.__code__.co_qualname.partition(".")[0]) if sys.version_info >= (3, 11) else None  # fmt: skip
+        made = made or ("_GeneratorContextManager" if value.__code__.co_name == "helper" else None)
+        return None if made is None else vars(contextlib)[made]
+    return None
+
+
+def opened(node: ast.Call) -> type:
+    """What `open` gives for the mode that is written."""
+    modes = [*node.args[1:2], *(it.value for it in node.keywords if it.arg == "mode")]
+    mode = "r" if not modes else modes[0].value if isinstance(modes[0], ast.Constant) else None
+    if type(mode) is not str:
+        raise Unknown
+    if "b" not in mode:
+        return io.TextIOWrapper
+    if "+" in mode:
+        return io.BufferedRandom
+    return io.BufferedReader if "r" in mode else io.BufferedWriter
+
+
+def of_pandas(name: str) -> tuple[type, ...]:
+    """A class that pandas shows, if that is loaded."""
+    return loaded("pandas", name)
+
+
+def loaded(module: str, name: str) -> tuple[type, ...]:
+    """A class of a library, if that is loaded; nothing otherwise."""
+    loaded = sys.modules.get(module)
+    found = MISSING if loaded is None else own(vars(loaded), name)
+    return (found,) if isinstance_static(found, type) else ()
