@@ -29,6 +29,10 @@ def test_both_show_the_same(notebook, played):
     ours, theirs = (played[notebook.name][kernel].result() for kernel in ("drupe", "ipykernel"))
     assert theirs.outputs() > theirs.errors(), "nothing but errors"
     lines, unused = playing.differences(notebook, ours, theirs)
+    if lines:
+        # ipykernel is not always like itself: on a loaded machine a loop that clears and prints has ended with nothing. It is played
+        # once more; what drupe has shown stays what it was.
+        lines, unused = playing.differences(notebook, ours, playing.play(notebook, "ipykernel"))
     assert not lines, f"{len(lines)} differences (ipykernel's != drupe's)\n" + "\n".join(lines)
     assert not unused, f"these are not needed any more: {unused}"
 
