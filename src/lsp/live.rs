@@ -57,6 +57,8 @@ pub enum LiveHow {
     Entered,
     /// It is an instance of that.
     Annotated,
+    /// It is a function that gives an instance of that.
+    Returns,
 }
 
 /// What is asked for, about expressions as they are written. What can be told without running any code is answered.

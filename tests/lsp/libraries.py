@@ -120,6 +120,42 @@ def test_types(session, expression):
     assert session.type(expression) == TYPES[expression]
 
 
+LEARNED = {
+    "sns.heatmap(frame)": "Axes",
+    "sns.relplot(frame)": "FacetGrid",
+    "sns.pairplot(frame)": "PairGrid",
+    "sns.load_dataset('tips')": "DataFrame",
+    "model.fit(x, y)": "LinearRegression",
+    "LinearRegression().fit(x, y)": "LinearRegression",
+    "PCA().fit(x)": "PCA",
+}
+
+
+def test_what_says_nothing_of_itself():
+    session = Session(
+        "import matplotlib; matplotlib.use('agg')\n"
+        "import numpy as np, pandas as pd, seaborn as sns\n"
+        "from sklearn.linear_model import LinearRegression\n"
+        "from sklearn.model_selection import train_test_split\n"
+        "from sklearn.decomposition import PCA\n"
+        "model, frame = LinearRegression(), pd.DataFrame({'alpha': [1], 'beta': [2]})\n"
+        "x, y = frame[['alpha']], frame.beta\n"
+    )
+    assert {text: session.type(text) for text in LEARNED} == LEARNED
+    for place, kind in enumerate(["DataFrame", "DataFrame", "Series", "Series", None]):
+        told = {
+            "name": "part",
+            "text": "train_test_split(x, y, test_size=0.2)",
+            "how": "assigned",
+            "places": [place],
+            "before": False,
+        }
+        found = session.ask("inspect", "part", given=[told])
+        assert (found and found["type"]) == kind
+        keys = session.ask("keys", "part", given=[told]) or []
+        assert [it["name"] for it in keys] == (["alpha"] if kind == "DataFrame" else [])
+
+
 def test_models(session):
     model = "(*, a: int, mode: Literal['fast', 'exact'] = 'fast', see: list[int] = …)"
     assert session.signature("Model") == model

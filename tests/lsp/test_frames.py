@@ -8,6 +8,9 @@ import pytest
 from inspecting import Session
 
 CODE = """
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 df = pd.DataFrame({"alpha": [1, 2], "beta": ["x", "y"], "when": pd.to_datetime(["2020-01-01", "2020-01-02"])}, index=["r1", "r2"])
@@ -20,6 +23,8 @@ array = np.arange(10.0)
 class Point:
     def __init__(self): self.across = 1
 point = Point()
+mask = df.alpha > 1
+figure = plt.figure()
 fields = np.zeros(2, dtype=[("a", int), ("b", float)])
 """
 COLUMNS = ["alpha", "beta", "when"]
@@ -57,6 +62,28 @@ CHAINS = {
     "~(df.alpha > 1)": ("Series", "to_frame"),
     "two['u']": ("DataFrame", "merge"),
     "two['u']['v']": ("Series", "to_frame"),
+    "array.reshape(2, 5).T.astype(int)": ("ndarray", "reshape"),
+    "array.tolist()": ("list", "append"),
+    "np.sqrt(array)": ("ndarray", "reshape"),
+    "np.sqrt(df.alpha)": ("Series", "to_frame"),
+    "np.concatenate([array])": ("ndarray", "reshape"),
+    "np.random.rand(3)": ("ndarray", "reshape"),
+    "df.values": ("ndarray", "reshape"),
+    "df.dtypes": ("Series", "to_frame"),
+    "df.when.dt.year": ("Series", "to_frame"),
+    "df.iloc[0]": ("Series", "to_frame"),
+    "df[mask]": ("DataFrame", "merge"),
+    "df.loc[mask]": ("DataFrame", "merge"),
+    "df.loc[mask, 'alpha']": ("Series", "to_frame"),
+    "df[df.beta.isin(['x'])]": ("DataFrame", "merge"),
+    "df.alpha[mask]": ("Series", "to_frame"),
+    "pd.cut(df.alpha, 3)": ("Series", "to_frame"),
+    "df.plot()": ("Axes", "set_title"),
+    "df.plot.bar()": ("Axes", "set_title"),
+    "df.alpha.hist()": ("Axes", "set_title"),
+    "figure.add_subplot()": ("Axes", "set_title"),
+    "figure.add_subplot().bar(1, 2)": ("BarContainer", "index"),
+    "figure.gca()": ("Axes", "set_title"),
     "array.T": ("ndarray", "reshape"),
     "array + 1": ("ndarray", "reshape"),
     "fields['a']": ("ndarray", "reshape"),

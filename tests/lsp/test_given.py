@@ -53,7 +53,13 @@ def given(line: str) -> list[dict]:
             {
                 "name": name.lstrip("!"),
                 "text": text,
-                "how": {"=": "assigned", "in": "iterated", "as": "entered", ":": "annotated"}[how],
+                "how": {
+                    "=": "assigned",
+                    "in": "iterated",
+                    "as": "entered",
+                    ":": "annotated",
+                    "return": "returns",
+                }[how],
                 "places": [int(place) for place in places],
                 "before": name.startswith("!"),
             }
@@ -90,7 +96,7 @@ TYPES = {
     "x in [load()]": "DataFrame",
     "x in rows": "dict",
     "x in df": "str",
-    "x in df.columns": None,
+    "x in df.columns": "str",
     "x,0 in enumerate(rows)": "int",
     "x,1 in enumerate(rows)": "dict",
     "x,1,1 in enumerate(zip(rows, many()))": "Path",
@@ -123,7 +129,12 @@ TYPES = {
     "x = old[0, 1]": "Axes",
     "x = old[0]": "ndarray",
     "x in old.flat": "Axes",
-    "x = np.zeros(3).reshape(3, 1)": None,
+    "x = np.zeros(3).reshape(3, 1)": "ndarray",
+    "x = df[mask]": None,
+    "mask = df.age > 1; x = df[mask]": "DataFrame",
+    "f return pd.DataFrame; x = f(1)": "DataFrame",
+    "f return nothing; x = f(1)": None,
+    "f return list[int]; x = f": "function",
     "x = old.reshape(4)": "ndarray",
     # Nobody knows.
     "x = 1 +": None,
@@ -180,6 +191,12 @@ COLUMNS = {
     "x = {'one': 1, 'two': load()}": ["one", "two"],
     "x in rows": ["key"],
     "x = load()": [],
+    "x = dict(one=1, two=load())": ["one", "two"],
+    "x,1 in df.iterrows()": ["age", "name"],
+    "x = df.iloc[0]": ["age", "name"],
+    "mask = df.age > 1; x = df[mask]": ["age", "name"],
+    "x = df[df.name.isin(['a'])]": ["age", "name"],
+    "x = df[df.name.str.contains('a') & ~(df.age > 1)]": ["age", "name"],
 }
 
 

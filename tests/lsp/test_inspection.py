@@ -253,11 +253,13 @@ def test_what_a_with_gives_is_told_from_its_code_or_its_annotation():
         "class Perhaps:\n  def __enter__(self):\n    if self: return self\n"
         "class Number:\n  def __enter__(self): return 1\n"
         "class Said:\n  def __enter__(self) -> Itself: ...\n"
+        "class Cell:\n  def __enter__(self):\n    lambda: self\n    return self\n"
         "class Known:\n  def __enter__(me):\n    me.a = 1\n    return me\n"
     )
     for made, kind in {
         "Itself": "Itself",
         "Known": "Known",
+        "Cell": "Cell",
         "Said": "Itself",
         "Number": None,
         "Perhaps": None,

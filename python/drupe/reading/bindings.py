@@ -8,7 +8,7 @@ import sys
 import types
 from typing import Any, NamedTuple
 
-from . import frames
+from . import frames, libraries
 from .annotations import Scope, returned_types, types_of
 from .hints import texts_of
 from .statics import (
@@ -62,7 +62,7 @@ class Found(NamedTuple):
     descriptor: Any = MISSING
     # The table whose columns it has, or whose method it is.
     table: Any = MISSING
-    # Of a container that is not at hand: the classes of what is in it.
+    # Of a container that is not at hand: the classes of what is in it. Of such a function: those of what it gives.
     holds: tuple[type, ...] = ()
 
     @property
@@ -90,6 +90,8 @@ def attribute(of: Found, name: str) -> Found:
             found = found or _of_instance(MISSING, kind, name)
     if found is None:
         raise Unknown
+    if not found.is_known and not found.types and of.kinds:
+        found = found._replace(types=libraries.held(of.kinds[0], name))
     if of.holds:
         found = found._replace(holds=of.holds)
     return found._replace(table=table) if table is not MISSING else found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import dis
 import enum
 import inspect
 import io
@@ -13,7 +14,7 @@ import types
 import typing
 from typing import Any
 
-from . import hints
+from . import hints, libraries
 from .annotations import Scope, types_of
 from .bindings import Found, call_of
 from .parameters import function_of
@@ -122,7 +123,10 @@ def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
     context = _context(value)
     if context is not None:
         return (context,)
-    kinds = result_types(function_of(value), owner, awaited=awaited)
+    function = function_of(value)
+    kinds = result_types(function, owner, awaited=awaited)
+    if not kinds and found.is_bound and _is_method(function, owner) and gives_itself(function):
+        return (owner,)
     if not kinds:
         raise Unknown
     return kinds
@@ -150,14 +154,24 @@ def result_types(function: Any, owner: Any, *, awaited: bool = False) -> tuple[t
             return kinds
     if flags & inspect.CO_GENERATOR:
         return (types.GeneratorType,)
+    shown = libraries.shown_by_pyplot(function, owner)
+    if shown is not MISSING:
+        return types_of(hints.texts_of(shown).get("return"), Scope.of(shown))
     if isinstance_static(owner, type) and module_of(owner).startswith("pandas."):
         name, known = function.__name__, name_of(owner)
         if known == "Series" and name in _SCALARS.split():
             return ()
         if "return" not in texts:
             named = _UNANNOTATED.get(known, "").split()
-            return tuple(kind for name in named for kind in of_pandas(name))
+            return tuple(kind for name in named for kind in libraries.of_pandas(name))
     return ()
+
+
+def _is_method(function: Any, owner: Any) -> bool:
+    """Whether it is called with the instance, not with its class."""
+    if type(function) is not types.FunctionType or not isinstance_static(owner, type):
+        return False
+    return type(class_attribute(owner, function.__name__)) is types.FunctionType
 
 
 def overloads(function: types.FunctionType) -> list[types.FunctionType]:
@@ -210,13 +224,14 @@ def opened(node: ast.Call) -> type:
     return io.BufferedReader if "r" in mode else io.BufferedWriter
 
 
-def of_pandas(name: str) -> tuple[type, ...]:
-    """A class that pandas shows, if that is loaded."""
-    return loaded("pandas", name)
-
-
-def loaded(module: str, name: str) -> tuple[type, ...]:
-    """A class of a library, if that is loaded; nothing otherwise."""
-    loaded = sys.modules.get(module)
-    found = MISSING if loaded is None else own(vars(loaded), name)
-    return (found,) if isinstance_static(found, type) else ()
+def gives_itself(function: types.FunctionType) -> bool:
+    """Whether each `return` of a method is `return self`."""
+    names = function.__code__.co_varnames
+    before, given = None, []
+    for step in dis.get_instructions(function.__code__):
+        if step.opname == "RETURN_VALUE":
+            given.append(before)
+        elif step.opname == "RETURN_CONST":
+            given.append(None)
+        before = step.argval if step.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) else None
+    return bool(given) and bool(names) and all(name == names[0] for name in given)

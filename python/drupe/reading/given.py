@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dis
 import io
 import types
 from collections import deque
@@ -17,7 +16,8 @@ from typing import Any
 from . import frames, hints
 from .annotations import Scope, inner_types, types_of
 from .bindings import Found, call_of
-from .calls import loaded
+from .calls import gives_itself
+from .libraries import loaded
 from .parameters import function_of
 from .results import Resolver
 from .statics import (
@@ -76,6 +76,9 @@ def _found(reading: Resolver, given: dict) -> Found:
         if not kinds:
             raise Unknown
         return Found(types=kinds)
+    if how == "returns":
+        holds = types_of(text, Scope(reading.names(), "__main__"))
+        return Found(types=(types.FunctionType,), holds=holds)
     try:
         node = parse(f"({text}\n)")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -106,7 +109,7 @@ def _unpacked(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
     """A part of a tuple that an expression gives."""
     if isinstance(node, ast.Call):
         function = reading.of(node.func)
-        found = _subplots(function, node, places)
+        found = _subplots(function, node, places) or _split(reading, function, node, places)
         if found is not None:
             return found
         note, scope = _returns(function)
@@ -178,7 +181,9 @@ def _of_method(owner: Found, method: str, places: list[Any]) -> Found | None:
     first = family(owner.kinds[0]) if owner.kinds else ""
     if first in frames.PANDAS and method in ("items", "iterrows"):
         if places == [1]:
-            return Found(types=loaded(*_SERIES))
+            # A row has the columns as its labels.
+            table = frames.table_in(owner) if method == "iterrows" else MISSING
+            return Found(types=loaded(*_SERIES), table=table)
         return Found(types=(str,)) if places == [0] and method == "items" else None
     if type(owner.value) in MAPPINGS and method in ("keys", "values", "items") and owner.value:
         key, value = next(iter(dict.items(owner.value)))
@@ -202,6 +207,8 @@ def _first(value: Any) -> Any:
             return element
     if family(type(value)) == "numpy.ndarray" and value.ndim and value.size:
         return value[0]
+    if frames.family_of_index(value) and (label := frames.label(value, 0)) is not MISSING:
+        return label
     if family(type(value)) in frames.PANDAS:
         return next(iter(frames.columns(value, 1)), "")
     raise Unknown
@@ -218,7 +225,7 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         if enter is MISSING:
             continue
         if kind_of(enter) == "function" and type(function_of(enter)) is types.FunctionType:
-            if _gives_itself(function_of(enter)):
+            if gives_itself(function_of(enter)):
                 return found
             note, scope = _returns(Found(enter, owner=kind))
             kinds = types_of(note, scope)
@@ -228,19 +235,6 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         if module_of(kind) in ("_io", "io", "mmap", "sqlite3", "select"):
             return found
     raise Unknown
-
-
-def _gives_itself(function: types.FunctionType) -> bool:
-    """Whether each `return` of a method is `return self`."""
-    names = function.__code__.co_varnames
-    before, given = None, []
-    for step in dis.get_instructions(function.__code__):
-        if step.opname == "RETURN_VALUE":
-            given.append(before)
-        elif step.opname == "RETURN_CONST":
-            given.append(None)
-        before = step.argval if step.opname.startswith("LOAD_FAST") else None
-    return bool(given) and bool(names) and all(name == names[0] for name in given)
 
 
 def _returns(function: Found) -> tuple[Any, Scope]:
@@ -276,3 +270,18 @@ def _subplots(function: Found, node: ast.Call, places: list[Any]) -> Found | Non
             else Found(types=axes)
         )
     return Found(types=loaded("matplotlib.axes", "Axes"))
+
+
+def _split(reading: Resolver, function: Found, node: ast.Call, places: list[Any]) -> Found | None:
+    """What `a, b, c, d = train_test_split(x, y)` binds: of each argument two parts."""
+    inner = function_of(function.value)
+    if (
+        type(inner) is not types.FunctionType
+        or inner.__name__ != "train_test_split"
+        or len(places) != 1
+    ):
+        return None
+    if inner.__module__ != "sklearn.model_selection._split" or places[0] // 2 >= len(node.args):
+        return None
+    found = reading.of(node.args[places[0] // 2])
+    return Found(types=found.kinds, table=frames.table_in(found))

@@ -15,9 +15,10 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import frames
-from .bindings import Found, attribute
-from .calls import loaded, of_pandas, opened, result_types, returned
+from . import frames, libraries
+from .bindings import Found, attribute, call_of
+from .calls import opened, result_types, returned
+from .libraries import loaded, of_pandas
 from .parameters import function_of
 from .statics import (
     MAPPINGS,
@@ -166,18 +167,22 @@ class Resolver:
         if first in frames.PANDAS:
             if by_name:
                 return _given(of_pandas("Series"))
-            if by_rows:
+            if by_rows or self._are_rows(what, depth):
                 return _given(kinds[:1], table)
             if isinstance(what, ast.List):
                 return _given(kinds[:1], _chosen(what, table))
-        elif first in (*frames.SERIES, "polars.DataFrame", "polars.LazyFrame") and by_rows:
+        elif first in (*frames.SERIES, "polars.DataFrame", "polars.LazyFrame") and (
+            by_rows or self._are_rows(what, depth)
+        ):
             return _given(kinds[:1], table)
         elif first in ("pandas._LocIndexer", "pandas._iLocIndexer") and table is not MISSING:
-            if by_rows:
+            if by_rows or self._are_rows(what, depth):
                 return _given((frames.class_of(table),), table)
+            if type(key) in PLAIN and family(frames.class_of(table)) in frames.PANDAS:
+                return _given(of_pandas("Series"), table)
             if isinstance(what, ast.Tuple) and len(what.elts) == 2:
                 rows, which = what.elts
-                if isinstance(rows, ast.Slice) or _is_mask(rows):
+                if isinstance(rows, ast.Slice) or _is_mask(rows) or self._are_rows(rows, depth):
                     if isinstance(which, ast.Slice | ast.List):
                         return _given((frames.class_of(table),), _chosen(which, table))
                     if isinstance(which, ast.Constant):
@@ -203,29 +208,47 @@ class Resolver:
                     return _given(found)
         raise Unknown
 
+    def _are_rows(self, what: ast.expr, depth: int) -> bool:
+        """Whether it chooses rows: something that is a series or an array."""
+        if isinstance(what, ast.Constant | ast.List | ast.Tuple | ast.Slice):
+            return False
+        try:
+            kinds = self.of(what, depth).kinds
+        except Unknown:
+            return False
+        return bool(kinds) and family(kinds[0]) in (
+            *frames.SERIES,
+            "numpy.ndarray",
+            "polars.Series",
+        )
+
     def _called(self, node: ast.Call, depth: int, *, awaited: bool = False) -> Found:
         found = self.of(node.func, depth)
         if found.value is globals and not node.args and type(self.names()) in MAPPINGS:
             return Found(self.names())
         if found.value is vars and len(node.args) == 1 and not node.keywords:
             return attribute(self.of(node.args[0], depth), "__dict__")
+        if found.types == (types.FunctionType,):
+            return _given(found.holds)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if found.value is open:
-            kinds: tuple[type, ...] = (opened(node),)
-        elif (
-            name in _REARRANGED
-            and found.owner is not None
-            and family(found.owner) == "numpy.ndarray"
-        ):
-            kinds = (found.owner,)
-        else:
-            kinds = returned(found, awaited=awaited)
+        kinds = (opened(node),) if found.value is open else self._of_library(found, node)
+        kinds = kinds or returned(found, awaited=awaited)
         table = self._columns(found, node, name, kinds)
         held = found.holds if name in _REARRANGED else ()
         return _given(kinds, table)._replace(holds=held)
 
+    def _of_library(self, found: Found, node: ast.Call) -> tuple[type, ...]:
+        """The classes of what a call of a function of numpy's, pandas' or the like gives, where it does not say so itself."""
+        value, owner = found.value, found.owner
+        if not found.is_known and found.types:
+            owner = found.types[0]
+            value = call_of(owner)
+        return libraries.called(value, function_of(value), owner, node, self.of)
+
     def _columns(self, found: Found, node: ast.Call, name: str, kinds: tuple[type, ...]) -> Any:
         """The table whose columns the result of a call has, or whose method it is; `MISSING` for none."""
+        if found.value is dict and node.keywords and not node.args:
+            return frames.Made(dict, [it.arg for it in node.keywords if it.arg])
         if not kinds or family(kinds[0]) not in frames.TABLES:
             return found.table
         from . import made

@@ -10,7 +10,7 @@ use super::builtins;
 use super::description::{is_outdated, shown_type};
 use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::{Binding, BindingKind, How, Spot, Symbol};
-use crate::lsp::analysis::{Program, ScopeKind};
+use crate::lsp::analysis::{Program, ScopeKind, describe};
 use crate::lsp::live::{LiveGiven, LiveHow};
 
 /// At most so many names go with a question.
@@ -111,7 +111,7 @@ impl<'a> Given<'a> {
             return !given.text.is_empty();
         }
         let source = source(program, binding).filter(|(text, _)| {
-            text.len().to_usize() <= LONGEST && self.found.len() < MOST
+            text.len() <= LONGEST && self.found.len() < MOST
         });
         let Some((text, how)) = source else {
             if is_local {
@@ -119,7 +119,6 @@ impl<'a> Given<'a> {
             }
             return !is_local;
         };
-        let text = program.text(text);
         let places = binding.origin.map(|it| it.places).unwrap_or_default();
         let given = LiveGiven {
             name: name.to_owned(),
@@ -166,12 +165,19 @@ fn bound<'p>(program: &Program, mut spot: Spot, symbol: &'p Symbol) -> Option<&'
 }
 
 /// The text that says what a binding binds, and how.
-fn source(program: &Program, binding: &Binding) -> Option<(TextRange, LiveHow)> {
+fn source<'p>(program: &'p Program, binding: &Binding) -> Option<(&'p str, LiveHow)> {
     if let (BindingKind::Parameter | BindingKind::Variable, Some(annotation)) = (&binding.kind, binding.signature) {
         // `*args: int` is a tuple of these.
         let before = program.source.get(..binding.name.start().to_usize())?;
         let is_plain = binding.kind == BindingKind::Variable || !before.ends_with('*');
-        return is_plain.then_some((annotation, LiveHow::Annotated));
+        return is_plain.then_some((program.text(annotation), LiveHow::Annotated));
+    }
+    if binding.kind == BindingKind::Function {
+        // A decorator may make something else of it, and `async` does.
+        let head = TextRange::new(binding.whole.start(), binding.name.start());
+        let is_plain = program.text(head).trim_end() == "def";
+        let returned = describe::returned(program, binding).filter(|_| is_plain)?;
+        return Some((returned, LiveHow::Returns));
     }
     let origin = binding.origin?;
     let how = match origin.how {
@@ -180,7 +186,7 @@ fn source(program: &Program, binding: &Binding) -> Option<(TextRange, LiveHow)> 
         How::Entered => LiveHow::Entered,
         How::Augmented => return None,
     };
-    Some((origin.text, how))
+    Some((program.text(origin.text), how))
 }
 
 #[cfg(test)]
@@ -209,6 +215,7 @@ mod tests {
                 LiveHow::Iterated => "in",
                 LiveHow::Entered => "as",
                 LiveHow::Annotated => ":",
+                LiveHow::Returns => "->",
             };
             let places: String = it.places.iter().map(|place| format!("[{place}]")).collect();
             let before = if it.before { "!" } else { "" };
@@ -252,6 +259,10 @@ mod tests {
             ("[r for r in df]; [r", "r", Some("")),
             ("import a\na", "a", Some("")),
             ("def g(): ...\ng", "g", Some("")),
+            ("def g() -> Table: ...\ng", "g", Some("g -> Table")),
+            ("def g() -> Table: ...\nx = g()\nx", "x", Some("g -> Table; x = g()")),
+            ("def f():\n  def g() -> Table: ...\n  g", "g", Some("!g -> Table")),
+            ("async def g() -> Table: ...\ng", "g", Some("")),
         ] {
             assert_eq!(given(code, expression).as_deref(), expected, "{code}");
         }
