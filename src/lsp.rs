@@ -28,7 +28,9 @@ use std::time::Duration;
 
 use crate::options::Checker;
 
-pub use live::{Live, LiveAnswer, LiveGiven, LiveItem, LiveKind, LiveObject, LiveQuery, LiveSession, Snapshot};
+pub use live::{
+    Live, LiveAnswer, LiveGiven, LiveItem, LiveKind, LiveObject, LiveQuery, LiveSession, Snapshot,
+};
 pub use server::Server;
 pub use stdio::{bridge_stdio, serve, serve_stdio};
 pub use types::{Pace, Types};

@@ -352,7 +352,10 @@ mod tests {
         let told = r#"{"name":"df","text":"load()","how":"iterated","places":[1],"before":true}"#;
         for question in [query.question(&given), inspect_question("df", &given)] {
             let question: serde_json::Value = serde_json::from_slice(&question).unwrap_or_default();
-            assert_eq!(question["given"][0], serde_json::from_str::<serde_json::Value>(told).unwrap_or_default());
+            assert_eq!(
+                question["given"][0],
+                serde_json::from_str::<serde_json::Value>(told).unwrap_or_default()
+            );
         }
         let answer = br#"[{"name":"abs","kind":"function","type":"function"}]"#;
         let LiveAnswer::Known(items) = LiveAnswer::<Vec<LiveItem>>::from_json(answer) else {

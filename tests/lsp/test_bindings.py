@@ -9,7 +9,7 @@ import pytest
 from inspecting import Session
 
 CODE = """
-import abc, collections, contextlib, dataclasses, enum, functools, operator, pathlib, typing
+import abc, collections, contextlib, dataclasses, enum, functools, operator, pathlib, re, typing
 from typing import *
 
 class A:
@@ -152,6 +152,9 @@ TYPES = {
     "a.made": "tuple",
     "a.lazy.copy()": "list",
     "open('x')": "TextIOWrapper",
+    "re.match('a', 'b')": "Match",
+    "re.compile('a').search('b')": "Match",
+    "re.compile('a')": "Pattern",
     "A.cl(1)": "A",
     "a.m(1)": "int",
     "a.lru(1)": "str",

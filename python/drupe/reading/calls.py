@@ -227,7 +227,8 @@ def opened(node: ast.Call) -> type:
 def gives_itself(function: types.FunctionType) -> bool:
     """Whether each `return` of a method is `return self`."""
     names = function.__code__.co_varnames
-    before, given = None, []
+    before: str | None = None
+    given: list[str | None] = []
     for step in dis.get_instructions(function.__code__):
         if step.opname == "RETURN_VALUE":
             given.append(before)

@@ -1,8 +1,9 @@
-"""What functions and attributes of numpy, pandas, matplotlib, seaborn and scikit-learn give that say nothing of it themselves."""
+"""What functions and attributes of `re`, numpy, pandas, matplotlib, seaborn and scikit-learn give that say nothing of it themselves."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -37,6 +38,12 @@ _OF_ARRAYS = {
     diagonal""".split(),
     "list": ["tolist"],
     "bytes": ["tobytes"],
+}
+_PATTERNS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("match", "fullmatch", "search"), (re.Match,)),
+    **dict.fromkeys(("split", "findall"), (list,)),
+    "compile": (re.Pattern,),
+    "sub": (str,),
 }
 # Whose `__name__` runs no code of anybody's.
 _CALLED = Kinds(types.FunctionType, types.BuiltinFunctionType, types.MethodType)
@@ -86,12 +93,16 @@ def called(value: Any, function: Any, owner: Any, node: ast.Call, of: _Of) -> tu
         return _like_first(node, of)
     if owner is not None and family(owner) == "numpy.ndarray":
         return _of_array(function, owner)
+    if owner is re.Pattern and type(function) in BUILTIN_FUNCTIONS:
+        return _PATTERNS.get(function.__name__, ())
     found = _of_numpy(value, node)
     if found:
         return found
     if type(function) is not types.FunctionType or type(function.__module__) is not str:
         return ()
     library, name = function.__module__.partition(".")[0], function.__name__
+    if library == "re":
+        return _PATTERNS.get(name, ())
     if library == "pandas":
         return _of_pandas(function, name, owner, node, of)
     if library == "matplotlib":

@@ -24,8 +24,15 @@ pub fn of(program: &Program, spot: Spot, expression: &str, asker: &Asker) -> Opt
     if is_outdated(program, spot, expression, asker) {
         return None;
     }
+    let first = first_name(expression);
     let mut given = Given::new(program, asker);
-    given.add(spot, first_name(expression)).then(|| given.sorted())
+    if !given.add(spot, first) {
+        return None;
+    }
+    for name in names_of(expression).into_iter().filter(|name| *name != first) {
+        given.add(spot, name);
+    }
+    Some(given.sorted())
 }
 
 /// What goes with a question about all of these texts.
@@ -100,7 +107,9 @@ impl<'a> Given<'a> {
         let is_outdated = || {
             let shown = shown_type(program, spot, name);
             let known = self.asker.snapshot.name(name);
-            shown.zip(known).is_some_and(|(shown, known)| shown != known.type_name)
+            shown
+                .zip(known)
+                .is_some_and(|(shown, known)| shown != known.type_name)
         };
         let before = is_local || is_outdated();
         if !before && self.asker.snapshot.name(name).is_some() {
@@ -110,9 +119,8 @@ impl<'a> Given<'a> {
         if let Some((_, given)) = self.found.iter().find(|(known, _)| *known == at) {
             return !given.text.is_empty();
         }
-        let source = source(program, binding).filter(|(text, _)| {
-            text.len() <= LONGEST && self.found.len() < MOST
-        });
+        let source =
+            source(program, binding).filter(|(text, _)| text.len() <= LONGEST && self.found.len() < MOST);
         let Some((text, how)) = source else {
             if is_local {
                 self.found.push((at, nobody(name)));
@@ -166,7 +174,9 @@ fn bound<'p>(program: &Program, mut spot: Spot, symbol: &'p Symbol) -> Option<&'
 
 /// The text that says what a binding binds, and how.
 fn source<'p>(program: &'p Program, binding: &Binding) -> Option<(&'p str, LiveHow)> {
-    if let (BindingKind::Parameter | BindingKind::Variable, Some(annotation)) = (&binding.kind, binding.signature) {
+    if let (BindingKind::Parameter | BindingKind::Variable, Some(annotation)) =
+        (&binding.kind, binding.signature)
+    {
         // `*args: int` is a tuple of these.
         let before = program.source.get(..binding.name.start().to_usize())?;
         let is_plain = binding.kind == BindingKind::Variable || !before.ends_with('*');
@@ -229,20 +239,33 @@ mod tests {
         for (code, expression, expected) in [
             ("x", "x", Some("")),
             ("df2 = df.copy()\ndf2", "df2", Some("df2 = df.copy()")),
-            ("df2 = df.copy()\ndf2", "df2.groupby('a')", Some("df2 = df.copy()")),
+            (
+                "df2 = df.copy()\ndf2",
+                "df2.groupby('a')",
+                Some("df2 = df.copy()"),
+            ),
             ("a = df\nb = a.head()\nb", "b", Some("a = df; b = a.head()")),
             ("a = df\na = a[a.x > 1]\na", "a", Some("a = df; a = a[a.x > 1]")),
-            ("a = 1\nb = a\na = 2\nb", "b + a", Some("a = 1; b = a")),
+            ("a = 1\nb = a\na = 2\nb", "b + a", Some("a = 1; b = a; a = 2")),
             ("t = 1\nt += df\nt", "t", Some("t = 1")),
             ("(y := df.head())\ny", "y", Some("y = df.head()")),
             ("y = (df\n .head())\ny", "y", Some("y = df\n .head()")),
             // The session's own is better than what the text says of it.
             ("df = df.head()\ndf", "df", Some("")),
             ("n = 2\nn", "n", Some("")),
+            ("mask = df.a > 1\ndf[mask]", "df[mask]", Some("mask = df.a > 1")),
             // But not where the text is surely newer.
             ("n = 'text'\nn", "n", None),
-            ("n = 'text'\nm = n.upper()\nm", "m", Some("!n = 'text'; m = n.upper()")),
-            ("fig, ax = plt.subplots()\nax", "ax", Some("ax[1] = plt.subplots()")),
+            (
+                "n = 'text'\nm = n.upper()\nm",
+                "m",
+                Some("!n = 'text'; m = n.upper()"),
+            ),
+            (
+                "fig, ax = plt.subplots()\nax",
+                "ax",
+                Some("ax[1] = plt.subplots()"),
+            ),
             ("for i, (k, v) in d: k", "k", Some("k[1][0] in d")),
             ("for x in df.columns: x", "x", Some("x in df.columns")),
             ("with open('a') as f: f", "f", Some("f as open('a')")),
@@ -260,7 +283,11 @@ mod tests {
             ("import a\na", "a", Some("")),
             ("def g(): ...\ng", "g", Some("")),
             ("def g() -> Table: ...\ng", "g", Some("g -> Table")),
-            ("def g() -> Table: ...\nx = g()\nx", "x", Some("g -> Table; x = g()")),
+            (
+                "def g() -> Table: ...\nx = g()\nx",
+                "x",
+                Some("g -> Table; x = g()"),
+            ),
             ("def f():\n  def g() -> Table: ...\n  g", "g", Some("!g -> Table")),
             ("async def g() -> Table: ...\ng", "g", Some("")),
         ] {
@@ -273,7 +300,10 @@ mod tests {
         let chain: String = (0..100).map(|at| format!("a{} = a{at}\n", at + 1)).collect();
         let found = given(&format!("{chain}a100"), "a100").unwrap_or_default();
         assert_eq!(found.split("; ").count(), MOST);
-        assert_eq!(given(&format!("a = '{}'\na", "x".repeat(LONGEST)), "a").as_deref(), Some(""));
+        assert_eq!(
+            given(&format!("a = '{}'\na", "x".repeat(LONGEST)), "a").as_deref(),
+            Some("")
+        );
     }
 
     #[test]

@@ -307,7 +307,8 @@ impl<'a> Walk<'a> {
 
     /// What an element is in that begins at the cursor: a list or tuple is as good as the element itself.
     pub(super) fn around(&self) -> Option<&Frame> {
-        let is_grouping = |it: &Frame| it.opener == Opener::Group && self.code.kind(it.open) != TokenKind::Lbrace;
+        let is_grouping =
+            |it: &Frame| it.opener == Opener::Group && self.code.kind(it.open) != TokenKind::Lbrace;
         self.frames.iter().rev().find(|frame| !is_grouping(frame))
     }
 

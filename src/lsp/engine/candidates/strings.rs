@@ -84,11 +84,18 @@ pub(super) fn keys(
 
 /// Adds the keys of `base` as they are written with their quotes, for where none has been typed yet.
 pub(super) fn bare_keys(list: &mut List, base: &str, index: usize, given: &[LiveGiven], asker: &mut Asker) {
-    let quoted = Quoted { quote: '"', raw: false };
+    let quoted = Quoted {
+        quote: '"',
+        raw: false,
+    };
     let mut bare = List::new("");
     keys(&mut bare, base, index, "", quoted, given, asker);
     for key in bare.candidates {
-        let text = if key.insert.is_empty() { key.label } else { key.insert };
+        let text = if key.insert.is_empty() {
+            key.label
+        } else {
+            key.insert
+        };
         list.add(&format!("\"{text}\""), Kind::Property, &key.detail, 0, "");
     }
 }
