@@ -159,17 +159,15 @@ fn nobody(name: &str) -> LiveGiven {
 }
 
 /// The binding that says what a name is at `spot`: an operator leaves it what it was.
-fn bound<'p>(program: &Program, mut spot: Spot, symbol: &'p Symbol) -> Option<&'p Binding> {
-    let mut binding = program.model.binding(spot, symbol)?;
-    while binding.origin.is_some_and(|it| it.how == How::Augmented) {
-        spot.until = Some(binding.name.start());
-        let above = program.model.binding(spot, symbol)?;
-        if above.name.start() >= binding.name.start() {
-            return None;
-        }
-        binding = above;
+fn bound<'p>(program: &Program, spot: Spot, symbol: &'p Symbol) -> Option<&'p Binding> {
+    let is_augmented = |it: &Binding| it.origin.is_some_and(|origin| origin.how == How::Augmented);
+    let binding = program.model.binding(spot, symbol)?;
+    if !is_augmented(binding) {
+        return Some(binding);
     }
-    Some(binding)
+    let start = binding.name.start();
+    let mut above = symbol.bindings.iter().rev();
+    above.find(|it| it.name.start() < start && !is_augmented(it))
 }
 
 /// The text that says what a binding binds, and how.
