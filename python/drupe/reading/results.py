@@ -92,6 +92,10 @@ class Resolver:
         if isinstance(node, ast.Constant) and type(node.value) in PLAIN:
             return Found(node.value)
         if isinstance(node, ast.Attribute):
+            if self._told and isinstance(node.value, ast.Name):
+                name = f"{node.value.id}.{node.attr}"
+                if name in self._told:
+                    return self._named(name)
             return attribute(self.of(node.value, depth), node.attr)
         if isinstance(node, ast.Subscript):
             return self._subscript(node, depth)

@@ -309,6 +309,7 @@ impl<'a> Visitor<'a> for Binder<'_> {
                         name: attribute.attr.id.clone(),
                         range: attribute.attr.range,
                         store: attribute.ctx == ExprContext::Store,
+                        origin: self.target.1.filter(|_| attribute.ctx == ExprContext::Store),
                     });
                 }
                 self.visit_expr(&attribute.value);

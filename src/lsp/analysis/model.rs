@@ -222,6 +222,8 @@ pub struct AttributeUse {
     pub range: TextRange,
     /// True for an assignment.
     pub store: bool,
+    /// Where what is assigned is written.
+    pub origin: Option<Origin>,
 }
 
 /// `module.name` where the module was imported.

@@ -5,8 +5,8 @@ use ruff_text_size::TextRange;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::model::{
-    AttributeUse, Binding, BindingKind, KeywordUse, Model, ModuleUse, Scope, ScopeId, ScopeKind, Spot,
-    Symbol, SymbolId, Unresolved, Value,
+    AttributeUse, Binding, BindingKind, How, KeywordUse, Model, ModuleUse, Origin, Scope, ScopeId, ScopeKind,
+    Spot, Symbol, SymbolId, Unresolved, Value,
 };
 use super::table::Table;
 
@@ -38,6 +38,7 @@ pub(super) struct PendingAttribute {
     pub(super) name: Name,
     pub(super) range: TextRange,
     pub(super) store: bool,
+    pub(super) origin: Option<Origin>,
 }
 
 /// How many steps from an alias to a class are followed.
@@ -79,6 +80,7 @@ pub(super) fn resolve(mut model: Model, pending: Pending, source: &str) -> Model
             name,
             range,
             store,
+            origin,
         } = attribute;
         if let Some(class) = model.class_of(scope, &base) {
             if store {
@@ -89,6 +91,7 @@ pub(super) fn resolve(mut model: Model, pending: Pending, source: &str) -> Model
                 name,
                 range,
                 store,
+                origin,
             });
         } else if let Some(symbol) = model.lookup(scope, base.split('.').next().unwrap_or_default())
             && let Some(binding) = modules.get(&(symbol, base.as_str())).copied()
@@ -373,6 +376,19 @@ impl Model {
                 || self.assigned.get(class).is_some_and(|names| names.contains(name))
         };
         self.ancestry(class).into_iter().rfind(defines).unwrap_or(class)
+    }
+
+    /// Where the value of an attribute of the class is written, of those that are assigned through an instance: first of all in
+    /// the class itself.
+    pub fn assigned_from(&self, class: ScopeId, name: &str) -> Option<&AttributeUse> {
+        self.ancestry(class).into_iter().find_map(|class| {
+            let has_text = |it: &&AttributeUse| it.origin.is_some_and(|origin| origin.how != How::Augmented);
+            let of_class = self
+                .attributes
+                .iter()
+                .filter(|it| it.store && it.class == class && it.name == name);
+            of_class.filter(has_text).next_back()
+        })
     }
 
     /// The attributes assigned through an instance (`self.x = …`) of the class or its bases, each once.

@@ -26,7 +26,7 @@ pub fn of(program: &Program, spot: Spot, expression: &str, asker: &Asker) -> Opt
     }
     let first = first_name(expression);
     let mut given = Given::new(program, asker);
-    if !given.add(spot, first) {
+    if !given.add_attribute(spot, expression) && !given.add(spot, first) {
         return None;
     }
     for name in names_of(expression).into_iter().filter(|name| *name != first) {
@@ -93,6 +93,47 @@ impl<'a> Given<'a> {
     fn sorted(mut self) -> Vec<LiveGiven> {
         self.found.sort_by_key(|(at, _)| *at);
         self.found.into_iter().map(|(_, given)| given).collect()
+    }
+
+    /// Adds `self.name`, where that is how `expression` begins and a method of a class of the program assigns it. False for all others.
+    fn add_attribute(&mut self, spot: Spot, expression: &str) -> bool {
+        let (program, model) = (self.program, &self.program.model);
+        let mut words = expression.split(|char| !is_word(char));
+        let (Some(owner), Some(name)) = (words.next(), words.next()) else {
+            return false;
+        };
+        let full = format!("{owner}.{name}");
+        if name.is_empty() || !expression.starts_with(&full) {
+            return false;
+        }
+        let class = model.class_of(spot, owner);
+        let Some((used, origin)) = class.and_then(|class| {
+            let used = model.assigned_from(class, name)?;
+            Some((used, used.origin?))
+        }) else {
+            return false;
+        };
+        let (text, how) = (program.text(origin.text), live(origin.how));
+        let (Some(how), true) = (how, text.len() <= LONGEST) else {
+            return false;
+        };
+        let places = origin.places.into_iter().flatten().collect();
+        let before = true;
+        let text = text.to_owned();
+        for needed in names_of(&text) {
+            self.add(program.spot(used.range.start().to_usize()), needed);
+        }
+        self.found.push((
+            used.range.start(),
+            LiveGiven {
+                name: full,
+                text,
+                how,
+                places,
+                before,
+            },
+        ));
+        true
     }
 
     /// Adds `name` as it is read at `spot`, with what it needs. False when nobody can tell what it is there.
@@ -188,13 +229,17 @@ fn source<'p>(program: &'p Program, binding: &Binding) -> Option<(&'p str, LiveH
         return Some((returned, LiveHow::Returns));
     }
     let origin = binding.origin?;
-    let how = match origin.how {
-        How::Assigned => LiveHow::Assigned,
-        How::Iterated => LiveHow::Iterated,
-        How::Entered => LiveHow::Entered,
-        How::Augmented => return None,
-    };
-    Some((program.text(origin.text), how))
+    Some((program.text(origin.text), live(origin.how)?))
+}
+
+/// How the session is told of it; an operator tells nothing.
+fn live(how: How) -> Option<LiveHow> {
+    match how {
+        How::Assigned => Some(LiveHow::Assigned),
+        How::Iterated => Some(LiveHow::Iterated),
+        How::Entered => Some(LiveHow::Entered),
+        How::Augmented => None,
+    }
 }
 
 #[cfg(test)]
@@ -287,6 +332,26 @@ mod tests {
                 Some("g -> Table; x = g()"),
             ),
             ("def f():\n  def g() -> Table: ...\n  g", "g", Some("!g -> Table")),
+            (
+                "class A:\n  def a(self, n): self.d = df.head()\n  def b(self): self.d",
+                "self.d['x']",
+                Some("!self.d = df.head()"),
+            ),
+            (
+                "class A:\n  def a(self, n: Table): self.d = n.x\n  def b(self): self.d",
+                "self.d",
+                Some("!n : Table; !self.d = n.x"),
+            ),
+            (
+                "class A:\n  def a(self): self.d += 1\n  def b(self): self.d",
+                "self.d",
+                None,
+            ),
+            (
+                "class A:\n  def a(self, n): self.d = df\na = A()\na",
+                "a.d",
+                Some("!a.d = df"),
+            ),
             ("async def g() -> Table: ...\ng", "g", Some("")),
         ] {
             assert_eq!(given(code, expression).as_deref(), expected, "{code}");
