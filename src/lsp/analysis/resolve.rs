@@ -382,12 +382,10 @@ impl Model {
     /// the class itself.
     pub fn assigned_from(&self, class: ScopeId, name: &str) -> Option<&AttributeUse> {
         self.ancestry(class).into_iter().find_map(|class| {
-            let has_text = |it: &&AttributeUse| it.origin.is_some_and(|origin| origin.how != How::Augmented);
-            let of_class = self
-                .attributes
-                .iter()
-                .filter(|it| it.store && it.class == class && it.name == name);
-            of_class.filter(has_text).next_back()
+            self.attributes.iter().rfind(|it| {
+                let has_text = it.origin.is_some_and(|origin| origin.how != How::Augmented);
+                it.store && has_text && it.class == class && it.name == name
+            })
         })
     }
 
