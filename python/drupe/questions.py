@@ -6,6 +6,7 @@ makes no sense. They run on the main thread between cells.
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
     """Completions by IPython and jedi, with their types; by IPython alone where `typed` is off.
 
     The language engine comes first where the text alone tells what fits: in a string in brackets, where IPython offers files and
-    magics, and in the cell of a magic, which may be of another language. Where neither finds anything it is asked as well: it has a
+    magics, in the cell of a magic, which may be of another language, and for attributes of a name that only code above the cursor
+    binds, which jedi takes seconds for. Where neither finds anything it is asked as well: it has a
     type checker, for what a call returns, mostly. Without jedi, which is off where only names are wanted, it is not.
     """
     if not typed:
@@ -53,6 +55,11 @@ def complete(shell: ZMQInteractiveShell, code: str, cursor: int, typed: bool = T
             reply = _complete_by_engine(code, cursor)
             # Files are IPython's: it completes them in all strings.
             if any(one["type"] != "path" for one in reply["metadata"][_EXPERIMENTAL_TYPES]):
+                return reply
+        owner = _owner(before)
+        if owner and owner not in shell.user_ns and not hasattr(builtins, owner):
+            reply = _complete_by_engine(code, cursor)
+            if reply["matches"]:
                 return reply
     with provisionalcompleter():
         try:
@@ -100,6 +107,28 @@ def _magic_above(before: str) -> str | None:
     """The cell magic below whose line the cursor behind `before` is: the text there may be of any language."""
     found = re.match(r"\s*%%(\w+)[^\n]*\n", before)
     return found and found[1]
+
+
+def _owner(before: str) -> str:
+    """The first name of the expression whose attribute `before` breaks off in: `df` of `df["a"].str.up`; empty where there is none."""
+    attribute = re.search(r"\.\w*\Z", before)
+    if attribute is None or _last_open(before) is not None:
+        return ""
+    end = attribute.start()
+    start = len(before[:end].rstrip())
+    # What is in brackets and strings is passed over, from the last sign to the first.
+    depth, hidden = 0, re.sub(_COMMENT_OR_STRING, lambda it: '"' * len(it[0]), before[:end])
+    while start and (depth or re.match(r"[\w.)\]\"]", hidden[start - 1])):
+        start -= 1
+        depth += {")": 1, "]": 1, "}": 1, "(": -1, "[": -1, "{": -1}.get(hidden[start], 0)
+        if depth < 0:
+            start += 1
+            break
+        if hidden[start] == ".":
+            # A chain goes on in the next line.
+            start = len(hidden[:start].rstrip()) if not depth else start
+    found = re.match(r"[^\W\d]\w*", hidden[start:end])
+    return found[0] if found else ""
 
 
 def _is_string_in_brackets(before: str) -> bool:

@@ -192,3 +192,26 @@ async def test_no_socket_outlives_the_shutdown_request(kernel):
         connection.settimeout(5)
         assert connection.recv(1) == b""
     assert not is_open(port)
+
+
+NOT_RUN = {
+    "made = Table()\nmade.he": "head",
+    "for key, value in config.items():\n    key.upp": "upper",
+    "with open('name') as file:\n    file.readl": "readline",
+    "first, made = 1, Table()\nmade.he": "head",
+    "mine = dict(one=1)\nmine['": "one",
+    "class A:\n    def __init__(self):\n        self.made = Table()\n    def go(self):\n        self.made.he": "head",
+    "config['third'] = 3\nconfig['th": "third",
+}
+
+
+@pytest.mark.parametrize("state", ["idle", "sleeping"])
+async def test_jupyters_completer_knows_what_has_not_run(state, kernel):
+    if state != "idle":
+        kernel.execute(BUSY[state])
+        time.sleep(0.5)
+    for code, wanted in NOT_RUN.items():
+        asked = send(kernel, "complete_request", {"code": code, "cursor_pos": len(code)})
+        while (reply := kernel.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != asked:
+            pass
+        assert reply["content"]["matches"][:1] == [wanted], code
