@@ -22,6 +22,12 @@ rows = [{"key": 1}]
 class Box:
     def __enter__(self): return self
     def __exit__(self, *error): ...
+    def itself(self): return self
+    def star(*args): return args
+    def other(self, a):
+        self = a
+        return self
+    def none(self) -> None: return self
     def same(self) -> typing.Self if hasattr(typing, "Self") else "Box": return self
 class Other(Box):
     def __enter__(self): return 1
@@ -32,6 +38,14 @@ def two() -> tuple[int, pd.DataFrame]: ...
 def many() -> list[pathlib.Path]: ...
 def each() -> typing.Iterator["pathlib.Path"]: ...
 def boxes() -> tuple[Box, ...]: ...
+def maybe() -> typing.Optional[list[Box]]: ...
+def either() -> typing.Union[list[Box], tuple[int, ...]]: ...
+def noted() -> typing.Annotated[list[Box], 1]: ...
+class Pair(typing.Generic[typing.TypeVar("A"), typing.TypeVar("B")]): ...
+def pairs() -> Pair[int, str]: ...
+def manager() -> contextlib.AbstractContextManager[Box]: ...
+def track(rows) -> list[Box]: ...
+def empty() -> "tuple[()]": ...
 @contextlib.contextmanager
 def managed() -> collections.abc.Iterator[Box]: ...
 box = Box()
@@ -136,7 +150,44 @@ TYPES = {
     "f return nothing; x = f(1)": None,
     "f return list[int]; x = f": "function",
     "x = old.reshape(4)": "ndarray",
+    "x in maybe()": "Box",
+    "x in either()": None,
+    "x in noted()": "Box",
+    "x in pairs()": None,
+    "x : Box\n | None": "Box",
+    "x as manager()": "Box",
+    "a,1 = plt.subplots(2, 2); x = a[0]": "ndarray",
+    "a,1 = plt.subplots(2, 2); x = a[0][1]": "Axes",
+    "a,1 = plt.subplots(2, 2); x in a": "ndarray",
+    "x,1,0 = plt.subplots(2, 2)": "ndarray",
+    "x,1,0,1 = plt.subplots(2, 2)": "Axes",
+    "a,1 = plt.subplots(2); x in a": "Axes",
+    "a,1 = plt.subplots(2); x = a.shape[0]": None,
+    "x = 1 / 2": "float",
+    "x = 2 ** -1": None,
+    "x = 6 // 4": "int",
+    "x = np.unique(old)": "ndarray",
+    "x = np.random.randint(0, 10, 5)": "ndarray",
+    "x in track(rows)": "Box",
+    "y = df.copy(); x = y.age": "Series",
+    "y = 1 if df else 2; x = y if df else y": "int",
+    "x = box.itself()": "Box",
     # Nobody knows.
+    "x,1 = plt.subplots(squeeze=False)": None,
+    "x,1 = plt.subplots(**more)": None,
+    "x = open(*names)": None,
+    "x = np.where(old)": None,
+    "x = np.unique(old, return_counts=True)": None,
+    "x = np.random.randint(0, 10)": None,
+    "x = contextlib.contextmanager(load)": None,
+    "x = box.star()": None,
+    "x = box.other(1)": None,
+    "x = box.none()": None,
+    "x,0 = empty()": None,
+    "x in empty()": None,
+    "x in pd.read_csv('name')": "str",
+    "x,0 in pd.DataFrame([[1, 2]]).items()": None,
+    "f return Box; x = f[0]": None,
     "x = 1 +": None,
     "x = nothing": None,
     "x = open('name', mode)": None,
@@ -190,6 +241,14 @@ COLUMNS = {
     "x = df.describe()": [],
     "x = {'one': 1, 'two': load()}": ["one", "two"],
     "x in rows": ["key"],
+    "x = df.drop(['age'], columns=['name'])": ["age"],
+    "x = df.melt(id_vars='age', var_name='k', value_name='v')": ["age", "k", "v"],
+    "x = df.set_index('age', drop=False)": ["age", "name"],
+    "x = df.filter(items=['age'])": ["age"],
+    "x = df.filter(like='a')": ["age", "name"],
+    "x = df.to_string()": [],
+    "x = df.to_numpy()": [],
+    "x = df.groupby('age').size()": [],
     "x = load()": [],
     "x = dict(one=1, two=load())": ["one", "two"],
     "x,1 in df.iterrows()": ["age", "name"],
@@ -261,3 +320,25 @@ def test_odd_texts_do_no_harm(session, how, text):
     many = [dict(told[0], name=f"x{n}", text=f"x{n - 1}") for n in range(1_000)]
     question = {"kind": "inspect", "expression": "x999", "given": many}
     assert session.inspector.answer(json.dumps(question).encode()) == b"null"
+
+
+def test_choices_do_not_multiply(session):
+    line = "; ".join(f"x{n + 1} = x{n} if df else x{n}" for n in range(40)).replace(
+        "x1 = x0 if df else x0", "x1 = df if df else rows"
+    )
+    found = ask(session, "inspect", "x40", line)
+    assert found is None or len(found["type"]) < 100
+    assert ask(session, "members", "x20", line)
+
+
+def test_a_nest_of_calls_is_no_error(session):
+    deep = "np.sqrt(" * 150 + "old" + ")" * 150
+    question = {"kind": "inspect", "expression": deep[:990], "given": []}
+    session.inspector.answer(json.dumps(question).encode())
+    session.ask("inspect", "np.sqrt(" * 100 + "old" + ")" * 100)
+    assert ask(session, "inspect", "x", f"x = {'np.sqrt(' * 50}old{')' * 50}")["type"] == "ndarray"
+
+
+def test_columns_of_a_frame_that_is_not_there_are_members(session):
+    found = {item["name"] for item in ask(session, "members", "x", "x = df.assign(size2=1)")}
+    assert {"age", "size2", "merge"} <= found

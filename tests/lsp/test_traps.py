@@ -113,6 +113,25 @@ made = type('Made', (), {Text('alpha'): 1, '__doc__': spy_object, '__module__': 
 instance = made()
 ordered = collections.OrderedDict({'a': spy_object})
 default = collections.defaultdict(lambda: ran.append('default'), a=1)
+class Named:
+    def __getattr__(self, name): ran.append('named ' + name); return spy_object
+    def __call__(self, *args): ran.append('called')
+bound = types.MethodType(Named(), 1)
+class Module(str):
+    def __eq__(self, other): ran.append('module eq'); return True
+    def __ne__(self, other): ran.append('module ne'); return True
+    __hash__ = str.__hash__
+def train_test_split(a): ...
+train_test_split.__module__ = Module('sklearn')
+def subplots(a): ...
+subplots.__module__ = Module('matplotlib')
+def gives() -> Spy: ...
+def sort(a): ...
+def renamed(a): return a
+renamed.__name__ = renamed.__qualname__ = Text('sort')
+class Renamed:
+    renamed = renamed
+holder2 = Renamed()
 class Cyclic: pass
 c1 = lambda: 0
 c2 = lambda: 0
@@ -134,7 +153,7 @@ PLACES = [
     "spy_object == spy_object", "spy_object < 1", "-spy_object", "not spy_object", "spy_object if spy_object else 1",
     "spy_object[spy_object]", "{spy_object: 1}", "[spy_object]", "f'{spy_object}'", "keyed[spy_object]", "Spy | Spy",
     "len(spy_object)", "sorted(keyed)", "getattr(spy_object, 'x')", "spy_object in keyed", "str(spy_object)", "type(spy_object)",
-    "spy_object.__class__", "spy_object.__dict__", "Spy.__name__", "Spy.__mro__", "spy_object.__doc__", "super(Spy, spy_object)",
+    "bound()", "train_test_split(1)", "subplots(1)", "gives()", "gives()()", "sort(1)", "renamed(1)", "holder2.renamed(1)", "bound", "spy_object.__class__", "spy_object.__dict__", "Spy.__name__", "Spy.__mro__", "spy_object.__doc__", "super(Spy, spy_object)",
 ]  # fmt: skip
 
 
@@ -226,6 +245,19 @@ def test_type_parameters_are_not_evaluated():
     session = Session(code)
     session.snapshot()
     for place in ["c.m()", "c.n()", "A", "C", "c.m", "c.n"]:
+        session.ask("inspect", place)
+        session.ask("members", place)
+    assert session.user_ns["ran"] == []
+
+
+def test_a_library_that_is_loaded_lazily_stays_so(session, monkeypatch):
+    lazy = session.user_ns["lazy"]
+    for name in ["numpy", "seaborn", "matplotlib.pyplot", "matplotlib.axes", "pandas"]:
+        monkeypatch.setitem(sys.modules, name, lazy)
+    session.user_ns["ran"].clear()
+    code = "def relplot(): ...\ndef heatmap(): ...\nrelplot.__module__ = heatmap.__module__ = 'seaborn.axisgrid'"
+    exec(code, session.user_ns)
+    for place in ["relplot()", "heatmap()", "sort(1)", "f(1)", "renamed(1)"]:
         session.ask("inspect", place)
         session.ask("members", place)
     assert session.user_ns["ran"] == []

@@ -98,24 +98,57 @@ def inner_types(annotation: Any, scope: Scope, place: int | None) -> tuple[type,
     return tuple(kinds)
 
 
-def _inner(annotation: Any, place: int | None) -> Any:
+# Classes of which an annotation says in brackets what is in them; the first of several is what they give one after the other.
+_HOLDING = frozenset(
+    """list tuple set frozenset deque dict iterator iterable sequence mutablesequence collection generator asyncgenerator asynciterator
+    asynciterable mapping defaultdict abstractset contextmanager abstractcontextmanager asynccontextmanager
+    abstractasynccontextmanager""".split()
+)
+
+
+def _inner(annotation: Any, place: int | None, depth: int = 0) -> Any:
     """`X` of `list[X]`, of `tuple[Y, X]` and the like, as it is written there; None where there is no such."""
-    kind = type(annotation)
-    if kind is str or kind is hints.Text:
-        node = ast.parse(str(annotation)[:1_000].strip(), mode="eval").body
-        if not isinstance(node, ast.Subscript):
-            return None
-        name = _last_name(node.value)
-        parts: Any = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        rest = isinstance(parts[-1], ast.Constant) and parts[-1].value is ...
-    else:
-        origin, parts = _split(annotation)
-        name = "" if not isinstance_static(origin, type) else name_of(origin)
-        rest = bool(parts) and parts[-1] is ...
-    is_tuple = name.lower() == "tuple"
-    if name in ("Union", "Optional", "Literal", "Annotated", "Callable") or not parts:
+    if depth > MAX_DEPTH:
         return None
-    if place is None or rest:
+    if type(annotation) is str or type(annotation) is hints.Text:
+        annotation = ast.parse(f"({str(annotation)[:1_000].strip()})", mode="eval").body
+    if not isinstance_static(annotation, ast.expr):
+        return _inner_of_object(annotation, place, depth)
+    if isinstance(annotation, ast.BinOp):
+        # Of `list[X] | None` the side that holds something.
+        left = _inner(annotation.left, place, depth + 1)
+        return _inner(annotation.right, place, depth + 1) if left is None else left
+    if isinstance(annotation, ast.Constant) and type(annotation.value) is str:
+        return _inner(annotation.value, place, depth + 1)
+    if not isinstance(annotation, ast.Subscript):
+        return None
+    inner = annotation.slice
+    parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+    rest = bool(parts) and isinstance(parts[-1], ast.Constant) and parts[-1].value is ...
+    return _chosen(_last_name(annotation.value), parts, rest, place, depth)
+
+
+def _inner_of_object(annotation: Any, place: int | None, depth: int) -> Any:
+    origin, parts = _split(annotation)
+    name = name_of(origin) if isinstance_static(origin, type) else ""
+    if name in ("", "UnionType"):
+        name = _name(annotation)
+    return _chosen(name, parts, bool(parts) and parts[-1] is ..., place, depth)
+
+
+def _chosen(name: str, parts: Any, rest: bool, place: int | None, depth: int) -> Any:
+    """Of the parts of `name[…]` that at a place, or the first."""
+    if not parts:
+        return None
+    if name in ("Optional", "Annotated"):
+        return _inner(parts[0], place, depth + 1)
+    if name in ("Union", "UnionType"):
+        known = [part for part in parts if part is not type(None)]
+        return _inner(known[0], place, depth + 1) if len(known) == 1 else None
+    if name.lower() not in _HOLDING:
+        return None
+    is_tuple = name.lower() == "tuple"
+    if place is None or is_tuple and rest:
         return parts[0]
     return parts[place] if is_tuple and place < len(parts) else None
 

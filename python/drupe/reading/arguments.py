@@ -24,6 +24,7 @@ from .statics import (
     family,
     first_keys,
     fitting,
+    function_name,
     is_exactly,
     isinstance_static,
     module_of,
@@ -193,7 +194,7 @@ def _of_function(
     library = home.partition(".")[0] if type(home) is str else ""
     name = parameter.name if parameter is not None else ""
     if library == "pandas":
-        method = inner.__name__
+        method = function_name(inner)
         left = _argument(resolver, function, written, _LEFT)
         if left is not MISSING:
             names = words((frames.class_of(left),), method, name, written)

@@ -22,6 +22,7 @@ from .statics import (
     Unknown,
     class_attribute,
     class_members,
+    family,
     fitting,
     instance_dict,
     isinstance_static,
@@ -62,7 +63,7 @@ class Found(NamedTuple):
     descriptor: Any = MISSING
     # The table whose columns it has, or whose method it is.
     table: Any = MISSING
-    # Of a container that is not at hand: the classes of what is in it. Of such a function: those of what it gives.
+    # Of an array that is not at hand: the classes of what is in it, by dimension. Of such a function: those of what it gives.
     holds: tuple[type, ...] = ()
 
     @property
@@ -88,12 +89,20 @@ def attribute(of: Found, name: str) -> Found:
         found = _of_like_table(of, name)
         for kind in of.types:
             found = found or _of_instance(MISSING, kind, name)
+    if found is None and of.kinds and family(of.kinds[0]) in frames.PANDAS:
+        # A column of a table that is not there yet.
+        found = (
+            Found(types=libraries.of_pandas("Series")) if name in frames.columns(table) else None
+        )
     if found is None:
         raise Unknown
     if not found.is_known and not found.types and of.kinds:
         found = found._replace(types=libraries.held(of.kinds[0], name))
-    if of.holds:
-        found = found._replace(holds=of.holds)
+    if of.holds and family(of.kinds[0]) == "numpy.ndarray":
+        # What it is rearranged to, by a method or as one row.
+        found = found._replace(holds=of.holds[-1:] if name != "T" else of.holds)
+        if name == "flat":
+            found = found._replace(types=of.kinds)
     return found._replace(table=table) if table is not MISSING else found
 
 
@@ -252,6 +261,9 @@ def members_of(found: Found, prefix: str = "") -> list[dict]:
             for kind in found.types
             for member in (*class_members(kind, prefix), *_declared(kind, prefix))
         ]
+        if found.table is not MISSING and family(found.types[0]) in frames.PANDAS:
+            named = fitting(filter(str.isidentifier, frames.columns(found.table)), prefix)
+            every += [{"name": name, "kind": "property", "type": "column"} for name in named]
         return _once(every, prefix)
     if isinstance_static(value, types.ModuleType):
         return module_members(value, prefix)

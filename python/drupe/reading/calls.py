@@ -9,7 +9,6 @@ import dis
 import enum
 import inspect
 import io
-import sys
 import types
 import typing
 from typing import Any
@@ -23,6 +22,7 @@ from .statics import (
     MISSING,
     Unknown,
     class_attribute,
+    function_name,
     isinstance_static,
     kind_of,
     module_of,
@@ -125,8 +125,9 @@ def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
         return (context,)
     function = function_of(value)
     kinds = result_types(function, owner, awaited=awaited)
-    if not kinds and found.is_bound and _is_method(function, owner) and gives_itself(function):
-        return (owner,)
+    if not kinds and found.is_bound and _is_method(function, owner):
+        if "return" not in hints.texts_of(function) and gives_itself(function):
+            return (owner,)
     if not kinds:
         raise Unknown
     return kinds
@@ -158,7 +159,7 @@ def result_types(function: Any, owner: Any, *, awaited: bool = False) -> tuple[t
     if shown is not MISSING:
         return types_of(hints.texts_of(shown).get("return"), Scope.of(shown))
     if isinstance_static(owner, type) and module_of(owner).startswith("pandas."):
-        name, known = function.__name__, name_of(owner)
+        name, known = function_name(function), name_of(owner)
         if known == "Series" and name in _SCALARS.split():
             return ()
         if "return" not in texts:
@@ -171,7 +172,7 @@ def _is_method(function: Any, owner: Any) -> bool:
     """Whether it is called with the instance, not with its class."""
     if type(function) is not types.FunctionType or not isinstance_static(owner, type):
         return False
-    return type(class_attribute(owner, function.__name__)) is types.FunctionType
+    return type(class_attribute(owner, function_name(function))) is types.FunctionType
 
 
 def overloads(function: types.FunctionType) -> list[types.FunctionType]:
@@ -180,7 +181,8 @@ def overloads(function: types.FunctionType) -> list[types.FunctionType]:
     if register is None:
         return []
     module = own(register, function.__module__) if type(function.__module__) is str else MISSING
-    found = own(module, function.__qualname__) if module is not MISSING else MISSING
+    name = function.__qualname__
+    found = own(module, name) if module is not MISSING and type(name) is str else MISSING
     if found is MISSING:
         return []
     return [it for it in list(found.values())[:20] if type(it) is types.FunctionType]
@@ -205,7 +207,9 @@ def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
 def _context(value: Any) -> type | None:
     """The class that `contextlib`'s decorators make of a generator."""
     if type(value) is types.FunctionType and value.__globals__ is vars(contextlib):
-        made = _CONTEXTS.get(value.__code__.co_qualname.partition(".")[0]) if sys.version_info >= (3, 11) else None  # fmt: skip
+        # From 3.11 on a function's code has the name of the function around it.
+        around, inside, _ = getattr(value.__code__, "co_qualname", "").partition(".<locals>.")
+        made = _CONTEXTS.get(around) if inside else None
         made = made or ("_GeneratorContextManager" if value.__code__.co_name == "helper" else None)
         return None if made is None else vars(contextlib)[made]
     return None
@@ -213,6 +217,10 @@ def _context(value: Any) -> type | None:
 
 def opened(node: ast.Call) -> type:
     """What `open` gives for the mode that is written."""
+    if any(isinstance(it, ast.Starred) for it in node.args) or any(
+        it.arg is None for it in node.keywords
+    ):
+        raise Unknown
     modes = [*node.args[1:2], *(it.value for it in node.keywords if it.arg == "mode")]
     mode = "r" if not modes else modes[0].value if isinstance(modes[0], ast.Constant) else None
     if type(mode) is not str:
@@ -226,10 +234,13 @@ def opened(node: ast.Call) -> type:
 
 def gives_itself(function: types.FunctionType) -> bool:
     """Whether each `return` of a method is `return self`."""
-    names = function.__code__.co_varnames
+    code = function.__code__
+    names = code.co_varnames[: min(code.co_argcount, 1)]
     before: str | None = None
     given: list[str | None] = []
-    for step in dis.get_instructions(function.__code__):
+    for step in dis.get_instructions(code):
+        if step.opname.startswith(("STORE_", "DELETE_")) and step.argval in names:
+            return False
         if step.opname == "RETURN_VALUE":
             given.append(before)
         elif step.opname == "RETURN_CONST":

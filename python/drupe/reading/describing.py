@@ -98,7 +98,7 @@ def topic(value: Any) -> str:
     if isinstance_static(value, type):
         module: Any = module_of(value) or "builtins"
         name = type.__dict__["__qualname__"].__get__(value)
-    elif type(value) in FUNCTIONS or type(value) in BUILTIN_FUNCTIONS:
+    elif type(value) is types.FunctionType or type(value) in BUILTIN_FUNCTIONS:
         module = getattr(value, "__module__", None)
         name = getattr(value, "__qualname__", "")
     else:
@@ -115,7 +115,8 @@ def documentation(value: Any) -> str:
         # A decorator's function has the text of that which it stands around.
         text = own(instance_dict(value), "__doc__") if type(value) not in FUNCTIONS else None
         inner = function_of(value)
-        if type(inner) in FUNCTIONS or type(inner) in BUILTIN_FUNCTIONS:
+        # A method of something else than a function has nothing of its own.
+        if type(inner) is types.FunctionType or type(inner) in BUILTIN_FUNCTIONS:
             text = text if type(text) is str else inner.__doc__
     elif type(value) is property:
         text = value.__doc__

@@ -6,6 +6,7 @@ Imported with the first question that comes with such names. As everywhere here 
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import io
 import types
@@ -19,7 +20,7 @@ from .bindings import Found, call_of
 from .calls import gives_itself
 from .libraries import loaded
 from .parameters import function_of
-from .results import Resolver
+from .results import Resolver, held_in
 from .statics import (
     MAPPINGS,
     MISSING,
@@ -27,9 +28,12 @@ from .statics import (
     Unknown,
     class_attribute,
     family,
+    function_name,
     isinstance_static,
     kind_of,
     module_of,
+    name_of,
+    own,
 )
 from .written import parse
 
@@ -42,7 +46,7 @@ _ENTERED = "entered"
 _SEQUENCES = Kinds(list, tuple, str, bytes, range, deque)
 _SETS = Kinds(set, frozenset)
 # What gives the elements of its first argument as they are.
-_PASSING = frozenset("reversed sorted list tuple set frozenset iter tqdm trange track".split())
+_PASSING = frozenset("reversed sorted list tuple set frozenset iter tqdm track".split())
 # What `contextlib`'s decorators make of a generator.
 _CONTEXTS = Kinds(
     *(
@@ -62,7 +66,7 @@ def after(resolver: Resolver, given: list[dict]) -> Resolver:
         if it["before"] or not resolver.has(it["name"]):
             try:
                 told[it["name"]] = _found(reading, it)
-            except Unknown:
+            except (Unknown, RecursionError):
                 told[it["name"]] = None
     return reading
 
@@ -71,14 +75,14 @@ def _found(reading: Resolver, given: dict) -> Found:
     text, how = given["text"], given["how"]
     if not text:
         raise Unknown
-    if how == "annotated":
-        kinds = types_of(text, Scope(reading.names(), "__main__"))
+    if how in ("annotated", "returns"):
+        # It may go on in the next line.
+        kinds = types_of(f"({text}\n)", Scope(reading.names(), "__main__"))
+        if how == "returns":
+            return Found(types=(types.FunctionType,), holds=kinds)
         if not kinds:
             raise Unknown
         return Found(types=kinds)
-    if how == "returns":
-        holds = types_of(text, Scope(reading.names(), "__main__"))
-        return Found(types=(types.FunctionType,), holds=holds)
     try:
         node = parse(f"({text}\n)")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -142,10 +146,14 @@ def _element(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
     found = reading.of(node)
     if found.is_known:
         return _parts(Found(_first(found.value)), places)
-    if found.holds and not places:
-        return Found(types=found.holds)
     first = family(found.kinds[0]) if found.kinds else ""
-    if first in frames.PANDAS and not places or found.kinds and found.kinds[0] in _FILES:
+    if found.holds and first == "numpy.ndarray" and not places:
+        return held_in(found, 0)
+    if first in frames.PANDAS and not places:
+        if found.table is not MISSING and not frames.columns(found.table, 1):
+            raise Unknown
+        return Found(types=(str,))
+    if found.kinds and found.kinds[0] in _FILES and not places:
         return Found(types=(str,))
     if first == "pandas.DataFrameGroupBy" and places == [1]:
         return Found(types=loaded("pandas", "DataFrame"), table=found.table)
@@ -156,7 +164,7 @@ def _element(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
 
 def _of_call(reading: Resolver, node: ast.Call, places: list[Any]) -> Found | None:
     """The elements of what a well-known function or method gives; None for others."""
-    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    name = _passing(reading, node.func)
     plain = bool(node.args) and not any(isinstance(it, ast.Starred) for it in node.args)
     if name == "range" and not places:
         return Found(types=(int,))
@@ -177,6 +185,21 @@ def _of_call(reading: Resolver, node: ast.Call, places: list[Any]) -> Found | No
     return Found(types=kinds) if kinds else None
 
 
+def _passing(reading: Resolver, function: ast.expr) -> str:
+    """The name of one of Python's functions that gives what its argument has, or of a progress bar; empty for all others."""
+    if not isinstance(function, ast.Name):
+        return ""
+    found = reading.of(function).value
+    if found is own(vars(builtins), function.id):
+        return function.id
+    inner = function_of(found)
+    home: Any = inner.__module__ if type(inner) is types.FunctionType else ""
+    if isinstance_static(found, type):
+        home = module_of(found)
+    is_bar = type(home) is str and home.partition(".")[0] in ("tqdm", "rich")
+    return function.id if is_bar else ""
+
+
 def _of_method(owner: Found, method: str, places: list[Any]) -> Found | None:
     first = family(owner.kinds[0]) if owner.kinds else ""
     if first in frames.PANDAS and method in ("items", "iterrows"):
@@ -184,7 +207,8 @@ def _of_method(owner: Found, method: str, places: list[Any]) -> Found | None:
             # A row has the columns as its labels.
             table = frames.table_in(owner) if method == "iterrows" else MISSING
             return Found(types=loaded(*_SERIES), table=table)
-        return Found(types=(str,)) if places == [0] and method == "items" else None
+        known = frames.columns(frames.table_in(owner), 1)
+        return Found(types=(str,)) if places == [0] and method == "items" and known else None
     if type(owner.value) in MAPPINGS and method in ("keys", "values", "items") and owner.value:
         key, value = next(iter(dict.items(owner.value)))
         part = {"keys": key, "values": value, "items": (key, value)}[method]
@@ -210,14 +234,19 @@ def _first(value: Any) -> Any:
     if frames.family_of_index(value) and (label := frames.label(value, 0)) is not MISSING:
         return label
     if family(type(value)) in frames.PANDAS:
-        return next(iter(frames.columns(value, 1)), "")
+        for name in frames.columns(value, 1):
+            return name
     raise Unknown
 
 
 def _entered(reading: Resolver, node: ast.expr) -> Found:
     """What an expression gives to a `with`."""
     found = reading.of(node)
-    if isinstance(node, ast.Call) and found.kinds and found.kinds[0] in _CONTEXTS:
+    is_general = bool(found.kinds) and name_of(found.kinds[0]) in (
+        "AbstractContextManager",
+        "AbstractAsyncContextManager",
+    )
+    if isinstance(node, ast.Call) and found.kinds and (found.kinds[0] in _CONTEXTS or is_general):
         note, scope = _returns(reading.of(node.func))
         return Found(types=inner_types(note, scope, None))
     for kind in found.kinds:
@@ -255,21 +284,33 @@ def _returns(function: Found) -> tuple[Any, Scope]:
 def _subplots(function: Found, node: ast.Call, places: list[Any]) -> Found | None:
     """What `fig, ax = plt.subplots()` binds: matplotlib says `Any` of the second."""
     inner = function_of(function.value)
-    if type(inner) is not types.FunctionType or inner.__name__ != "subplots":
+    if type(inner) is not types.FunctionType or function_name(inner) != "subplots":
         return None
     if type(inner.__module__) is not str or not inner.__module__.startswith("matplotlib."):
         return None
     if places == [0]:
         return Found(types=loaded("matplotlib.figure", "Figure"))
-    counts = [*node.args, *(it.value for it in node.keywords if it.arg in ("nrows", "ncols"))]
-    if any(not isinstance(it, ast.Constant) or it.value != 1 for it in counts):
-        axes = loaded("matplotlib.axes", "Axes")
-        return (
-            Found(types=loaded("numpy", "ndarray"), holds=axes)
-            if places == [1]
-            else Found(types=axes)
-        )
-    return Found(types=loaded("matplotlib.axes", "Axes"))
+    is_clear = not any(isinstance(it, ast.Starred) for it in node.args)
+    if not is_clear or any(it.arg in (None, "squeeze", "nrows_ncols") for it in node.keywords):
+        raise Unknown
+    counts = {"nrows": 1, "ncols": 1}
+    counts |= dict(zip(counts, [_count(it) for it in node.args]))
+    counts |= {it.arg: _count(it.value) for it in node.keywords if it.arg in counts}
+    dimensions = sum(count != 1 for count in counts.values())
+    axes, array = loaded("matplotlib.axes", "Axes"), loaded("numpy", "ndarray")
+    # By dimension: of two, a row is an array itself.
+    found = (
+        Found(types=array, holds=axes) if dimensions < 2 else Found(types=array, holds=array + axes)
+    )
+    found = found if dimensions else Found(types=axes)
+    for place in places[1:]:
+        found = held_in(found, place) if found.holds else Found()
+    return found
+
+
+def _count(node: ast.expr) -> int:
+    """How many; some where that is not written."""
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else 2
 
 
 def _split(reading: Resolver, function: Found, node: ast.Call, places: list[Any]) -> Found | None:
@@ -277,11 +318,16 @@ def _split(reading: Resolver, function: Found, node: ast.Call, places: list[Any]
     inner = function_of(function.value)
     if (
         type(inner) is not types.FunctionType
-        or inner.__name__ != "train_test_split"
+        or function_name(inner) != "train_test_split"
         or len(places) != 1
     ):
         return None
-    if inner.__module__ != "sklearn.model_selection._split" or places[0] // 2 >= len(node.args):
+    home: Any = inner.__module__
+    if (
+        type(home) is not str
+        or home != "sklearn.model_selection._split"
+        or places[0] // 2 >= len(node.args)
+    ):
         return None
     found = reading.of(node.args[places[0] // 2])
     return Found(types=found.kinds, table=frames.table_in(found))

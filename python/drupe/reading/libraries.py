@@ -14,10 +14,13 @@ from .statics import (
     MISSING,
     Kinds,
     family,
+    function_name,
+    instance_dict,
     isinstance_static,
     module_of,
     name_of,
     own,
+    type_dict,
     type_mro,
 )
 
@@ -28,11 +31,12 @@ _ARRAYS = frozenset(
     flip roll tile repeat atleast_1d atleast_2d outer loadtxt genfromtxt fromiter histogram_bin_edges digitize convolve pad tri tril triu
     diag unique where interp gradient""".split()
 )
-# Those that give an array where they are told of which shape or size it is to be.
-_RANDOM = frozenset(
-    """rand randn randint random random_sample choice normal uniform standard_normal integers permutation poisson binomial
-    exponential beta gamma lognormal""".split()
-)
+# With how many arguments these give an array, if they are not told its size by name.
+_RANDOM = {
+    **dict.fromkeys("rand randn random random_sample standard_normal permutation".split(), 1),
+    **dict.fromkeys("choice poisson exponential".split(), 2),
+    **dict.fromkeys("randint integers normal uniform binomial beta gamma lognormal".split(), 3),
+}
 _OF_ARRAYS = {
     "ndarray": """astype copy reshape ravel flatten transpose swapaxes repeat round clip cumsum cumprod squeeze take argsort conj
     diagonal""".split(),
@@ -43,10 +47,9 @@ _PATTERNS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("match", "fullmatch", "search"), (re.Match,)),
     **dict.fromkeys(("split", "findall"), (list,)),
     "compile": (re.Pattern,),
-    "sub": (str,),
 }
 # Whose `__name__` runs no code of anybody's.
-_CALLED = Kinds(types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_CALLED = Kinds(types.FunctionType, types.BuiltinFunctionType)
 _ON_AXES = frozenset(
     """barplot boxenplot boxplot countplot ecdfplot heatmap histplot kdeplot lineplot pointplot regplot residplot rugplot
     scatterplot stripplot swarmplot violinplot""".split()
@@ -66,7 +69,7 @@ _Of = Callable[[ast.expr], Any]
 def loaded(module: str, name: str) -> tuple[type, ...]:
     """A class of a library, if that is loaded; nothing otherwise."""
     loaded = sys.modules.get(module)
-    found = MISSING if loaded is None else own(vars(loaded), name)
+    found = MISSING if loaded is None else own(instance_dict(loaded), name)
     return (found,) if isinstance_static(found, type) else ()
 
 
@@ -100,7 +103,7 @@ def called(value: Any, function: Any, owner: Any, node: ast.Call, of: _Of) -> tu
         return found
     if type(function) is not types.FunctionType or type(function.__module__) is not str:
         return ()
-    library, name = function.__module__.partition(".")[0], function.__name__
+    library, name = function.__module__.partition(".")[0], function_name(function)
     if library == "re":
         return _PATTERNS.get(name, ())
     if library == "pandas":
@@ -128,23 +131,47 @@ def _of_array(function: Any, owner: type) -> tuple[type, ...]:
 
 def _of_numpy(value: Any, node: ast.Call) -> tuple[type, ...]:
     numpy = sys.modules.get("numpy")
-    if numpy is None or type(value) not in _CALLED and family(type(value)) != "numpy.dispatcher":
+    if numpy is None:
         return ()
-    name = value.__name__
-    if name in _ARRAYS and own(vars(numpy), name) is value:
-        return loaded("numpy", "ndarray")
-    if name in _RANDOM and (node.args or node.keywords) and type(value) is not types.FunctionType:
-        receiver = getattr(value, "__self__", None)
-        if module_of(type(receiver)).startswith("numpy.random"):
+    if type(value) in _CALLED or family(type(value)) == "numpy.dispatcher":
+        name = function_name(value)
+        is_shown = name in _ARRAYS and own(instance_dict(numpy), name) is value
+        is_one = (
+            name not in ("where", "unique")
+            or len(node.args) == (3 if name == "where" else 1)
+            and not node.keywords
+        )
+        if is_shown and is_one:
             return loaded("numpy", "ndarray")
+    # Cython's methods, and C's, of numpy's generators.
+    if type(value) is types.MethodType and _is_of_cython(type(value.__func__)):
+        name = value.__func__.__name__
+    elif type(value) is types.BuiltinFunctionType:
+        name = value.__name__
+    else:
+        return ()
+    receiver = value.__self__
+    sized = any(it.arg == "size" for it in node.keywords) or len(node.args) >= _RANDOM.get(name, 99)
+    if sized and module_of(type(receiver)).startswith("numpy.random"):
+        return loaded("numpy", "ndarray")
     return ()
 
 
+def _is_of_cython(kind: type) -> bool:
+    """Whether it is the class of Cython's functions, which has its names from C."""
+    name = own(type_dict(kind), "__name__")
+    return name_of(kind) == "cython_function_or_method" and type(name) is types.GetSetDescriptorType
+
+
 def _of_pandas(function: Any, name: str, owner: Any, node: ast.Call, of: _Of) -> tuple[type, ...]:
-    if function.__module__.startswith("pandas.plotting"):
-        subplots = any(it.arg == "subplots" for it in node.keywords)
-        of_each = name == "hist_frame"
-        return () if subplots else loaded("numpy", "ndarray") if of_each else _axes()
+    if function.__module__ in ("pandas.plotting", "pandas.plotting._core"):
+        is_accessor = owner is not None and name_of(owner) == "PlotAccessor"
+        if name == "hist_frame":
+            return loaded("numpy", "ndarray")
+        is_one = not any(it.arg == "subplots" for it in node.keywords)
+        return (
+            _axes() if is_one and (is_accessor or name in ("hist_series", "boxplot_frame")) else ()
+        )
     if owner is None and name in _CALLED_FIRST:
         return _like_first(node, of)
     return ()
@@ -173,7 +200,7 @@ def shown_by_pyplot(function: Any, owner: Any) -> Any:
     names = [name_of(kind) for kind in type_mro(owner)]
     if not ("_AxesBase" in names or "FigureBase" in names):
         return MISSING
-    found = own(vars(pyplot), function.__name__)
+    found = own(instance_dict(pyplot), function_name(function))
     return found if type(found) is types.FunctionType else MISSING
 
 

@@ -35,11 +35,9 @@ MERGING = ("merge", "merge_asof", "merge_ordered", "concat")
 
 def changed(method: str, node: ast.Call, table: Any, of: _Of) -> Any:
     """The columns of what a method of a table gives; the table itself where it leaves them as they are, `MISSING` where nobody knows."""
-    if method in frames.KEEPING:
-        return table
     change = _CHANGES.get(method)
     if change is None:
-        return MISSING
+        return table if method in frames.KEEPING else MISSING
     try:
         names = change(frames.columns(table), node, of)
     except Unknown:
@@ -83,7 +81,14 @@ def _aggregate(names: list[str], node: ast.Call, _: _Of) -> list[str]:
     return list(dict.fromkeys([*new, *names]))
 
 
+def _filter(names: list[str], node: ast.Call, _: _Of) -> list[str]:
+    items = texts(_keyword(node, "items"))
+    return names if items is None else [name for name in names if name in items]
+
+
 def _set_index(names: list[str], node: ast.Call, _: _Of) -> list[str]:
+    if _keyword(node, "drop") is not None:
+        return names
     gone = texts(node.args[0] if node.args else _keyword(node, "keys"))
     return [name for name in names if name not in (gone or ())]
 
@@ -107,9 +112,10 @@ def _rename(names: list[str], node: ast.Call, _: _Of) -> list[str] | None:
 def _drop(names: list[str], node: ast.Call, _: _Of) -> list[str]:
     gone = [*node.args, _keyword(node, "columns")]
     axis = _keyword(node, "axis")
-    by_rows = node.args and not (isinstance(axis, ast.Constant) and axis.value in (1, "columns"))
+    by_columns = isinstance(axis, ast.Constant) and axis.value in (1, "columns")
+    gone = gone if by_columns else gone[len(node.args) :]
     without = {name for it in gone for name in texts(it) or ()}
-    return names if by_rows else [name for name in names if name not in without]
+    return [name for name in names if name not in without]
 
 
 def _merge(names: list[str], node: ast.Call, of: _Of) -> list[str]:
@@ -122,7 +128,11 @@ def _merge(names: list[str], node: ast.Call, of: _Of) -> list[str]:
 def _melt(names: list[str], node: ast.Call, _: _Of) -> list[str]:
     kept = _keyword(node, "id_vars")
     known = texts(kept) if kept is not None else []
-    return [*(names if known is None else known), "variable", "value"]
+    new = [
+        texts(_keyword(node, word)) or [word.removesuffix("_name").replace("var", "variable")]
+        for word in ("var_name", "value_name")
+    ]
+    return [*(names if known is None else known), *new[0], *new[1]]
 
 
 _CHANGES = {
@@ -131,6 +141,7 @@ _CHANGES = {
     "with_columns": _assign,
     "rename": _rename,
     "drop": _drop,
+    "filter": _filter,
     "merge": _merge,
     "join": _merge,
     "melt": _melt,

@@ -79,7 +79,10 @@ class Resolver:
             node = parse(expression.strip())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise Unknown from None
-        return self.of(node)
+        try:
+            return self.of(node)
+        except RecursionError:
+            raise Unknown from None
 
     def of(self, node: ast.expr, depth: int = 0) -> Found:
         """The same of an expression that has been read."""
@@ -105,7 +108,7 @@ class Resolver:
             if isinstance(node.value, ast.Call):
                 return _given(self._called(node.value, depth, awaited=True).types)
         elif isinstance(node, ast.BinOp):
-            return _operated(self.of(node.left, depth), self.of(node.right, depth))
+            return _operated(self.of(node.left, depth), self.of(node.right, depth), node.op)
         elif isinstance(node, ast.UnaryOp):
             return (
                 _given((bool,))
@@ -165,8 +168,8 @@ class Resolver:
         table = frames.table_of(owner.value) if owner.is_known else owner.table
         first = families[0] if families else ""
         by_name = isinstance(key, str)
-        if owner.holds and _is_place(key):
-            return Found(types=owner.holds)
+        if owner.holds and first == "numpy.ndarray" and _is_place(key):
+            return held_in(owner, key)
         by_rows = isinstance(what, ast.Slice) or _is_mask(what)
         if first in frames.PANDAS:
             if by_name:
@@ -232,13 +235,13 @@ class Resolver:
             return Found(self.names())
         if found.value is vars and len(node.args) == 1 and not node.keywords:
             return attribute(self.of(node.args[0], depth), "__dict__")
-        if found.types == (types.FunctionType,):
+        if len(found.types) == 1 and found.types[0] is types.FunctionType:
             return _given(found.holds)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         kinds = (opened(node),) if found.value is open else self._of_library(found, node)
         kinds = kinds or returned(found, awaited=awaited)
         table = self._columns(found, node, name, kinds)
-        held = found.holds if name in _REARRANGED else ()
+        held = found.holds[-1:] if name in _REARRANGED else ()
         return _given(kinds, table)._replace(holds=held)
 
     def _of_library(self, found: Found, node: ast.Call) -> tuple[type, ...]:
@@ -253,7 +256,9 @@ class Resolver:
         """The table whose columns the result of a call has, or whose method it is; `MISSING` for none."""
         if found.value is dict and node.keywords and not node.args:
             return frames.Made(dict, [it.arg for it in node.keywords if it.arg])
-        if not kinds or family(kinds[0]) not in frames.TABLES:
+        if not kinds or kinds[0] in PLAIN or family(kinds[0]) in (*frames.SERIES, "numpy.ndarray"):
+            return MISSING
+        if family(kinds[0]) not in frames.TABLES:
             return found.table
         from . import made
 
@@ -261,7 +266,9 @@ class Resolver:
             return made.constructed(kinds[0], node)
         if found.table is not MISSING:
             grouped = found.owner is not None and family(found.owner) == "pandas.DataFrameGroupBy"
-            return made.changed("aggregate" if grouped else name, node, found.table, self.of)
+            if grouped:
+                name = "aggregate" if name not in ("size", "ngroup", "cumcount") else ""
+            return made.changed(name, node, found.table, self.of)
         return made.merged(node, self.of) if name in made.MERGING else MISSING
 
     def _compared(self, node: ast.Compare, depth: int) -> Found:
@@ -320,7 +327,9 @@ def item(owner: Any, key: Any) -> Any:
     return frames.column(owner, key) if type(key) is str else MISSING
 
 
-def _operated(left: Found, right: Found | None = None) -> Found:
+def _operated(
+    left: Found, right: Found | None = None, operator: ast.operator | None = None
+) -> Found:
     """What an operator gives of two of the same builtin type, or of a table or array and itself or a number."""
     kind = left.kinds[0] if len(left.kinds) == 1 else None
     other = right.kinds[0] if right is not None and len(right.kinds) == 1 else kind
@@ -328,11 +337,21 @@ def _operated(left: Found, right: Found | None = None) -> Found:
         if family(kind) in _ARITHMETIC and (other is kind or other in PLAIN):
             return _given((kind,))
         if other is kind and (kind in _OPERATED):
+            if kind is int and isinstance(operator, ast.Div | ast.Pow):
+                return _given((float,) if isinstance(operator, ast.Div) else ())
             return _given((kind,))
     raise Unknown
 
 
 _OPERATED = Kinds(int, float, str, bytes, list, tuple, set, dict, complex)
+
+
+def held_in(array: Found, key: Any) -> Found:
+    """What an array that is not at hand has at a place; `holds` has the classes by dimension, the elements' last."""
+    whole = type(key) is tuple and len(key) >= len(array.holds)
+    if whole or len(array.holds) == 1:
+        return Found(types=array.holds[-1:])
+    return Found(types=array.holds[:1], holds=array.holds[1:])
 
 
 def _chosen(which: ast.expr, table: Any) -> Any:
@@ -359,6 +378,9 @@ def _is_mask(node: ast.expr) -> bool:
 def _given(kinds: tuple[type, ...], table: Any = MISSING) -> Found:
     if not kinds:
         raise Unknown
+    if len(kinds) > 1:
+        # Each once: a metaclass may have its own idea of being equal.
+        kinds = tuple({id(kind): kind for kind in kinds}.values())
     return Found(types=kinds, table=table)
 
 

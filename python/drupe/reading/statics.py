@@ -89,6 +89,12 @@ def type_name(value: Any) -> str:
     return name_of(type(value))
 
 
+def function_name(function: Any) -> str:
+    """`__name__` of a function of Python's or C's; empty where somebody has set it to a text of a class of their own."""
+    name = function.__name__
+    return name if type(name) is str else ""
+
+
 def module_of(kind: type) -> str:
     """The module that a type says it is from; empty where it says nothing."""
     module = own(type_dict(kind), "__module__")
