@@ -137,7 +137,7 @@ impl Binder<'_> {
                 if index > 0 {
                     binder.visit_expr(&generator.iter);
                 }
-                let origin = targets::origin(&generator.iter, How::Iterated);
+                let origin = targets::origin(&generator.iter, How::Iterated).filter(|_| !generator.is_async);
                 binder.target(&generator.target, BindingKind::Target, origin);
                 for condition in &generator.ifs {
                     binder.visit_expr(condition);
@@ -244,10 +244,19 @@ impl<'a> Visitor<'a> for Binder<'_> {
             }
             Stmt::For(it) => {
                 self.visit_expr(&it.iter);
-                let origin = targets::origin(&it.iter, How::Iterated);
+                let origin = targets::origin(&it.iter, How::Iterated).filter(|_| !it.is_async);
                 self.target(&it.target, BindingKind::Target, origin);
                 self.visit_body(&it.body);
                 self.visit_body(&it.orelse);
+            }
+            Stmt::With(with) if with.is_async => {
+                for item in &with.items {
+                    self.visit_expr(&item.context_expr);
+                    if let Some(target) = &item.optional_vars {
+                        self.target(target, BindingKind::Target, None);
+                    }
+                }
+                self.visit_body(&with.body);
             }
             Stmt::TypeAlias(alias) => {
                 self.target(&alias.name, BindingKind::Type, None);

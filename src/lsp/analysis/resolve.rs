@@ -250,8 +250,14 @@ impl Model {
     pub fn keys_given<'m>(&'m self, spot: Spot, base: &'m str) -> impl Iterator<Item = &'m str> {
         let first = base.split('.').next().unwrap_or_default();
         let symbol = self.lookup(spot.scope, first);
+        // What another value was given before is none of this one's.
+        let bound = symbol.and_then(|id| self.binding(spot, self.symbol(id)?));
+        let since = bound
+            .map(|it| it.name.start())
+            .filter(|it| spot.until.is_some_and(|until| *it < until));
         let given = self.keys.iter().filter(move |it| {
             it.base == base
+                && since.is_none_or(|since| it.range.start() > since)
                 && spot.until.is_none_or(|until| it.range.end() <= until)
                 && self.lookup(it.scope, first) == symbol
         });
@@ -378,11 +384,10 @@ impl Model {
         self.ancestry(class).into_iter().rfind(defines).unwrap_or(class)
     }
 
-    /// Where the value of an attribute of the class is written, of those that are assigned through an instance: first of all in
-    /// the class itself.
-    pub fn assigned_from(&self, class: ScopeId, name: &str) -> Option<&AttributeUse> {
-        self.ancestry(class).into_iter().find_map(|class| {
-            self.attributes.iter().rfind(|it| {
+    /// The places that assign an attribute through an instance and show a value: those of the class itself first.
+    pub fn assigned<'m>(&'m self, class: ScopeId, name: &'m str) -> impl Iterator<Item = &'m AttributeUse> {
+        self.ancestry(class).into_iter().flat_map(move |class| {
+            self.attributes.iter().filter(move |it| {
                 let has_text = it.origin.is_some_and(|origin| origin.how != How::Augmented);
                 it.store && has_text && it.class == class && it.name == name
             })

@@ -136,7 +136,15 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             if let Some((base, index)) = &cursor.bracket
                 && let Some(given) = given::of(program, spot, base, asker)
             {
-                strings::bare_keys(&mut list, base, *index, &given, asker);
+                let owner = columns_of(base, *index).map(|owner| program.model.keys_given(spot, owner));
+                strings::bare_keys(
+                    &mut list,
+                    base,
+                    *index,
+                    &given,
+                    owner.into_iter().flatten(),
+                    asker,
+                );
             }
             names(&mut list, program, spot, &cursor, asker);
         }
@@ -165,9 +173,7 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
             if let Some(given) = given::of(program, spot, base, asker) {
                 strings::keys(&mut list, base, *index, typed, *quoted, &given, asker);
             }
-            // `df.loc[:, "` has the columns of `df`.
-            let owner = base.strip_suffix(".loc").filter(|_| *index == 1).unwrap_or(base);
-            if *index == 0 || owner != base {
+            if let Some(owner) = columns_of(base, *index) {
                 strings::add_given(&mut list, program.model.keys_given(spot, owner), *quoted);
             }
         }
@@ -213,6 +219,15 @@ pub fn at(program: &Program, offset: usize, asker: &mut Asker) -> Found {
         imports::unbound(&mut found, program, offset, typed, asker);
     }
     found
+}
+
+/// What has the keys that may stand in the brackets of `base` after `index` commas: `df.loc[:, "` has the columns of `df`.
+fn columns_of(base: &str, index: usize) -> Option<&str> {
+    match (base.strip_suffix(".loc"), index) {
+        (Some(table), 1) => Some(table),
+        (None, 0) => Some(base),
+        _ => None,
+    }
 }
 
 /// Files and folders for a path of which `typed` is there.

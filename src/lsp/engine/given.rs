@@ -9,7 +9,7 @@ use super::Asker;
 use super::builtins;
 use super::description::{is_outdated, shown_type};
 use crate::lsp::analysis::expression::is_word;
-use crate::lsp::analysis::model::{Binding, BindingKind, How, Spot, Symbol};
+use crate::lsp::analysis::model::{Binding, BindingKind, How, Spot, Symbol, SymbolId};
 use crate::lsp::analysis::{Program, ScopeKind, describe};
 use crate::lsp::live::{LiveGiven, LiveHow};
 
@@ -26,11 +26,11 @@ pub fn of(program: &Program, spot: Spot, expression: &str, asker: &Asker) -> Opt
     }
     let first = first_name(expression);
     let mut given = Given::new(program, asker);
-    if !given.add_attribute(spot, expression) && !given.add(spot, first) {
+    if !given.add_attribute(spot, expression) && !given.add(spot, first, None) {
         return None;
     }
     for name in names_of(expression).into_iter().filter(|name| *name != first) {
-        given.add(spot, name);
+        given.add(spot, name, None);
     }
     Some(given.sorted())
 }
@@ -43,8 +43,11 @@ pub fn of_all<'t>(
     asker: &Asker,
 ) -> Vec<LiveGiven> {
     let mut given = Given::new(program, asker);
-    for name in texts.into_iter().flat_map(names_of) {
-        given.add(spot, name);
+    for text in texts {
+        given.add_attribute(spot, text);
+        for name in names_of(text) {
+            given.add(spot, name, None);
+        }
     }
     given.sorted()
 }
@@ -73,11 +76,18 @@ pub fn names_of(expression: &str) -> Vec<&str> {
     names
 }
 
+/// Where a name goes in the order of all: where it is bound, or before what needs it; of two in one place the deeper first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    at: TextSize,
+    depth: std::cmp::Reverse<usize>,
+}
+
 /// The names while they are collected, each with where it is bound.
 struct Given<'a> {
     program: &'a Program,
     asker: &'a Asker<'a>,
-    found: Vec<(TextSize, LiveGiven)>,
+    found: Vec<(Turn, TextSize, LiveGiven)>,
 }
 
 impl<'a> Given<'a> {
@@ -89,13 +99,14 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// In the order in which the code would bind them.
+    /// In the order in which the code would bind them. A function runs later than what stands below it.
     fn sorted(mut self) -> Vec<LiveGiven> {
-        self.found.sort_by_key(|(at, _)| *at);
-        self.found.into_iter().map(|(_, given)| given).collect()
+        self.found.sort_by_key(|(turn, ..)| *turn);
+        self.found.into_iter().map(|(.., given)| given).collect()
     }
 
-    /// Adds `self.name`, where that is how `expression` begins and a method of a class of the program assigns it. False for all others.
+    /// Adds `self.name`, where that is how `expression` begins and a method of a class of the program assigns it. False for all
+    /// others, and where the session has that instance.
     fn add_attribute(&mut self, spot: Spot, expression: &str) -> bool {
         let (program, model) = (self.program, &self.program.model);
         let mut words = expression.split(|char| !is_word(char));
@@ -106,45 +117,59 @@ impl<'a> Given<'a> {
         if name.is_empty() || !expression.starts_with(&full) {
             return false;
         }
-        let class = model.class_of(spot, owner);
-        let Some((used, origin)) = class.and_then(|class| {
-            let used = model.assigned_from(class, name)?;
-            Some((used, used.origin?))
-        }) else {
+        let is_local = model
+            .lookup(spot.scope, owner)
+            .is_some_and(|id| self.is_local(id));
+        if !is_local && self.asker.snapshot.name(owner).is_some() {
             return false;
-        };
-        let (text, how) = (program.text(origin.text), live(origin.how));
-        let (Some(how), true) = (how, text.len() <= LONGEST) else {
-            return false;
-        };
-        let places = origin.places.into_iter().flatten().collect();
-        let before = true;
-        let text = text.to_owned();
-        for needed in names_of(&text) {
-            self.add(program.spot(used.range.start().to_usize()), needed);
         }
-        self.found.push((
-            used.range.start(),
-            LiveGiven {
-                name: full,
-                text,
-                how,
-                places,
-                before,
-            },
-        ));
+        let assigned = model
+            .class_of(spot, owner)
+            .into_iter()
+            .flat_map(|class| model.assigned(class, name))
+            .filter_map(|it| Some((it.range.start(), it.origin?)));
+        // `None` stands for what is not there yet, or not any more.
+        let says = |text: &str| text != "None" && text.len() <= LONGEST;
+        let Some((at, origin)) = assigned
+            .into_iter()
+            .find(|(_, origin)| says(program.text(origin.text)))
+        else {
+            return false;
+        };
+        let Some(how) = live(origin.how) else {
+            return false;
+        };
+        let given = LiveGiven {
+            name: full,
+            text: program.text(origin.text).to_owned(),
+            how,
+            places: origin.places.into_iter().flatten().collect(),
+            before: true,
+        };
+        self.push(at, origin.text.start(), None, given);
         true
     }
 
-    /// Adds `name` as it is read at `spot`, with what it needs. False when nobody can tell what it is there.
-    fn add(&mut self, spot: Spot, name: &str) -> bool {
+    fn is_local(&self, id: SymbolId) -> bool {
+        let model = &self.program.model;
+        let home = model.symbol(id).and_then(|symbol| model.scope(symbol.scope));
+        home.is_some_and(|scope| scope.kind != ScopeKind::Module)
+    }
+
+    /// Adds `name` as it is read at `spot`, with what it needs; `turn` is that of what needs it. False when nobody can tell what it is
+    /// there.
+    fn add(&mut self, spot: Spot, name: &str, turn: Option<Turn>) -> bool {
         let (program, model) = (self.program, &self.program.model);
-        let symbol = model.lookup(spot.scope, name).and_then(|id| model.symbol(id));
-        let Some((symbol, binding)) = symbol.and_then(|it| Some((it, bound(program, spot, it)?))) else {
+        let Some((id, symbol)) = model
+            .lookup(spot.scope, name)
+            .and_then(|id| Some((id, model.symbol(id)?)))
+        else {
             return true;
         };
-        let home = model.scope(symbol.scope).map(|scope| scope.kind);
-        let is_local = home.is_some_and(|kind| kind != ScopeKind::Module);
+        let is_local = self.is_local(id);
+        let Some(binding) = bound(program, spot, symbol) else {
+            return !is_local;
+        };
         let is_outdated = || {
             let shown = shown_type(program, spot, name);
             let known = self.asker.snapshot.name(name);
@@ -157,34 +182,66 @@ impl<'a> Given<'a> {
             return true;
         }
         let at = binding.name.start();
-        if let Some((_, given)) = self.found.iter().find(|(known, _)| *known == at) {
+        if let Some((_, _, given)) = self.found.iter().find(|(_, known, _)| *known == at) {
             return !given.text.is_empty();
         }
         let source =
-            source(program, binding).filter(|(text, _)| text.len() <= LONGEST && self.found.len() < MOST);
-        let Some((text, how)) = source else {
-            if is_local {
-                self.found.push((at, nobody(name)));
+            source(program, binding).filter(|(_, text, _)| text.len() <= LONGEST && self.found.len() < MOST);
+        let Some((place, text, how)) = source else {
+            if before {
+                let turn = Turn::new(at, turn);
+                self.found.push((turn, at, nobody(name)));
             }
             return !is_local;
         };
-        let places = binding.origin.map(|it| it.places).unwrap_or_default();
         let given = LiveGiven {
             name: name.to_owned(),
             text: text.to_owned(),
             how,
-            places: places.into_iter().flatten().collect(),
+            places: binding
+                .origin
+                .map(|it| it.places)
+                .unwrap_or_default()
+                .into_iter()
+                .flatten()
+                .collect(),
             before,
         };
-        self.found.push((at, given));
-        let above = Spot {
-            scope: symbol.scope,
-            until: Some(at),
-        };
-        for needed in names_of(text) {
-            self.add(above, needed);
-        }
+        self.push(at, place, turn, given);
         true
+    }
+
+    /// Adds a name that is bound at `at` to a text at `place`, and what that needs.
+    fn push(&mut self, at: TextSize, place: TextSize, turn: Option<Turn>, given: LiveGiven) {
+        let turn = Turn::new(at, turn);
+        let text = given.text.clone();
+        self.found.push((turn, at, given));
+        // A text is read where it stands, before the name has its value.
+        let above = Spot {
+            scope: self
+                .program
+                .model
+                .scope_at(&self.program.source, place.to_usize()),
+            until: Some(at.min(place)),
+        };
+        for needed in names_of(&text) {
+            self.add(above, needed, Some(turn));
+        }
+    }
+}
+
+impl Turn {
+    fn new(at: TextSize, of: Option<Self>) -> Self {
+        match of {
+            Some(of) => Self {
+                at: at.min(of.at),
+                depth: std::cmp::Reverse(of.depth.0 + 1),
+            },
+            None => Self {
+                at,
+                depth: std::cmp::Reverse(0),
+            },
+        }
     }
 }
 
@@ -199,37 +256,58 @@ fn nobody(name: &str) -> LiveGiven {
     }
 }
 
-/// The binding that says what a name is at `spot`: an operator leaves it what it was.
+/// The binding that says what a name is at `spot`: an operator leaves it what it was. None where it is bound below only, by code that
+/// runs in this order.
 fn bound<'p>(program: &Program, spot: Spot, symbol: &'p Symbol) -> Option<&'p Binding> {
     let is_augmented = |it: &Binding| it.origin.is_some_and(|origin| origin.how == How::Augmented);
     let binding = program.model.binding(spot, symbol)?;
+    let start = binding.name.start();
+    let runs_here = symbol.scope == spot.scope
+        && program
+            .model
+            .scope(spot.scope)
+            .is_some_and(|scope| scope.kind != ScopeKind::Comprehension);
+    if runs_here && spot.until.is_some_and(|until| until <= start) {
+        return None;
+    }
     if !is_augmented(binding) {
         return Some(binding);
     }
-    let start = binding.name.start();
     let mut above = symbol.bindings.iter().rev();
     above.find(|it| it.name.start() < start && !is_augmented(it))
 }
 
-/// The text that says what a binding binds, and how.
-fn source<'p>(program: &'p Program, binding: &Binding) -> Option<(&'p str, LiveHow)> {
-    if let (BindingKind::Parameter | BindingKind::Variable, Some(annotation)) =
-        (&binding.kind, binding.signature)
-    {
+/// The text that says what a binding binds, with where it stands, and how.
+fn source<'p>(program: &'p Program, binding: &Binding) -> Option<(TextSize, &'p str, LiveHow)> {
+    /// What says of a value no more than that there is one.
+    const OPEN: [&str; 3] = ["Any", "Final", "object"];
+    let annotation = binding
+        .signature
+        .map(|range| (range.start(), program.text(range)));
+    let says = |text: &str| text.rsplit('.').next().is_some_and(|last| !OPEN.contains(&last));
+    match &binding.kind {
         // `*args: int` is a tuple of these.
-        let before = program.source.get(..binding.name.start().to_usize())?;
-        let is_plain = binding.kind == BindingKind::Variable || !before.ends_with('*');
-        return is_plain.then_some((program.text(annotation), LiveHow::Annotated));
-    }
-    if binding.kind == BindingKind::Function {
-        // A decorator may make something else of it, and `async` does.
-        let head = TextRange::new(binding.whole.start(), binding.name.start());
-        let is_plain = program.text(head).trim_end() == "def";
-        let returned = describe::returned(program, binding).filter(|_| is_plain)?;
-        return Some((returned, LiveHow::Returns));
+        BindingKind::Parameter => {
+            let before = program.source.get(..binding.name.start().to_usize())?;
+            let (at, text) = annotation.filter(|_| !before.ends_with('*'))?;
+            return Some((at, text, LiveHow::Annotated));
+        }
+        BindingKind::Variable => {
+            if let Some((at, text)) = annotation.filter(|(_, text)| says(text)) {
+                return Some((at, text, LiveHow::Annotated));
+            }
+        }
+        BindingKind::Function => {
+            // A decorator may make something else of it, and `async` does.
+            let head = TextRange::new(binding.whole.start(), binding.name.start());
+            let is_plain = program.text(head).trim_end() == "def";
+            let returned = describe::returned(program, binding).filter(|_| is_plain)?;
+            return Some((binding.name.start(), returned, LiveHow::Returns));
+        }
+        _ => {}
     }
     let origin = binding.origin?;
-    Some((program.text(origin.text), live(origin.how)?))
+    Some((origin.text.start(), program.text(origin.text), live(origin.how)?))
 }
 
 /// How the session is told of it; an operator tells nothing.
@@ -249,7 +327,7 @@ mod tests {
     use super::*;
     use crate::lsp::live::{LiveItem, Snapshot};
 
-    /// What goes with a question about `expression` at the end of `code`, as lines; the session has `df`, and `n`, which is a number.
+    /// What goes with a question about `expression` at the end of `code`, as lines; the session has `df`, `n`, which is a number, and `held`.
     fn given(code: &str, expression: &str) -> Option<String> {
         let item = |name: &str, type_name: &str| LiveItem {
             name: name.into(),
@@ -257,11 +335,25 @@ mod tests {
             ..LiveItem::default()
         };
         let asker = Asker::from_snapshot(Arc::new(Snapshot {
-            names: vec![item("df", "DataFrame"), item("n", "int")],
+            names: vec![item("df", "DataFrame"), item("n", "int"), item("held", "A")],
             ..Snapshot::default()
         }));
         let program = Program::plain(code);
-        let found = of(&program, program.spot(code.len()), expression, &asker)?;
+        // Where the expression stands that is asked about, or at the end.
+        let lines = code.lines().scan(0, |start, line| {
+            *start += line.len() + 1;
+            Some((*start - 1, line.trim_start()))
+        });
+        let stands = lines
+            .filter(|(_, line)| *line == expression)
+            .map(|(end, _)| end)
+            .last();
+        let found = of(
+            &program,
+            program.spot(stands.unwrap_or(code.len())),
+            expression,
+            &asker,
+        )?;
         let lines = found.into_iter().map(|it| {
             let how = match it.how {
                 LiveHow::Assigned => "=",
@@ -352,6 +444,30 @@ mod tests {
                 "a.d",
                 Some("!a.d = df"),
             ),
+            // The first that says something.
+            (
+                "class A:\n  def a(self): self.d = None\n  def b(self): self.d\n  def c(self): self.d = df.head()",
+                "self.d",
+                Some("!self.d = df.head()"),
+            ),
+            (
+                "class A:\n  def a(self): self.size = 1\nheld = A()\nheld",
+                "held.size",
+                Some(""),
+            ),
+            // Where the text stands, not where the name belongs.
+            (
+                "def f(df):\n  global x\n  x = df.a\n  x",
+                "x",
+                Some("!df = ; x = df.a"),
+            ),
+            (
+                "def f():\n  y = data.a\n  y\ndata = df.copy()",
+                "y",
+                Some("data = df.copy(); !y = data.a"),
+            ),
+            ("x\nx = df.head()", "x", Some("")),
+            ("o: Final = df.head()\no", "o", Some("o = df.head()")),
             ("async def g() -> Table: ...\ng", "g", Some("")),
         ] {
             assert_eq!(given(code, expression).as_deref(), expected, "{code}");

@@ -83,13 +83,21 @@ pub(super) fn keys(
 }
 
 /// Adds the keys of `base` as they are written with their quotes, for where none has been typed yet.
-pub(super) fn bare_keys(list: &mut List, base: &str, index: usize, given: &[LiveGiven], asker: &mut Asker) {
+pub(super) fn bare_keys<'k>(
+    list: &mut List,
+    base: &str,
+    index: usize,
+    given: &[LiveGiven],
+    assigned: impl Iterator<Item = &'k str>,
+    asker: &mut Asker,
+) {
     let quoted = Quoted {
         quote: '"',
         raw: false,
     };
     let mut bare = List::new("");
     keys(&mut bare, base, index, "", quoted, given, asker);
+    add_given(&mut bare, assigned, quoted);
     for key in bare.candidates {
         let text = if key.insert.is_empty() {
             key.label
