@@ -44,7 +44,8 @@ _OF_ARRAYS = {
     "bytes": ["tobytes"],
 }
 _PATTERNS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("match", "fullmatch", "search"), (re.Match,)),
+    # `match` is called `prefixmatch` from 3.15 on.
+    **dict.fromkeys(("match", "prefixmatch", "fullmatch", "search"), (re.Match,)),
     **dict.fromkeys(("split", "findall"), (list,)),
     "compile": (re.Pattern,),
 }
