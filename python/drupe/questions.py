@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _EXPERIMENTAL_TYPES = "_jupyter_types_experimental"
 # IPython's own cell magics that run Python.
 _OF_PYTHON = ("capture", "prun", "time", "timeit")
+# The longest expression, in characters, whose first name is looked for.
+_LONGEST = 4_000
 # A comment, or a string up to its last quote or to where it breaks off.
 _COMMENT_OR_STRING = r"""(?xs)
     \#[^\n]*
@@ -114,10 +116,12 @@ def _owner(before: str) -> str:
     attribute = re.search(r"\.\w*\Z", before)
     if attribute is None or _last_open(before) is not None:
         return ""
-    end = attribute.start()
-    start = len(before[:end].rstrip())
+    hidden = re.sub(_COMMENT_OR_STRING, lambda it: '"' * len(it[0]), before[: attribute.start()])
+    hidden = hidden[-_LONGEST:]
+    end = len(hidden)
+    start = len(hidden.rstrip())
     # What is in brackets and strings is passed over, from the last sign to the first.
-    depth, hidden = 0, re.sub(_COMMENT_OR_STRING, lambda it: '"' * len(it[0]), before[:end])
+    depth = 0
     while start and (depth or re.match(r"[\w.)\]\"]", hidden[start - 1])):
         start -= 1
         depth += {")": 1, "]": 1, "}": 1, "(": -1, "[": -1, "{": -1}.get(hidden[start], 0)

@@ -207,6 +207,10 @@ NOT_RUN = {
 
 @pytest.mark.parametrize("state", ["idle", "sleeping"])
 async def test_jupyters_completer_knows_what_has_not_run(state, kernel):
+    kernel.execute_interactive(
+        "asked = []\nget_ipython().Completer.completions = lambda *it: asked.append(it) or []",
+        timeout=30,
+    )
     if state != "idle":
         kernel.execute(BUSY[state])
         time.sleep(0.5)
@@ -215,3 +219,7 @@ async def test_jupyters_completer_knows_what_has_not_run(state, kernel):
         while (reply := kernel.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != asked:
             pass
         assert reply["content"]["matches"][:1] == [wanted], code
+    if state == "idle":
+        # IPython, and jedi with it, is not kept waiting for.
+        told = kernel.execute_interactive("", user_expressions={"asked": "asked"}, timeout=30)
+        assert told["content"]["user_expressions"]["asked"]["data"]["text/plain"] == "[]"

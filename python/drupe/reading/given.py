@@ -291,7 +291,7 @@ def _subplots(function: Found, node: ast.Call, places: list[Any]) -> Found | Non
     if places == [0]:
         return Found(types=loaded("matplotlib.figure", "Figure"))
     is_clear = not any(isinstance(it, ast.Starred) for it in node.args)
-    if not is_clear or any(it.arg in (None, "squeeze", "nrows_ncols") for it in node.keywords):
+    if not is_clear or any(it.arg in (None, "squeeze") for it in node.keywords):
         raise Unknown
     counts = {"nrows": 1, "ncols": 1}
     counts |= dict(zip(counts, [_count(it) for it in node.args]))
