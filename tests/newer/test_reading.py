@@ -6,7 +6,13 @@ import subprocess
 from pathlib import Path
 
 LSP = Path(__file__).parents[1] / "lsp"
-READING = ["test_inspection.py", "test_bindings.py", "test_traps.py", "test_frames.py", "test_given.py"]
+READING = [
+    "test_inspection.py",
+    "test_bindings.py",
+    "test_traps.py",
+    "test_frames.py",
+    "test_given.py",
+]
 
 
 def test_the_session_is_read_as_on_the_others(python):
