@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import load
 from .client import Client, Message
 from .ending import Ending, Request
 from .table import Hazard
@@ -66,7 +67,10 @@ def _end(hazard: Hazard, ending: Ending, limit: float) -> list[Failure]:
         out.append(Failure("hang", "did not end by itself"))
     else:
         if ending.seconds > limit:
-            out.append(Failure("late", f"ended after {ending.seconds:.2f} s, not {limit:.2f} s"))
+            text = f"ended after {ending.seconds:.2f} s, not {limit:.2f} s"
+            if load.is_grouped():
+                text += f" ({load.AUTOGROUP} is on: another kernel may have had its processor)"
+            out.append(Failure("late", text))
         if ending.status != hazard.expect.status:
             out.append(Failure("status", f"exit status {ending.status}"))
     if found := _CRASH.search(ending.stderr):
