@@ -33,7 +33,7 @@ CDYLIB := $(BUILT)/lib_drupe.so
 endif
 
 .PHONY: help build venv kernelspec demo tour lab test test-venvs newer-pythons test-rust test-python test-soak check bench places bench-smoke hazards notebooks \
-  origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock docs lint-release clean
+  suite-bench origins crowd soak races fuzz install uninstall wheel wheel-again dist-check test-wheel lock docs lint-release clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -143,23 +143,31 @@ lab: kernelspec $(VENV)/.lab ## Open JupyterLab with drupe as the default kernel
 
 # --- test ---------------------------------------------------------------------------------------------------------
 
-test: test-rust test-python bench-smoke test-soak ## Run every test, on every Python that this machine has
+test: test-rust test-python test-soak ## Run every test, on every Python that this machine has
 
 test-rust: build $(VENV)/.test test-venvs
 	$(CARGO) test --profile quick --workspace --exclude drupe-python --locked
 
-# One pytest for each folder, since each has a conftest of its own.
+# One pytest for each folder, since each has a conftest of its own. Most of a test is waiting, so two of them share the processors;
+# but for the hazards, which do so themselves. BESIDE: what else is to be played with them.
+SUITES := $(patsubst tests/%/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
+BESIDE ?=
 test-python: .cache/vscode/.filled .cache/toolkits/.filled kernelspec $(VENV)/.test $(VENV)/.suites $(VENV)/.browser test-venvs .cache/parity/.notebooks
-	for suite in tests/*/; do \
-	  compgen -G "$$suite/test_*.py" >/dev/null || continue; \
-	  if [ "$$suite" = tests/browser/ ] && [ -z "$(BROWSER)" ]; then \
-	    echo "tests/browser is left out: there is no chromium and no google-chrome"; continue; \
-	  fi; \
-	  if [ "$$suite" = tests/editors/ ] && ! { command -v nvim && command -v npm; } >/dev/null; then \
-	    echo "tests/editors is left out: there is no nvim or no npm"; continue; \
-	  fi; \
-	  $(VENV)/bin/python -m pytest -q $$suite; \
-	done
+	$(MAKE) --no-print-directory --keep-going --output-sync=target -j 2 \
+	  $(BESIDE) $(addprefix suite-,$(filter-out hazards,$(SUITES))) suite-bench
+	$(MAKE) --no-print-directory suite-hazards
+
+suite-bench:
+	$(VENV)/bin/python benches/run.py --smoke
+
+suite-%:
+	@if [ $* = browser ] && [ -z "$(BROWSER)" ]; then \
+	  echo "tests/$* is left out: there is no chromium and no google-chrome"; \
+	elif [ $* = editors ] && ! { command -v nvim && command -v npm; } >/dev/null; then \
+	  echo "tests/$* is left out: there is no nvim or no npm"; \
+	else \
+	  SECONDS=0; echo "::: tests/$*"; $(VENV)/bin/python -m pytest -q tests/$*; echo "::: tests/$*: $$SECONDS s"; \
+	fi
 
 test-soak:
 	@$(MAKE) --no-print-directory soak N=200 SCENES=60
@@ -206,7 +214,7 @@ places: build .cache/places/.filled ## Drive drupe's and other language servers 
 	.cache/places/bin/python benches/places.py $(or $(ARGS),--write) $(if $(POSITRON),--positron $(POSITRON))
 
 bench-smoke: kernelspec $(VENV)/.test ## A taste of each row with drupe alone: that all of it came, not how soon
-	$(VENV)/bin/python benches/run.py --smoke
+	@$(MAKE) --no-print-directory suite-bench
 
 # Built by the stable compiler, see fuzz/.cargo/config.toml; a run that finds something leaves it in fuzz/artifacts.
 SECONDS_EACH ?= 60
@@ -240,7 +248,7 @@ wheel-again: $(WHEEL)/.tools ## Build the wheel once more, from a clone in anoth
 dist-check: $(WHEEL)/.tools ## Check what dist/ holds: contents, sizes, symbols, metadata, the stable ABI
 	$(WHEEL)/bin/python packaging/check.py dist
 
-test-wheel: $(VENV)/.test ## Install the wheel in dist/ by pip and uv for every Python (DRUPE_TEST_PYTHONS='oldest newest'), and play it
+test-wheel: $(VENV)/.test ## Install the wheel in dist/ by pip and uv for every Python (DRUPE_TEST_WHEEL_PYTHONS='oldest newest'), and play it
 	$(VENV)/bin/python -m pytest -q packaging/tests $(ARGS)
 
 # --- keep ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The wheel under test, and the environments that several tests share.
 
-DRUPE_WHEEL names the wheel, by default the one in dist/; DRUPE_TEST_PYTHONS the Pythons, such as `oldest newest system`.
+DRUPE_WHEEL names the wheel, by default the one in dist/; DRUPE_TEST_WHEEL_PYTHONS the Pythons, such as `oldest newest system`.
 """
 
 from __future__ import annotations

@@ -102,14 +102,14 @@ def ordinary() -> dict[str, str]:
 
 
 def pythons() -> dict[str, str]:
-    """The Pythons to test with, by their names: DRUPE_TEST_PYTHONS has some of those that are here."""
+    """The Pythons to test with, by their names: DRUPE_TEST_WHEEL_PYTHONS has some of those that are here."""
     known = ordinary()
     for path in sorted(NEWER.glob("python3.*")):
         known.setdefault(path.name.removeprefix("python"), str(path))
     systems = [name for name in known if name.startswith("system")]
     own = [name for name in known if name not in systems] or systems
     special = {"oldest": own[0], "newest": own[-1], "system": (systems or own)[0]}
-    wanted = os.environ.get("DRUPE_TEST_PYTHONS", "").split()
+    wanted = os.environ.get("DRUPE_TEST_WHEEL_PYTHONS", "").split()
     for name in wanted:
         if name not in {*special, *known}:
             raise SystemExit(f"there is no Python {name} here: {', '.join(known)}")
