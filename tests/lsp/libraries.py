@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pandas
 import pytest
 from inspecting import Session
@@ -54,6 +56,26 @@ KEYS = {
 def test_keys(session, expression):
     found = [item["name"] for item in session.ask("keys", expression)]
     assert found == KEYS[expression]
+
+
+READ = [
+    "pl.read_csv('semicolon.csv', separator=';')",
+    "pl.scan_csv('semicolon.csv', separator=';')",
+    "pl.scan_csv('semicolon.csv', separator=';').filter(1)",
+    "pl.read_csv('semicolon.csv', has_header=False, new_columns=['a', 'b'])",
+    "pl.read_csv('semicolon.csv', separator=';', columns=['a', 'b'])",
+    "pd.read_csv('semicolon.csv', sep=';')",
+]
+
+
+@pytest.mark.parametrize("text", READ)
+def test_columns_of_a_file_that_is_about_to_be_read(session, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "semicolon.csv").write_text("a;b\n1;2\n")
+    given = [{"name": "x", "text": text, "how": "assigned", "places": [], "before": False}]
+    with ThreadPoolExecutor(1) as elsewhere:
+        found = elsewhere.submit(session.ask, "keys", "x", given=given).result(10)
+    assert [item["name"] for item in found] == ["a", "b"]
 
 
 POLARS = [

@@ -223,3 +223,22 @@ async def test_jupyters_completer_knows_what_has_not_run(state, kernel):
         # IPython, and jedi with it, is not kept waiting for.
         told = kernel.execute_interactive("", user_expressions={"asked": "asked"}, timeout=30)
         assert told["content"]["user_expressions"]["asked"]["data"]["text/plain"] == "[]"
+
+
+@pytest.mark.parametrize("state", ["idle", "sleeping"])
+async def test_the_columns_of_a_file_that_is_about_to_be_read(state, kernel, editor, tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_text("id,day of week\n1,2\n")
+    kernel.execute_interactive("import pandas as pd", timeout=60)
+    time.sleep(1)
+    if state != "idle":
+        kernel.execute(BUSY[state])
+        time.sleep(0.5)
+    code = f"df = pd.read_csv('{file}')\n"
+    assert await labels(editor, code + "df['|") == ["day of week", "id"]
+    assert await labels(editor, code + "df.groupby('|") == ["day of week", "id"]
+    assert "id" in await labels(editor, code + "df.i|")
+    asked = send(kernel, "complete_request", {"code": code + "df['d", "cursor_pos": len(code) + 5})
+    while (reply := kernel.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != asked:
+        pass
+    assert reply["content"]["matches"] == ["day of week"]

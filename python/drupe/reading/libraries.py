@@ -62,6 +62,7 @@ _GRIDS = {
 }
 # Attributes of pandas' tables, series and indexes.
 _HELD = {"values": ("numpy", "ndarray"), "dtypes": ("pandas", "Series")}
+_READ_AT_ONCE = ("read_csv", "read_table", "read_fwf")
 _CALLED_FIRST = ("cut", "qcut", "to_numeric")
 
 _Of = Callable[[ast.expr], Any]
@@ -175,6 +176,9 @@ def _of_pandas(function: Any, name: str, owner: Any, node: ast.Call, of: _Of) ->
         )
     if owner is None and name in _CALLED_FIRST:
         return _like_first(node, of)
+    if owner is None and name in _READ_AT_ONCE:
+        in_parts = any(it.arg in ("chunksize", "iterator", None) for it in node.keywords)
+        return () if in_parts else of_pandas("DataFrame")
     return ()
 
 

@@ -29,6 +29,14 @@ def constructed(kind: type, node: ast.Call) -> Any:
     return MISSING
 
 
+def read(kind: type, function: Any, node: ast.Call, of: _Of) -> Any:
+    """The columns of a file that a call reads; `MISSING` where it reads none of which they can be told."""
+    from . import files
+
+    names = files.columns(function, node, of)
+    return MISSING if names is None else frames.Made(kind, names)
+
+
 # Functions of pandas' that put tables together, which are their arguments.
 MERGING = ("merge", "merge_asof", "merge_ordered", "concat")
 

@@ -269,7 +269,9 @@ class Resolver:
             if grouped:
                 name = "aggregate" if name not in ("size", "ngroup", "cumcount") else ""
             return made.changed(name, node, found.table, self.of)
-        return made.merged(node, self.of) if name in made.MERGING else MISSING
+        if name in made.MERGING:
+            return made.merged(node, self.of)
+        return made.read(kinds[0], function_of(found.value), node, self.of)
 
     def _compared(self, node: ast.Compare, depth: int) -> Found:
         if isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):

@@ -9,7 +9,9 @@ from typing import NamedTuple
 # What stands for the string. Nobody writes it.
 _MARK = "\0"
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_TOKEN = re.compile(r"""\#.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[()\[\]{}]""")
+_TOKEN = re.compile(
+    r"""\#.*|(?:\b[A-Za-z]{1,2})?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|[()\[\]{}]"""
+)
 # What may stand behind a backslash. Of all else the parser says, to whoever looks at the cell's output, that it is no escape.
 _ESCAPED = frozenset("\n\r'\"\\abfnrtvxNuU01234567")
 
@@ -51,8 +53,11 @@ def read(text: str) -> Written | None:
 
 def _quiet(token: re.Match) -> str:
     found: str = token[0]
-    escaped = re.findall(r"(?s)\\(.)", found) if found[0] in "'\"" else []
-    return found if _ESCAPED.issuperset(escaped) else found[0] * 2
+    prefix, quote, escaped = "", found[-1], []
+    if quote in "'\"" and found[0] != "#":
+        prefix = found[: found.index(quote)]
+        escaped = [] if "r" in prefix.lower() else re.findall(r"(?s)\\(.)", found)
+    return found if _ESCAPED.issuperset(escaped) else prefix + quote * 2
 
 
 def _around(node: ast.expr) -> tuple[str | int, ...]:
