@@ -11,6 +11,7 @@ READING = [
     "test_bindings.py",
     "test_traps.py",
     "test_frames.py",
+    "test_files.py",
     "test_given.py",
 ]
 
