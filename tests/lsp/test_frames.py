@@ -296,14 +296,14 @@ def test_wide_frames_cost_little(session):
     found = wide.snapshot()
     assert len(found["keys"]["frame"]) == 1_000 and len(found["keys"]["levels"]) == 100
     wide.user_ns["more"] = 1
-    started = time.perf_counter()
+    started = time.thread_time()
     wide.snapshot()
-    assert time.perf_counter() - started < 0.05
-    started = time.perf_counter()
+    assert time.thread_time() - started < 0.05
+    started = time.thread_time()
     wide.ask("keys", "frame", "99")
     wide.ask("inspect", "frame")
     wide.ask("members", "frame", "col")
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_unchanged_tables_are_no_news(session):

@@ -133,7 +133,10 @@ def test_nothing_is_said_of_odd_escapes():
         assert session.type(r"'\d'.upper()") == "str"
         assert session.strings(("d.get", 0, r"key='\d', other=")) == ["a"]
         assert session.type(r"d['a']['b\n']") == "int"
+        assert session.type(r"x or'\d'") is None
+        assert session.type(r"rb'\d'.upper()") == "bytes"
     assert said == []
+    assert Session(r"d = {r'\d': 1}").type(r"d[r'\d']") == "int"
 
 
 def test_elements_of_what_is_written():
@@ -172,17 +175,17 @@ def test_modules_without_importing():
 def test_the_snapshot_is_bounded_and_only_taken_when_something_changed():
     names = {f"name_{i}": i for i in range(20_000)}
     session = Session(**names)
-    started = time.perf_counter()
+    started = time.thread_time()
     snapshot = session.inspector.snapshot()
-    first = time.perf_counter() - started
+    first = time.thread_time() - started
     found = json.loads(snapshot)
     assert len(found["names"]) == 10_000
     assert found["names"][-1] == {"name": "name_19999", "kind": "instance", "type": "int"}
     assert "hidden" not in {item["name"] for item in found["names"]}
     assert found["line_magics"] == ["time"]
-    started = time.perf_counter()
+    started = time.thread_time()
     assert session.inspector.snapshot() is None
-    again = time.perf_counter() - started
+    again = time.thread_time() - started
     print(f"first {first * 1e3:.1f} ms, unchanged {again * 1e3:.1f} ms")
     session.user_ns["name_19999"] = "now a string"
     assert session.snapshot()["names"][-1]["type"] == "str"
@@ -196,9 +199,9 @@ def test_what_is_known_is_not_worked_out_again():
     assert first["objects"]["f7"]["signature"] == "(a, b=7)"
     assert {item["name"] for item in first["members"]["module:json"]} >= {"dumps"}
     session.user_ns["new"] = 1
-    started = time.perf_counter()
+    started = time.thread_time()
     session.snapshot()
-    again = time.perf_counter() - started
+    again = time.thread_time() - started
     print(f"one name more: {again * 1e3:.2f} ms")
     assert again < 0.1
     exec("def f7(c): ...", session.user_ns)

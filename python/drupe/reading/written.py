@@ -10,7 +10,7 @@ from typing import NamedTuple
 _MARK = "\0"
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _TOKEN = re.compile(
-    r"""\#.*|(?:\b[A-Za-z]{1,2})?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|[()\[\]{}]"""
+    r"""\#.*|(?i:\b[bfrtu]{1,2})?(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|[()\[\]{}]"""
 )
 # What may stand behind a backslash. Of all else the parser says, to whoever looks at the cell's output, that it is no escape.
 _ESCAPED = frozenset("\n\r'\"\\abfnrtvxNuU01234567")
