@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from inspecting import Session
@@ -19,10 +20,16 @@ from pandas import read_csv, read_table as tabbed
 ORDERS = "orders.csv"
 HERE = pathlib.Path(".")
 def unknown(): ...
+ran = []
 class Mine(str):
-    def __str__(self): raise SystemExit("our code ran")
+    def __str__(self): ran.append("a string's"); return "orders.csv"
     __fspath__ = __str__
 mine = Mine("orders.csv")
+class Reader:
+    def __call__(self, name) -> pd.DataFrame: ran.append("a call's")
+    def read_csv(self, name) -> pd.DataFrame: ran.append("a method's")
+    def __getattr__(self, name): ran.append(f"an attribute's: {name}"); raise AttributeError
+reader = Reader()
 """
 
 FILES = {
@@ -157,13 +164,25 @@ def test_nothing_is_said_where_nobody_knows(session, text):
 
 
 def test_a_text_in_a_pipe_is_left_to_the_cell(session):
-    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
-    with open("pipe", "w") as writer:
-        writer.write("a,b\n1,2\n")
-        writer.flush()
+    with ThreadPoolExecutor(1) as writing:
+        written = writing.submit(Path("pipe").write_text, "a,b\n1,2\n")
         assert keys(session, "pd.read_csv('pipe')") == []
-        assert os.read(reader, 100) == b"a,b\n1,2\n"
-    os.close(reader)
+        assert not written.done()
+        assert Path("pipe").read_text() == "a,b\n1,2\n"
+
+
+def test_no_code_of_the_users_runs(session):
+    for text in ("reader('orders.csv')", "reader.read_csv('orders.csv')", "pd.read_csv(mine)"):
+        assert keys(session, text) == []
+    assert session.user_ns["ran"] == []
+
+
+def test_a_file_of_names_that_are_all_the_same_costs_little(session):
+    Path("same.csv").write_text("a," * 32_000 + "a\n")
+    begun = time.process_time()
+    found = keys(session, "pd.read_csv('same.csv')")
+    assert found[:3] == ["a", "a.1", "a.2"] and len(found) >= 1_000
+    assert time.process_time() - begun < 1
 
 
 def test_the_main_thread_reads_no_file(session):

@@ -13,6 +13,7 @@ import os
 import stat
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -55,7 +56,7 @@ _Of = Callable[[ast.expr], Found]
 
 def columns(function: Any, node: ast.Call, of: _Of) -> list[str] | None:
     """The columns of what a call of `function` reads; None where it reads no such file, or the file does not say."""
-    reader = _READERS.get((_library_of(function), function_name(function)))
+    reader = _reader(function)
     if reader is None or threading.current_thread() is threading.main_thread():
         return None
     words, separator = reader
@@ -82,9 +83,12 @@ def columns(function: Any, node: ast.Call, of: _Of) -> list[str] | None:
     return [name for place, name in enumerate(names) if name not in rows and place not in rows]
 
 
-def _library_of(function: Any) -> str:
-    module = function.__module__ if type(function) is FunctionType else None
-    return module.partition(".")[0] if type(module) is str else ""
+def _reader(function: Any) -> tuple[tuple[str, ...], str] | None:
+    """How a function reads, if it is one of those."""
+    if type(function) is not FunctionType or type(function.__module__) is not str:
+        return None
+    library = function.__module__.partition(".")[0]
+    return _READERS.get((library, function_name(function)))
 
 
 def _constant(node: ast.expr | None, default: Any) -> Any:
@@ -144,14 +148,15 @@ def _head(path: str, separator: Any, encoding: Any) -> list[str]:
             raise Unknown
         one = csv.reader(lines, delimiter=separator) if len(separator) == 1 else None
         names = lines[0].split() if one is None else next(one)
-    except (StopIteration, ValueError, csv.Error):
+    except (StopIteration, ValueError, TypeError, csv.Error):
         raise Unknown from None
-    found: dict[str, None] = {}
+    times: Counter[str] = Counter()
+    found = []
     for place, name in enumerate(names):
         name = name.rstrip("\r") or f"Unnamed: {place}"
-        times = sum(1 for it in names[:place] if it == name)
-        found[f"{name}.{times}" if times else name] = None
-    return list(found)
+        found.append(f"{name}.{times[name]}" if times[name] else name)
+        times[name] += 1
+    return found
 
 
 def _begin(path: str) -> bytes:
@@ -159,11 +164,11 @@ def _begin(path: str) -> bytes:
     if "://" in path:
         raise Unknown
     try:
-        # Where it is a pipe after all, this waits for nobody.
+        # Who has opened a pipe alone is let write into it, and writes to nobody when it is closed.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise Unknown
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Unknown
             found = os.read(descriptor, MOST)
         finally:
             os.close(descriptor)
