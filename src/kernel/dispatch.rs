@@ -163,7 +163,8 @@ impl Io {
         let shell = self.shell_for(&request, comm.as_deref());
         self.in_flight.admit(&request, shell, comm);
         // At a breakpoint the names of the frame are what is asked for, also where it is not a cell that has met it.
-        let busy = self.in_flight.cell(shell).is_some() || self.debugging.is_stopped();
+        // Who has a cell's reply may ask for what it has bound: the main thread is about to be free, and the engine's picture is older.
+        let busy = self.in_flight.is_in_cell(shell) || self.debugging.is_stopped();
         if !busy || !beside::answers(&request) {
             let size = request.size();
             return self.mailbox_of(shell).push(request, size);
@@ -331,6 +332,7 @@ impl Io {
                 let actions = self.handle.switch.step(Event::Reply { id });
                 if actions.contains(&Action::PassReply { id }) {
                     self.channels.reply(channel, &parent, body);
+                    self.in_flight.answered(id);
                 } else {
                     tracing::info!("a late {} was dropped: its request has an answer", body.msg_type);
                 }

@@ -24,6 +24,8 @@ pub(super) struct Admitted {
     /// For a comm message: the comm's id.
     comm: Option<String>,
     begun: bool,
+    /// Its reply is out.
+    answered: bool,
 }
 
 impl Admitted {
@@ -80,6 +82,7 @@ impl InFlight {
             shell,
             comm,
             begun: false,
+            answered: false,
         };
         self.requests.insert(request.id, admitted);
     }
@@ -129,6 +132,19 @@ impl InFlight {
             load.running.take_if(|(running, _)| *running == id)?;
             Some(*shell)
         })
+    }
+
+    /// Its reply is out.
+    pub(super) fn answered(&mut self, id: u64) {
+        if let Some(admitted) = self.requests.get_mut(&id) {
+            admitted.answered = true;
+        }
+    }
+
+    /// Whether a cell runs in a shell, and its client does not know yet that it has ended.
+    pub(super) fn is_in_cell(&self, shell: Shell) -> bool {
+        let cell = self.cell(shell).and_then(|id| self.requests.get(&id));
+        cell.is_some_and(|admitted| !admitted.answered)
     }
 
     /// The number of the cell that runs in a shell.

@@ -105,3 +105,34 @@ def test_a_thread_that_binds_names_all_the_time_harms_nothing(kernel):
     kernel.run("over = True")
     kernel.log.seek(0)
     assert "no snapshot" not in kernel.log.read()
+
+
+# The main thread is kept for a moment between a cell's reply and its end, as on a machine with much to do.
+LATE = """
+import time
+from drupe import requests
+def late(execute):
+    async def slowly(*args, **options):
+        await execute(*args, **options)
+        time.sleep(0.5)
+    requests.execute = slowly
+late(requests.execute)
+"""
+
+
+@pytest.mark.parametrize("kind", ["complete_request", "inspect_request"])
+def test_who_has_a_cells_reply_is_told_what_it_has_bound(kernel, kind):
+    kernel.run(LATE)
+    cell = kernel.send("execute_request", {"code": "latest_of_all = 5", "silent": False})
+    while kernel.client.get_shell_msg(timeout=10)["parent_header"]["msg_id"] != cell:
+        pass
+    if kind == "complete_request":
+        assert matches(kernel, "latest_of") == ["latest_of_all"]
+    else:
+        asked = kernel.send(kind, {"code": "latest_of_all", "cursor_pos": 3, "detail_level": 0})
+        while (reply := kernel.client.get_shell_msg(timeout=10))["parent_header"][
+            "msg_id"
+        ] != asked:
+            pass
+        # IPython's own answer, as between any other two cells.
+        assert "Type:" in reply["content"]["data"]["text/plain"]
