@@ -141,10 +141,16 @@ impl InFlight {
         }
     }
 
-    /// Whether a cell runs in a shell, and its client does not know yet that it has ended.
+    /// Whether a shell is in a cell, for whoever asks now: one runs whose client does not know yet that it has ended, or the next
+    /// is about to.
     pub(super) fn is_in_cell(&self, shell: Shell) -> bool {
-        let cell = self.cell(shell).and_then(|id| self.requests.get(&id));
-        cell.is_some_and(|admitted| !admitted.answered)
+        let Some(load) = self.shells.get(&shell) else {
+            return false;
+        };
+        load.running.as_ref().is_some_and(|(id, _)| {
+            let cell = self.requests.get(id);
+            load.cells > 1 || cell.is_none_or(|admitted| !admitted.answered)
+        })
     }
 
     /// The number of the cell that runs in a shell.

@@ -136,3 +136,15 @@ def test_who_has_a_cells_reply_is_told_what_it_has_bound(kernel, kind):
             pass
         # IPython's own answer, as between any other two cells.
         assert "Type:" in reply["content"]["data"]["text/plain"]
+
+
+def test_who_asks_between_two_cells_does_not_wait_for_the_second(kernel):
+    kernel.run(LATE)
+    first = kernel.send("execute_request", {"code": "latest_of_all = 5", "silent": False})
+    kernel.send("execute_request", {"code": "time.sleep(5)", "silent": False})
+    while kernel.client.get_shell_msg(timeout=10)["parent_header"]["msg_id"] != first:
+        pass
+    begun = time.monotonic()
+    matches(kernel, "latest_of")
+    assert time.monotonic() - begun < 3
+    kernel.interrupt()
