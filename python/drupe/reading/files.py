@@ -19,7 +19,8 @@ from types import FunctionType
 from typing import Any
 
 from .bindings import Found
-from .statics import Unknown, function_name, isinstance_static, module_of
+from .libraries import loaded
+from .statics import Unknown, function_name, isinstance_static, name_of
 
 MOST = 65_536
 
@@ -35,7 +36,7 @@ _READERS = {
 # With one of these the head is elsewhere, or what comes is no table.
 _OTHERWISE = frozenset(
     """chunksize iterator skiprows comment compression skip_rows skip_lines comment_prefix quotechar quote_char dialect escapechar
-    skipinitialspace storage_options glob include_file_paths row_index_name""".split()
+    skipinitialspace lineterminator eol_char storage_options glob include_file_paths row_index_name schema""".split()
 )
 # Any other may be one that the user has registered.
 _ENCODINGS = (
@@ -72,6 +73,10 @@ def columns(function: Any, node: ast.Call, of: _Of) -> list[str] | None:
         elif _is_first(_constant(headed, True)):
             encoding = _constant(given.get("encoding"), "utf-8")
             names = _head(_path(where, of), separator, encoding)
+            if words is _PANDAS:
+                names = _told_apart(names)
+            elif len(set(names)) < len(names) or "" in names:
+                return None
         else:
             return None
         if wanted is not None:
@@ -131,11 +136,11 @@ def _path(node: ast.expr | None, of: _Of) -> str:
 
 def _is_of_pathlib(kind: type) -> bool:
     """Whether it is one of Python's own classes of paths, whose text runs nobody's code."""
-    return module_of(kind).partition(".")[0] == "pathlib"
+    return any(kind is it for it in loaded("pathlib", name_of(kind)))
 
 
 def _head(path: str, separator: Any, encoding: Any) -> list[str]:
-    """The names in a file's first line that is not empty; those that are there twice as pandas tells them apart."""
+    """The names in a file's first line that is not empty."""
     if type(separator) is not str or not (len(separator) == 1 or separator == r"\s+"):
         raise Unknown
     if encoding not in _ENCODINGS:
@@ -150,10 +155,15 @@ def _head(path: str, separator: Any, encoding: Any) -> list[str]:
         names = lines[0].split() if one is None else next(one)
     except (StopIteration, ValueError, TypeError, csv.Error):
         raise Unknown from None
+    return [name.rstrip("\r") for name in names]
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """As pandas calls those that are empty, or there twice."""
     times: Counter[str] = Counter()
     found = []
     for place, name in enumerate(names):
-        name = name.rstrip("\r") or f"Unnamed: {place}"
+        name = name or f"Unnamed: {place}"
         found.append(f"{name}.{times[name]}" if times[name] else name)
         times[name] += 1
     return found
