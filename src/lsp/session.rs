@@ -30,7 +30,7 @@ use crate::options::Checker;
 
 /// After the interpreter did not answer in time, it is left alone for this long: one request in many pays the
 /// budget, the others are answered from the snapshot at once.
-const LEFT_ALONE: Duration = Duration::from_millis(300);
+pub const LEFT_ALONE: Duration = Duration::from_millis(300);
 
 /// A request's answer, now or from a thread of its own.
 pub enum Answer {

@@ -62,16 +62,40 @@ fn subscriptions(port: u16) {
     }
 }
 
-/// The worst, and the ninth of ten.
-fn worst_and_usual(times: &mut [Duration]) -> (Duration, Duration) {
-    times.sort();
-    (times[times.len() - 1], times[times.len() * 9 / 10])
+/// What nine of ten took at most: this process and the flood want the processor, too.
+#[derive(Debug)]
+struct Delays {
+    heartbeat: Duration,
+    control: Duration,
+    prints: Duration,
+}
+
+impl Delays {
+    fn of(mut heartbeat: Vec<Duration>, mut control: Vec<Duration>, mut prints: Vec<Duration>) -> Self {
+        let [heartbeat, control, prints] = [&mut heartbeat, &mut control, &mut prints].map(|times| {
+            times.sort();
+            times.get(times.len() * 9 / 10).copied().unwrap_or_default()
+        });
+        Self {
+            heartbeat,
+            control,
+            prints,
+        }
+    }
+
+    /// Where the machine is slow without any flood, three times what is usual there.
+    fn are_short(&self, usual: &Self) -> bool {
+        let most = |millis, usual: Duration| Duration::from_millis(millis).max(3 * usual);
+        self.heartbeat < most(5, usual.heartbeat)
+            && self.control < most(5, usual.control)
+            && self.prints < most(20, usual.prints)
+    }
 }
 
 /// While `flood` goes on: round trips on control (unless that is what is flooded) and on the heartbeat, and how long prints
-/// are on their way. Nine of ten count: this process and the flood want the processor, too.
+/// are on their way.
 #[track_caller]
-fn is_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) -> bool {
+fn delays(kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) -> Delays {
     let code = "import time\nfor i in range(60):\n    print(time.time(), flush=True); time.sleep(0.02)";
     let mut heart = RawPeer::connect(kernel.connection.heartbeat);
     heart.handshake("REQ", b"");
@@ -97,18 +121,7 @@ fn is_undisturbed(what: &str, kernel: &mut Kernel, asks: bool, flood: impl FnOnc
         flooding.join().expect("the flood");
         kernel.recv_shell_reply(&cell, "execute_reply");
     });
-    let beats = worst_and_usual(&mut beats);
-    let prints = worst_and_usual(&mut prints);
-    let control = asks.then(|| worst_and_usual(&mut control));
-    #[allow(clippy::print_stderr, reason = "a measurement, shown where the test fails")]
-    {
-        eprintln!(
-            "{what}: worst and ninth of ten of heartbeats {beats:?}, control {control:?}, prints {prints:?}"
-        );
-    }
-    beats.1 < Duration::from_millis(5)
-        && control.is_none_or(|control| control.1 < Duration::from_millis(5))
-        && prints.1 < Duration::from_millis(20)
+    Delays::of(beats, control, prints)
 }
 
 fn drain(client: &mut Client) {
@@ -129,15 +142,15 @@ fn a_flood_harms_nobody() {
     ] {
         let asks = channel != Channel::Control;
         assert_once(what, &mut kernel, |kernel, other| {
-            is_undisturbed(what, kernel, asks, || many(other, channel, msg_type))
+            delays(kernel, asks, || many(other, channel, msg_type))
         });
     }
     assert_once("shell, large", &mut kernel, |kernel, other| {
-        is_undisturbed("shell, large", kernel, true, || few(other))
+        delays(kernel, true, || few(other))
     });
     assert_once("subscriptions", &mut kernel, |kernel, _| {
         let port = kernel.connection.iopub;
-        is_undisturbed("subscriptions", kernel, true, move || subscriptions(port))
+        delays(kernel, true, move || subscriptions(port))
     });
     kernel.assert_alive();
 }
@@ -172,12 +185,7 @@ fn a_flood_of_output_harms_nobody() {
         }
         kernel.recv_shell_reply(&cell, "execute_reply");
         assert_eq!(printed, FLOOD / 1000 * 1000, "nothing is lost");
-        let (beats, control) = (worst_and_usual(&mut beats), worst_and_usual(&mut control));
-        #[allow(clippy::print_stderr, reason = "a measurement, shown where the test fails")]
-        {
-            eprintln!("output: worst and ninth of ten of heartbeats {beats:?}, control {control:?}");
-        }
-        beats.1 < Duration::from_millis(5) && control.1 < Duration::from_millis(5)
+        Delays::of(beats, control, Vec::new())
     });
     kernel.assert_alive();
 }
@@ -205,13 +213,18 @@ fn ask_control(kernel: &mut Kernel) -> Duration {
 
 /// What else this machine does can only make it later, so one of three times counts.
 #[track_caller]
-fn assert_once(what: &str, kernel: &mut Kernel, mut play: impl FnMut(&mut Kernel, &mut Client) -> bool) {
-    let once = (0..3).any(|_| {
+fn assert_once(what: &str, kernel: &mut Kernel, mut play: impl FnMut(&mut Kernel, &mut Client) -> Delays) {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let usual = delays(kernel, true, || {});
         let mut other = kernel.connect_with_topics(&["none"]);
-        let well = play(kernel, &mut other);
+        let flooded = play(kernel, &mut other);
         drain(&mut other);
         drain(kernel);
-        well
-    });
-    assert!(once, "{what}: disturbed three times");
+        if flooded.are_short(&usual) {
+            return;
+        }
+        seen.push((usual, flooded));
+    }
+    panic!("{what}: disturbed three times, usually and in the flood: {seen:#?}");
 }

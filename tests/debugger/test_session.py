@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import statistics
 import time
 
 import pytest
@@ -183,14 +184,20 @@ def test_answers_while_stopped_are_quick(debugged):
             debugged.body(command, **arguments)
             times.setdefault(command, []).append(time.perf_counter() - begin)
     # One that waits for an acknowledgement takes 40 ms.
-    medians = {command: sorted(taken)[10] for command, taken in times.items()}
+    medians = {command: statistics.median(taken) for command, taken in times.items()}
     print({command: f"{median * 1000:.2f} ms" for command, median in medians.items()})
     assert max(medians.values()) < 0.02, medians
-    begin = time.perf_counter()
+    # A stopped thread looks by itself five times a second.
+    times = []
+    for _ in range(7):
+        begin = time.perf_counter()
+        debugged.body("continue", threadId=1)
+        times.append(time.perf_counter() - begin)
+        debugged.done(cell)
+        cell = debugged.run(ADD)
+        debugged.stopped()
+    assert statistics.median(times) < 0.05, times
     debugged.body("continue", threadId=1)
-    assert time.perf_counter() - begin < 0.15, (
-        "a stopped thread looks by itself five times a second"
-    )
     debugged.done(cell)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+import time
 
 import pytest
 from inspecting import Session
@@ -332,10 +333,8 @@ def test_very_much_is_no_trouble():
     session = Session(d={str(i): i for i in range(1_000_000)})
     session.snapshot()
     session.user_ns["more"] = 1
-    import time
-
-    started = time.perf_counter()
+    started = time.thread_time()
     found = session.snapshot()
-    taken = time.perf_counter() - started
+    taken = time.thread_time() - started
     assert len(found["keys"]["d"]) == 1_000
     assert taken < 0.05

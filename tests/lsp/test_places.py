@@ -9,6 +9,7 @@ import os
 import pathlib
 import shlex
 import socket
+import statistics
 import subprocess
 import time
 
@@ -205,7 +206,9 @@ def test_an_answer_takes_no_time(beside):
         "position": {"line": 10_000, "character": 6},
     }
     beside.request("textDocument/completion", place)
-    started = time.perf_counter()
+    times = []
     for _ in range(20):
+        started = time.perf_counter()
         beside.request("textDocument/completion", place)
-    assert (time.perf_counter() - started) / 20 < 0.05
+        times.append(time.perf_counter() - started)
+    assert statistics.median(times) < 0.05, times

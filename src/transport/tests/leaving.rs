@@ -62,12 +62,8 @@ fn a_drain_with_nothing_to_do_is_over_at_once() {
         let client = count_bytes(&endpoint, Duration::ZERO);
         xpub.recv().await;
         let began = Instant::now();
-        assert!(xpub.drained(soon(1000)).await);
-        assert!(
-            began.elapsed() < Duration::from_millis(100),
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(xpub.drained(soon(10_000)).await);
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         drop(xpub);
         tokio::task::spawn_blocking(|| client.join())
             .await
@@ -86,14 +82,15 @@ fn a_drain_ends_at_its_deadline() {
         xpub.publish(vec!["t".into(), vec![0; 30 << 20].into()]);
         let began = Instant::now();
         assert!(!xpub.drained(soon(100)).await);
-        assert!(began.elapsed() < Duration::from_millis(400));
+        // Before the peer is given up.
+        assert!(began.elapsed() < Duration::from_millis(900));
         tokio::time::sleep(Duration::from_millis(1100)).await;
         let began = Instant::now();
         assert!(
-            xpub.drained(soon(500)).await,
+            xpub.drained(soon(10_000)).await,
             "a peer that has not read for a second is left behind"
         );
-        assert!(began.elapsed() < Duration::from_millis(100));
+        assert!(began.elapsed() < Duration::from_secs(1));
     });
 }
 
@@ -147,9 +144,9 @@ fn who_keeps_sending_does_not_put_off_the_end() {
         });
         tokio::time::sleep(Duration::from_millis(20)).await;
         let began = Instant::now();
-        assert!(router.drained(soon(2000)).await);
+        assert!(router.drained(soon(10_000)).await);
         assert!(
-            began.elapsed() < Duration::from_millis(300),
+            began.elapsed() < Duration::from_millis(1500),
             "{:?}",
             began.elapsed()
         );

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use lsp_types::Uri;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
+use super::{Mock, spent};
 use crate::lsp::Options;
 use crate::lsp::link::{Link, Wire};
 use crate::lsp::session::{Answer, Session};
@@ -36,11 +36,15 @@ fn program(count: usize) -> String {
 }
 
 fn session(text: &str) -> Session {
+    session_with(Options::default(), text)
+}
+
+fn session_with(options: Options, text: &str) -> Session {
     let wire = Wire {
         send: Box::new(|_| Ok(())),
         hang_up: Box::new(|_| {}),
     };
-    let mut session = Session::new(Options::default(), Arc::new(Link::new(wire)));
+    let mut session = Session::new(options, Arc::new(Link::new(wire)));
     session.request("initialize", json!({"capabilities": {}}));
     let document = json!({"uri": "inmemory:/x", "languageId": "python", "version": 1, "text": text});
     session.notified("textDocument/didOpen", json!({"textDocument": document}));
@@ -103,12 +107,6 @@ fn requests(lines: usize) -> Vec<(&'static str, Value)> {
         ),
         ("positron/textDocument/statementRange", json!({"position": df})),
     ]
-}
-
-/// Nanoseconds of the processor that this thread has had: other threads and processes do not count.
-fn spent() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 /// The least of three.
@@ -199,6 +197,34 @@ fn costs_of_cells(lines: usize) -> Vec<(String, f64)> {
     ]
 }
 
+/// In a session of so many names, and of a data frame with a tenth as many columns: to complete a name, and a column.
+fn costs_of_names(count: usize) -> [(&'static str, f64); 2] {
+    let options = Options {
+        live: Some(Arc::new(Mock::with_names_and_columns(count, count / 10))),
+        ..Options::default()
+    };
+    let mut session = session_with(options, "frame['col'] + name_12");
+    let mut complete = |what, character: u32| {
+        let params = json!({
+            "textDocument": {"uri": "inmemory:/x"},
+            "position": {"line": 0, "character": character},
+        });
+        let mut found = None;
+        let took = cost(
+            || match session.request("textDocument/completion", params.clone()) {
+                Answer::Now(Ok(list)) => found = Some(list),
+                _ => panic!("{what} was not answered"),
+            },
+        );
+        let list: Value = serde_json::from_str(found.unwrap().get()).unwrap();
+        (what, took, list["items"].as_array().unwrap().len())
+    };
+    let (name, column) = (complete("a name", 22), complete("a column", 10));
+    assert!(name.2 >= count / 100, "{} names", name.2);
+    assert!(column.2 >= count / 10, "{} columns", column.2);
+    [(name.0, name.1), (column.0, column.1)]
+}
+
 #[test]
 fn of_a_text_that_is_edited_two_programs_are_kept_and_in_a_quiet_moment_one() {
     let mut session = session("x = 1");
@@ -226,12 +252,25 @@ fn no_request_grows_faster_than_the_text() {
     costs(100);
     let all = |lines| costs(lines).into_iter().chain(costs_of_cells(lines));
     for ((what, small), (_, large)) in all(1000).zip(all(10_000)) {
-        let growth = large / small;
-        // What takes next to no time cannot be compared.
-        assert!(
-            growth < MOST || large < 2e6,
-            "{what} grew {growth:.1} times, to {:.1} ms",
-            large / 1e6
-        );
+        assert_linear(&what, small, large);
     }
+}
+
+#[test]
+fn no_completion_grows_faster_than_the_namespace() {
+    costs_of_names(100);
+    for ((what, small), (_, large)) in costs_of_names(1000).into_iter().zip(costs_of_names(10_000)) {
+        assert_linear(what, small, large);
+    }
+}
+
+#[track_caller]
+fn assert_linear(what: &str, small: f64, large: f64) {
+    let growth = large / small;
+    // What takes next to no time cannot be compared.
+    assert!(
+        growth < MOST || large < 2e6,
+        "{what} grew {growth:.1} times, to {:.1} ms",
+        large / 1e6
+    );
 }
