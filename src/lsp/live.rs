@@ -59,6 +59,8 @@ pub enum LiveHow {
     Annotated,
     /// It is a function that gives an instance of that.
     Returns,
+    /// It is that module (`matplotlib.pyplot`) or what a module has (`pathlib:Path`), if that is loaded.
+    Imported,
 }
 
 /// What is asked for, about expressions as they are written. What can be told without running any code is answered.

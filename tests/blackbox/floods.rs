@@ -217,6 +217,7 @@ fn assert_once(what: &str, kernel: &mut Kernel, mut play: impl FnMut(&mut Kernel
     let mut seen = Vec::new();
     for _ in 0..3 {
         let usual = delays(kernel, true, || {});
+        drain(kernel);
         let mut other = kernel.connect_with_topics(&["none"]);
         let flooded = play(kernel, &mut other);
         drain(&mut other);

@@ -58,7 +58,7 @@ def session():
 
 
 def given(line: str) -> list[dict]:
-    """`x, 1 = text`, `x in text`, `x as text` and `x : text`, one after the other between semicolons."""
+    """`x, 1 = text`, `x in text`, `x as text`, `x : text` and `x from module`, one after the other between semicolons."""
     found = []
     for part in line.split("; "):
         target, how, text = part.split(" ", 2)
@@ -73,6 +73,7 @@ def given(line: str) -> list[dict]:
                     "as": "entered",
                     ":": "annotated",
                     "return": "returns",
+                    "from": "imported",
                 }[how],
                 "places": [int(place) for place in places],
                 "before": name.startswith("!"),
@@ -88,6 +89,12 @@ def ask(session, kind: str, expression: str, line: str):
 TYPES = {
     'x = df["age"]': "Series",
     "x = df.copy()": "DataFrame",
+    "x from pathlib": "module",
+    "x from matplotlib.pyplot": "module",
+    "x from matplotlib:pyplot": "module",
+    "p from pandas; x = p.Series([1])": "Series",
+    "D from pandas:DataFrame; x = D()": "DataFrame",
+    "d from pandas.core:frame; x = d.DataFrame()": "DataFrame",
     "x = df\n .head()": "DataFrame",
     "x = df.groupby('age')": "DataFrameGroupBy",
     "y = df.head(); x = y['age']": "Series",
@@ -200,6 +207,10 @@ TYPES = {
     "x,9 = rows": None,
     "x in 5": None,
     "x : nothing": None,
+    "x from nothing": None,
+    "x from pandas:nothing": None,
+    "x from pandas.nothing": None,
+    "x from :": None,
     "x : 1 +": None,
 }
 
@@ -311,7 +322,7 @@ def test_strings_in_calls_of_such_names(session):
 @pytest.mark.parametrize(
     "text", ["(" * 1_000, "-" * 4_000 + "1", "x.a" * 300, "1+" * 300 + "1", "'" + "a" * 400 + "'"]
 )
-@pytest.mark.parametrize("how", ["assigned", "iterated", "entered", "annotated"])
+@pytest.mark.parametrize("how", ["assigned", "iterated", "entered", "annotated", "imported"])
 def test_odd_texts_do_no_harm(session, how, text):
     told = [{"name": "x", "text": text, "how": how, "places": [], "before": False}]
     session.inspector.answer(

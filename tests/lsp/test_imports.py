@@ -90,6 +90,11 @@ async def unbound(client, text, label):
         ("import |", ["sklearn", "pandas", "pathlib", "edited", "json"], []),
         ("from edited import |", ["edited_function"], []),
         ("from pandas.|", ["io"], []),
+        ("import pandas as pd\npd.|", ["DataFrame", "io", "hidden"], ["excel"]),
+        ("import pandas as pd\npd.io.|", ["excel"], ["io"]),
+        ("from sklearn import linear_model as lm\nlm.Li|", ["LinearRegression"], ["path"]),
+        ("from pandas import DataFrame\nDataFrame.|", [], ["io", "hidden"]),
+        ("import edited\nedited.|", ["edited_function"], []),
     ],
 )
 async def test_what_can_be_imported(client, text, wanted, absent):

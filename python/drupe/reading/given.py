@@ -9,6 +9,7 @@ import ast
 import builtins
 import contextlib
 import io
+import sys
 import types
 from collections import deque
 from itertools import islice
@@ -29,6 +30,7 @@ from .statics import (
     class_attribute,
     family,
     function_name,
+    instance_dict,
     isinstance_static,
     kind_of,
     module_of,
@@ -75,6 +77,8 @@ def _found(reading: Resolver, given: dict) -> Found:
     text, how = given["text"], given["how"]
     if not text:
         raise Unknown
+    if how == "imported":
+        return _imported(text)
     if how in ("annotated", "returns"):
         # It may go on in the next line.
         kinds = types_of(f"({text}\n)", Scope(reading.names(), "__main__"))
@@ -89,6 +93,18 @@ def _found(reading: Resolver, given: dict) -> Found:
         raise Unknown from None
     first = {"iterated": [_ELEMENT], "entered": [_ENTERED]}.get(how, [])
     return _follow(reading, node, [*first, *given["places"]])
+
+
+def _imported(text: str) -> Found:
+    """A module, or what a module has (`pathlib:Path`), where it is loaded: to load it would run its code."""
+    module, _, member = text.partition(":")
+    found: Any = sys.modules.get(module, MISSING)
+    if member:
+        inside = MISSING if found is MISSING else own(instance_dict(found), member)
+        found = inside if inside is not MISSING else sys.modules.get(f"{module}.{member}", MISSING)
+    if found is MISSING:
+        raise Unknown
+    return Found(found)
 
 
 def _follow(reading: Resolver, node: ast.expr, steps: list[str | int]) -> Found:

@@ -371,6 +371,9 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         live_members(list, base, prefix, &given, asker);
     }
     if list.candidates.is_empty() {
+        imports::within(list, program, spot, base, asker);
+    }
+    if list.candidates.is_empty() {
         let literal = match base.chars().next() {
             Some('"' | '\'') => Some("str"),
             // `[1][0]` begins like a list, too.

@@ -185,8 +185,10 @@ impl<'a> Given<'a> {
         if let Some((_, _, given)) = self.found.iter().find(|(_, known, _)| *known == at) {
             return !given.text.is_empty();
         }
-        let source =
-            source(program, binding).filter(|(_, text, _)| text.len() <= LONGEST && self.found.len() < MOST);
+        let source = imported(binding)
+            .map(|text| (at, text, LiveHow::Imported))
+            .or_else(|| source(program, binding).map(|(at, text, how)| (at, text.to_owned(), how)))
+            .filter(|(_, text, _)| text.len() <= LONGEST && self.found.len() < MOST);
         let Some((place, text, how)) = source else {
             if before {
                 let turn = Turn::new(at, turn);
@@ -196,7 +198,7 @@ impl<'a> Given<'a> {
         };
         let given = LiveGiven {
             name: name.to_owned(),
-            text: text.to_owned(),
+            text,
             how,
             places: binding
                 .origin
@@ -214,7 +216,10 @@ impl<'a> Given<'a> {
     /// Adds a name that is bound at `at` to a text at `place`, and what that needs.
     fn push(&mut self, at: TextSize, place: TextSize, turn: Option<Turn>, given: LiveGiven) {
         let turn = Turn::new(at, turn);
-        let text = given.text.clone();
+        let needed = match given.how {
+            LiveHow::Imported => String::new(),
+            _ => given.text.clone(),
+        };
         self.found.push((turn, at, given));
         // A text is read where it stands, before the name has its value.
         let above = Spot {
@@ -224,7 +229,7 @@ impl<'a> Given<'a> {
                 .scope_at(&self.program.source, place.to_usize()),
             until: Some(at.min(place)),
         };
-        for needed in names_of(&text) {
+        for needed in names_of(&needed) {
             self.add(above, needed, Some(turn));
         }
     }
@@ -275,6 +280,17 @@ fn bound<'p>(program: &Program, spot: Spot, symbol: &'p Symbol) -> Option<&'p Bi
     }
     let mut above = symbol.bindings.iter().rev();
     above.find(|it| it.name.start() < start && !is_augmented(it))
+}
+
+/// What an import binds, as [`LiveHow::Imported`] has it. From where a relative one is seen, the session does not know.
+fn imported(binding: &Binding) -> Option<String> {
+    match &binding.kind {
+        BindingKind::Import { module } => Some(module.to_string()),
+        BindingKind::FromImport { module, member } if !module.starts_with('.') => {
+            Some(format!("{module}:{member}"))
+        }
+        _ => None,
+    }
 }
 
 /// The text that says what a binding binds, with where it stands, and how.
@@ -361,6 +377,7 @@ mod tests {
                 LiveHow::Entered => "as",
                 LiveHow::Annotated => ":",
                 LiveHow::Returns => "->",
+                LiveHow::Imported => "from",
             };
             let places: String = it.places.iter().map(|place| format!("[{place}]")).collect();
             let before = if it.before { "!" } else { "" };
@@ -415,7 +432,20 @@ mod tests {
             ("def f(*d: Table): d", "d", None),
             ("def f():\n  x = df.a\n  x", "x", Some("!x = df.a")),
             ("[r for r in df]; [r", "r", Some("")),
-            ("import a\na", "a", Some("")),
+            ("import a\na", "a", Some("a from a")),
+            ("import a.b\na.b", "a.b", Some("a from a")),
+            ("import a.b as c\nc", "c", Some("c from a.b")),
+            ("from a.b import c as d\nd", "d", Some("d from a.b:c")),
+            ("from .a import c\nc", "c", Some("")),
+            (
+                "from a import df as t\nx = t.copy()\nx",
+                "x",
+                Some("t from a:df; x = t.copy()"),
+            ),
+            // What is imported goes by its own name there, whatever that is here.
+            ("df2 = df\nimport df2.b as c\nc", "c", Some("c from df2.b")),
+            ("def f():\n  import a\n  a", "a", Some("!a from a")),
+            ("import df\ndf", "df", Some("")),
             ("def g(): ...\ng", "g", Some("")),
             ("def g() -> Table: ...\ng", "g", Some("g -> Table")),
             (

@@ -8,7 +8,8 @@ use super::list::List;
 use super::{Candidate, Found, Kind};
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::expression::is_word;
-use crate::lsp::analysis::model::BindingKind;
+use crate::lsp::analysis::model::{BindingKind, Spot};
+use crate::lsp::engine::given::first_name;
 use crate::lsp::engine::{Asker, builtins, insertion};
 use crate::lsp::index::{self, Hit};
 use crate::lsp::live::{LiveAnswer, LiveQuery};
@@ -77,13 +78,9 @@ pub(super) fn imported(
             );
         }
     }
-    let installed = asker.index().members(module, folder(program, asker).as_deref());
-    list.late |= installed.is_none();
-    for found in installed.unwrap_or_default() {
-        if !given.contains(found.name.as_str()) && !is_flag(&found.name) {
-            list.add(&found.name, of_index(found.kind), "", u8::from(!found.public), "");
-        }
-    }
+    installed(list, program, module, asker, |name| {
+        !given.contains(name) && !is_flag(name)
+    });
     // What the program imports from there elsewhere is known to exist.
     for (_, symbol) in program.model.symbols() {
         for binding in &symbol.bindings {
@@ -95,6 +92,49 @@ pub(super) fn imported(
             {
                 list.add(member, Kind::Instance, "", 2, "");
             }
+        }
+    }
+}
+
+/// Adds what stands in the module that `base` is by an import of the program's: of one that is not loaded nobody else knows.
+pub(super) fn within(list: &mut List, program: &Program, spot: Spot, base: &str, asker: &mut Asker) {
+    if let Some(module) = module_of(program, spot, base) {
+        installed(list, program, &module, asker, |_| true);
+    }
+}
+
+/// What `base` is called where it is imported from: `numpy.linalg` for `np.linalg` below `import numpy as np`.
+fn module_of(program: &Program, spot: Spot, base: &str) -> Option<String> {
+    let first = first_name(base);
+    let symbol = program.model.symbol(program.model.lookup(spot.scope, first)?)?;
+    let (module, member) = match &program.model.binding(spot, symbol)?.kind {
+        BindingKind::Import { module } => (module.as_str(), ""),
+        BindingKind::FromImport { module, member } => (module.as_str(), member.as_str()),
+        _ => return None,
+    };
+    let dot = if member.is_empty() || module.ends_with('.') {
+        ""
+    } else {
+        "."
+    };
+    let inner = base.get(first.len()..)?;
+    let is_dotted = inner.chars().all(|char| char == '.' || is_word(char));
+    is_dotted.then(|| format!("{module}{dot}{member}{inner}"))
+}
+
+/// Adds what a module has by its source, as far as it is wanted.
+fn installed(
+    list: &mut List,
+    program: &Program,
+    module: &str,
+    asker: &Asker,
+    is_wanted: impl Fn(&str) -> bool,
+) {
+    let members = asker.index().members(module, folder(program, asker).as_deref());
+    list.late |= members.is_none();
+    for found in members.unwrap_or_default() {
+        if is_wanted(&found.name) {
+            list.add(&found.name, of_index(found.kind), "", u8::from(!found.public), "");
         }
     }
 }
