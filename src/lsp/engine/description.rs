@@ -104,7 +104,14 @@ pub fn of(
                     found.doc = live.doc;
                 }
                 found.preview = live.preview;
-                if !live.topic.is_empty() {
+                // What is imported keeps the name that it is imported by: `os.path`, and not `posixpath`.
+                let is_imported = binding.is_some_and(|it| {
+                    matches!(
+                        it.kind,
+                        BindingKind::Import { .. } | BindingKind::FromImport { .. }
+                    )
+                });
+                if !live.topic.is_empty() && (!is_imported || found.topic.starts_with('.')) {
                     found.topic = live.topic;
                 }
             }
