@@ -8,7 +8,7 @@ import pytest
 from inspecting import Session
 
 CODE = """
-import collections.abc, contextlib, pathlib, tempfile, typing
+import collections.abc, contextlib, datetime, pathlib, tempfile, typing
 from concurrent.futures import ThreadPoolExecutor
 import matplotlib
 matplotlib.use("agg")
@@ -49,6 +49,10 @@ def empty() -> "tuple[()]": ...
 @contextlib.contextmanager
 def managed() -> collections.abc.Iterator[Box]: ...
 box = Box()
+class Own(pathlib.PurePath):
+    def glob(self): ...
+    @classmethod
+    def now(cls) -> "Own": ...
 """
 
 
@@ -89,6 +93,29 @@ def ask(session, kind: str, expression: str, line: str):
 TYPES = {
     'x = df["age"]': "Series",
     "x = df.copy()": "DataFrame",
+    "x = pathlib.Path('a') / 'b'": "Path",
+    "p : pathlib.Path; x = p / 'b'": "Path",
+    "p : pathlib.Path; x = p.parent": "Path",
+    "p : pathlib.Path; x in p.glob('*')": "Path",
+    "p : pathlib.Path; f = sorted(p.glob('*')); x = f[0]": "Path",
+    "p : pathlib.Path; f = sorted(p.glob('*'))[1:]; x in f": "Path",
+    "p : pathlib.Path; f = list(p.parents); x in f": "Path",
+    "p : pathlib.Path; x = p.open('rb')": "BufferedReader",
+    "p : pathlib.Path; x = p.open()": "TextIOWrapper",
+    "x as pathlib.Path('a').open()": "TextIOWrapper",
+    "f as open('a'); x = f.read().split()[0]": "str",
+    "f as open('a'); x,2 = f.read().partition(' ')": "str",
+    "f = many(); x in f": "Path",
+    "f = many(); x = f[0]": "Path",
+    "f = many(); x = f['a']": None,
+    "x = datetime.datetime.now()": "datetime",
+    "x = datetime.datetime.now() - datetime.datetime.now()": "timedelta",
+    "x = datetime.datetime.now() + datetime.timedelta(1)": "datetime",
+    "x = datetime.timedelta(1) + datetime.date.today()": "date",
+    "x = datetime.timedelta(1) * 2": None,
+    "x = datetime.datetime.now() - datetime.date.today()": None,
+    "x = Own.glob('*')": None,
+    "x = Own.now()": "Own",
     "x from pathlib": "module",
     "x from matplotlib.pyplot": "module",
     "x from matplotlib:pyplot": "module",
@@ -200,7 +227,7 @@ TYPES = {
     "x = open('name', mode)": None,
     "x = x": None,
     "x as Other()": None,
-    "x as tempfile.TemporaryDirectory()": None,
+    "x as tempfile.TemporaryDirectory()": "str",
     "x,5 = two()": None,
     "x,2 = 1, 2": None,
     "x,1 = *rows, 2": None,

@@ -91,9 +91,13 @@ def alone():
         process.kill()
 
 
-@pytest.fixture(scope="module")
-def beside():
-    manager, kernel = start_new_kernel(kernel_name=os.environ.get("DRUPE_KERNEL", "drupe"))
+@pytest.fixture(scope="module", params=["auto", "off"], ids=["types", "no-types"])
+def beside(request):
+    """The server of a kernel, with a type checker where the environment has one, and without."""
+    manager, kernel = start_new_kernel(
+        kernel_name=os.environ.get("DRUPE_KERNEL", "drupe"),
+        extra_arguments=[f"--lsp-types={request.param}"],
+    )
     kernel.execute_interactive((PLACES / "session.py").read_text(encoding="utf-8"), timeout=30)
     opened = {"comm_id": "lsp", "target_name": "lsp", "data": {"ip_address": "127.0.0.1"}}
     kernel.shell_channel.send(kernel.session.msg("comm_open", opened))

@@ -9,7 +9,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 PYTHONS = sorted((HERE.parents[1] / ".venvs").glob("*/bin/python"))
-READING = ["test_inspection.py", "test_bindings.py", "test_traps.py"]
+READING = ["test_inspection.py", "test_bindings.py", "test_traps.py", "test_standard.py"]
 """What needs no kernel and no library."""
 
 

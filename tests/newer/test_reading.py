@@ -13,6 +13,7 @@ READING = [
     "test_frames.py",
     "test_files.py",
     "test_given.py",
+    "test_standard.py",
 ]
 
 

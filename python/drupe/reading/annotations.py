@@ -11,15 +11,15 @@ import builtins
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from . import hints
 from .statics import (
-    FUNCTIONS,
     MISSING,
     PLAIN,
+    Kinds,
     Unknown,
     instance_dict,
     isinstance_static,
@@ -38,6 +38,8 @@ MAX_DEPTH = 10
 # Parts of one annotation.
 MAX_PARTS = 50
 
+# What is known to hold instances of some class, one after the other.
+HOLDING = Kinds(list, set, Iterator, Sequence)
 _typing = instance_dict(typing)
 _TYPING = ("typing", "typing_extensions")
 # What stands around the type that is meant.
@@ -157,14 +159,6 @@ def allowed(annotation: Any, scope: Scope) -> list[str]:
     """The strings that the `Literal`s of an annotation allow."""
     parts = _parts_of(annotation, scope)
     return list(dict.fromkeys(part for part, is_value in parts if is_value and type(part) is str))
-
-
-def returned_types(function: Any, owner: Any) -> tuple[type, ...]:
-    """What a function says that it returns; nothing where it says nothing or is none of Python's."""
-    if type(function) not in FUNCTIONS:
-        return ()
-    texts = hints.texts_of(function)
-    return types_of(texts["return"], Scope.of(function, owner)) if "return" in texts else ()
 
 
 def _text(annotation: Any, depth: int) -> str:

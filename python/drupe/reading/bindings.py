@@ -9,8 +9,9 @@ import types
 from typing import Any, NamedTuple
 
 from . import frames, libraries
-from .annotations import Scope, returned_types, types_of
+from .annotations import HOLDING, Scope, inner_types, types_of
 from .hints import texts_of
+from .standard import return_of
 from .statics import (
     BUILTIN_FUNCTIONS,
     FUNCTIONS,
@@ -63,7 +64,8 @@ class Found(NamedTuple):
     descriptor: Any = MISSING
     # The table whose columns it has, or whose method it is.
     table: Any = MISSING
-    # Of an array that is not at hand: the classes of what is in it, by dimension. Of such a function: those of what it gives.
+    # Of an array that is not at hand: the classes of what is in it, by dimension; of a list and the like, of what it gives one after
+    # the other; of a function, of what it gives.
     holds: tuple[type, ...] = ()
 
     @property
@@ -196,10 +198,10 @@ def _bind(found: Any, value: Any, owner: type, *, through_class: bool = False) -
     if through_class and kind_of(found) == "property":
         return Found(found)
     if kind is property:
-        return Found(types=returned_types(found.fget, owner), descriptor=found)
+        return _computed(found, found.fget, owner)
     if kind is functools.cached_property:
         getter = own(instance_dict(found), "func")
-        return Found(types=returned_types(getter, owner), descriptor=found)
+        return _computed(found, getter, owner)
     if kind in SLOTS:
         return _of_slot(found, value, owner)
     if class_attribute(kind, "__get__") is not MISSING and kind_of(found) == "instance":
@@ -209,6 +211,13 @@ def _bind(found: Any, value: Any, owner: type, *, through_class: bool = False) -
         kinds = _annotated(owner, owner_name(owner, found))
         return Found(types=kinds or (() if kind is type(None) else (kind,)))
     return Found(found)
+
+
+def _computed(descriptor: Any, getter: Any, owner: type) -> Found:
+    note, scope = return_of(getter, owner)
+    kinds = types_of(note, scope)
+    holds = inner_types(note, scope, None) if kinds and kinds[0] in HOLDING else ()
+    return Found(types=kinds, descriptor=descriptor, holds=holds)
 
 
 def owner_name(owner: type, found: Any) -> str:

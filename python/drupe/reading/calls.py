@@ -9,6 +9,7 @@ import dis
 import enum
 import inspect
 import io
+import sys
 import types
 import typing
 from typing import Any
@@ -17,12 +18,14 @@ from . import hints, libraries
 from .annotations import Scope, types_of
 from .bindings import Found, call_of
 from .parameters import function_of
+from .standard import is_path, return_of, returned_types
 from .statics import (
     BUILTIN_FUNCTIONS,
     MISSING,
     Unknown,
     class_attribute,
     function_name,
+    instance_dict,
     isinstance_static,
     kind_of,
     module_of,
@@ -153,6 +156,8 @@ def result_types(function: Any, owner: Any, *, awaited: bool = False) -> tuple[t
         kinds = types_of(hints.texts_of(overload).get("return"), scope)
         if kinds:
             return kinds
+    if kinds := returned_types(function, owner):
+        return kinds
     if flags & inspect.CO_GENERATOR:
         return (types.GeneratorType,)
     shown = libraries.shown_by_pyplot(function, owner)
@@ -197,10 +202,13 @@ def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
             if found is None:
                 raise Unknown
             return (found,)
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+        if not isinstance_static(receiver, types.ModuleType):
+            owner = receiver if isinstance_static(receiver, type) else type(receiver)
     for kind, table in _METHODS.items():
         if owner is kind and name in table:
             return (table[name],)
+    if kinds := returned_types(value, owner):
+        return kinds
     raise Unknown
 
 
@@ -215,21 +223,50 @@ def _context(value: Any) -> type | None:
     return None
 
 
-def opened(node: ast.Call) -> type:
-    """What `open` gives for the mode that is written."""
+def says(function: Found) -> tuple[Any, Scope]:
+    """What a call says that it gives, and where the names in that are looked up."""
+    value = function.value
+    if kind_of(value) != "function":
+        value = call_of(type(value)) if function.is_known else MISSING
+    owner = function.owner
+    if type(value) is types.MethodType:
+        receiver = value.__self__
+        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    return return_of(function_of(value), owner)
+
+
+def opened(function: Found, node: ast.Call) -> tuple[type, ...]:
+    """What `open` gives, or a path's, for the mode that is written; nothing for all other calls."""
+    place = _place_of_mode(function)
+    if place is None:
+        return ()
     if any(isinstance(it, ast.Starred) for it in node.args) or any(
         it.arg is None for it in node.keywords
     ):
         raise Unknown
-    modes = [*node.args[1:2], *(it.value for it in node.keywords if it.arg == "mode")]
+    modes = [*node.args[place : place + 1], *(it.value for it in node.keywords if it.arg == "mode")]
     mode = "r" if not modes else modes[0].value if isinstance(modes[0], ast.Constant) else None
     if type(mode) is not str:
         raise Unknown
     if "b" not in mode:
-        return io.TextIOWrapper
+        return (io.TextIOWrapper,)
     if "+" in mode:
-        return io.BufferedRandom
-    return io.BufferedReader if "r" in mode else io.BufferedWriter
+        return (io.BufferedRandom,)
+    return (io.BufferedReader if "r" in mode else io.BufferedWriter,)
+
+
+def _place_of_mode(function: Found) -> int | None:
+    """The place of the mode among the arguments of a call of `open`; None for another."""
+    # What stands in front of Python's own in IPython.
+    ipython = sys.modules.get("IPython.core.interactiveshell")
+    guarded = MISSING if ipython is None else own(instance_dict(ipython), "_modified_open")
+    if function.value is open or function.is_known and function.value is guarded:
+        return 1
+    return (
+        0
+        if is_path(function.owner) and function.value is class_attribute(function.owner, "open")
+        else None
+    )
 
 
 def gives_itself(function: types.FunctionType) -> bool:

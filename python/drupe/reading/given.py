@@ -15,10 +15,10 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
-from . import frames, hints
-from .annotations import Scope, inner_types, types_of
-from .bindings import Found, call_of
-from .calls import gives_itself
+from . import frames
+from .annotations import HOLDING, Scope, inner_types, types_of
+from .bindings import Found
+from .calls import gives_itself, says
 from .libraries import loaded
 from .parameters import function_of
 from .results import Resolver, held_in
@@ -132,7 +132,7 @@ def _unpacked(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
         found = _subplots(function, node, places) or _split(reading, function, node, places)
         if found is not None:
             return found
-        note, scope = _returns(function)
+        note, scope = says(function)
         kinds = inner_types(note, scope, places[0]) if len(places) == 1 else ()
         if kinds:
             return Found(types=kinds)
@@ -165,6 +165,8 @@ def _element(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
     first = family(found.kinds[0]) if found.kinds else ""
     if found.holds and first == "numpy.ndarray" and not places:
         return held_in(found, 0)
+    if found.holds and found.kinds[0] in HOLDING and not places:
+        return Found(types=found.holds)
     if first in frames.PANDAS and not places:
         if found.table is not MISSING and not frames.columns(found.table, 1):
             raise Unknown
@@ -196,7 +198,7 @@ def _of_call(reading: Resolver, node: ast.Call, places: list[Any]) -> Found | No
         found = _flat(owner, node.func.attr, places) or _of_method(owner, node.func.attr, places)
         if found is not None:
             return found
-    note, scope = _returns(reading.of(node.func))
+    note, scope = says(reading.of(node.func))
     kinds = inner_types(note, scope, None) if not places else ()
     return Found(types=kinds) if kinds else None
 
@@ -263,7 +265,7 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         "AbstractAsyncContextManager",
     )
     if isinstance(node, ast.Call) and found.kinds and (found.kinds[0] in _CONTEXTS or is_general):
-        note, scope = _returns(reading.of(node.func))
+        note, scope = says(reading.of(node.func))
         return Found(types=inner_types(note, scope, None))
     for kind in found.kinds:
         enter = class_attribute(kind, "__enter__")
@@ -272,7 +274,7 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         if kind_of(enter) == "function" and type(function_of(enter)) is types.FunctionType:
             if gives_itself(function_of(enter)):
                 return found
-            note, scope = _returns(Found(enter, owner=kind))
+            note, scope = says(Found(enter, owner=kind))
             kinds = types_of(note, scope)
             if not kinds:
                 raise Unknown
@@ -280,21 +282,6 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         if module_of(kind) in ("_io", "io", "mmap", "sqlite3", "select"):
             return found
     raise Unknown
-
-
-def _returns(function: Found) -> tuple[Any, Scope]:
-    """What a function says that it returns, and where the names in that are looked up."""
-    value = function.value
-    if kind_of(value) != "function":
-        value = call_of(type(value)) if function.is_known else MISSING
-    inner = function_of(value)
-    if type(inner) is not types.FunctionType:
-        return None, Scope()
-    owner = function.owner
-    if type(value) is types.MethodType:
-        receiver = value.__self__
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
-    return hints.texts_of(inner).get("return"), Scope.of(inner, owner)
 
 
 def _subplots(function: Found, node: ast.Call, places: list[Any]) -> Found | None:

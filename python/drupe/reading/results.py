@@ -12,14 +12,16 @@ import enum
 import os
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import frames, libraries
+from .annotations import HOLDING, inner_types
 from .bindings import Found, attribute, call_of
-from .calls import opened, result_types, returned
+from .calls import opened, result_types, returned, says
 from .libraries import loaded, of_pandas
 from .parameters import function_of
+from .standard import operated
 from .statics import (
     MAPPINGS,
     MAX_KEYS,
@@ -42,6 +44,9 @@ MAX_EXPRESSION = 1_000
 MAX_DEPTH = 50
 
 _SEQUENCES = Kinds(list, tuple, str, bytes)
+_INDEXED = Kinds(list, Sequence)
+# What passes on what is in its argument.
+_PASSING = (list, set, sorted, reversed, iter)
 # Methods of arrays after which what is in them is what it was.
 _REARRANGED = ("ravel", "flatten", "reshape", "tolist", "copy")
 _ARITHMETIC = (*frames.PANDAS, *frames.SERIES, "polars.DataFrame", "polars.Series", "polars.Expr", "numpy.ndarray")  # fmt: skip
@@ -202,7 +207,9 @@ class Resolver:
         elif owner.is_known and isinstance_static(owner.value, type):
             return owner._replace(table=MISSING)  # `Box[int]` is called as `Box` is
         elif len(kinds) == 1 and kinds[0] in _SEQUENCES and isinstance(what, ast.Slice):
-            return _given(kinds)
+            return _given(kinds)._replace(holds=owner.holds)
+        elif kinds and kinds[0] in _INDEXED and owner.holds and type(key) is int:
+            return _given(owner.holds)
         elif kinds and kinds[0] is str and type(key) is int:
             return _given(kinds)
         elif type(key) in PLAIN and _is_of_pandas(kinds):
@@ -238,11 +245,24 @@ class Resolver:
         if len(found.types) == 1 and found.types[0] is types.FunctionType:
             return _given(found.holds)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        kinds = (opened(node),) if found.value is open else self._of_library(found, node)
+        kinds = opened(found, node) or self._of_library(found, node)
         kinds = kinds or returned(found, awaited=awaited)
         table = self._columns(found, node, name, kinds)
-        held = found.holds[-1:] if name in _REARRANGED else ()
+        held = found.holds[-1:] if name in _REARRANGED else self._held(found, node, kinds, depth)
         return _given(kinds, table)._replace(holds=held)
+
+    def _held(
+        self, found: Found, node: ast.Call, kinds: tuple[type, ...], depth: int
+    ) -> tuple[type, ...]:
+        """The classes of what is in the list or the like that a call gives."""
+        if not kinds or kinds[0] not in HOLDING:
+            return ()
+        if len(node.args) == 1 and any(found.value is it for it in _PASSING):
+            try:
+                return self.of(node.args[0], depth).holds
+            except Unknown:
+                return ()
+        return inner_types(*says(found), None)
 
     def _of_library(self, found: Found, node: ast.Call) -> tuple[type, ...]:
         """The classes of what a call of a function of numpy's, pandas' or the like gives, where it does not say so itself."""
@@ -342,6 +362,9 @@ def _operated(
             if kind is int and isinstance(operator, ast.Div | ast.Pow):
                 return _given((float,) if isinstance(operator, ast.Div) else ())
             return _given((kind,))
+        known = operated(kind, operator, other) if right is not None else None
+        if known is not None:
+            return _given((known,))
     raise Unknown
 
 
