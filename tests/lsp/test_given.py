@@ -51,6 +51,7 @@ def managed() -> collections.abc.Iterator[Box]: ...
 box = Box()
 class Own(pathlib.PurePath):
     def glob(self): ...
+    def open(self): ...
     @classmethod
     def now(cls) -> "Own": ...
 """
@@ -115,6 +116,9 @@ TYPES = {
     "x = datetime.timedelta(1) * 2": None,
     "x = datetime.datetime.now() - datetime.date.today()": None,
     "x = Own.glob('*')": None,
+    "o : Own; x = o.open()": None,
+    "o : Own; x = o.glob('*')": None,
+    "o : Own; x = o / 'a'": "Own",
     "x = Own.now()": "Own",
     "x from pathlib": "module",
     "x from matplotlib.pyplot": "module",

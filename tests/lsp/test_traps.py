@@ -129,6 +129,7 @@ def gives() -> Spy: ...
 def sort(a): ...
 def renamed(a): return a
 renamed.__name__ = renamed.__qualname__ = Text('sort')
+renamed.__module__ = Text('re')
 class Renamed:
     renamed = renamed
 holder2 = Renamed()
@@ -154,6 +155,7 @@ PLACES = [
     "spy_object[spy_object]", "{spy_object: 1}", "[spy_object]", "f'{spy_object}'", "keyed[spy_object]", "Spy | Spy",
     "len(spy_object)", "sorted(keyed)", "getattr(spy_object, 'x')", "spy_object in keyed", "str(spy_object)", "type(spy_object)",
     "bound()", "train_test_split(1)", "subplots(1)", "gives()", "gives()()", "sort(1)", "renamed(1)", "holder2.renamed(1)", "bound", "spy_object.__class__", "spy_object.__dict__", "Spy.__name__", "Spy.__mro__", "spy_object.__doc__", "super(Spy, spy_object)",
+    "spy_object / 'a'", "spy_object - spy_object", "sorted(spy_object)[0]", "list(in_list)[0]", "iter(spy_object)", "Renamed.renamed(1)",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from . import hints, libraries
 from .annotations import Scope, types_of
 from .bindings import Found, call_of
 from .parameters import function_of
-from .standard import is_path, return_of, returned_types
+from .standard import is_path, return_of, returned_types, written_at
 from .statics import (
     BUILTIN_FUNCTIONS,
     MISSING,
@@ -263,9 +263,7 @@ def _place_of_mode(function: Found) -> int | None:
     if function.value is open or function.is_known and function.value is guarded:
         return 1
     return (
-        0
-        if is_path(function.owner) and function.value is class_attribute(function.owner, "open")
-        else None
+        0 if is_path(function.owner) and written_at(function.value) == ("pathlib", "open") else None
     )
 
 

@@ -1,7 +1,7 @@
 """What functions of the standard library give that say nothing of it themselves: its documentation in the words of annotations.
 
 A function is known by the module that it is written in and its name there, a method by the class that has it. Most are C's, and the
-others have no annotations. What depends on the arguments in other ways than the annotation says is left out.
+others have no annotations. Of several things that one may give, the usual one is told: text and not bytes, one group and not several.
 """
 
 from __future__ import annotations
@@ -198,10 +198,7 @@ def _homes(function: Any, owner: Any) -> Iterator[tuple[str, str]]:
         kind is types.FunctionType or kind in BUILTIN_FUNCTIONS
     ):
         return
-    name, written = function_name(function), ""
-    if kind is types.FunctionType or kind is types.BuiltinFunctionType and _is_plain(function):
-        module: Any = function.__module__
-        written = _home(module) if type(module) is str else "?"
+    written, name = written_at(function)
     if not isinstance_static(owner, type):
         yield written, name
         return
@@ -210,6 +207,16 @@ def _homes(function: Any, owner: Any) -> Iterator[tuple[str, str]]:
         # A method of a class of the user's that has this name is none of these.
         if not written or home == written:
             yield home, f"{name_of(base)}.{name}"
+
+
+def written_at(function: Any) -> tuple[str, str]:
+    """The module that a function says it is from, empty for a method of C's, and its name."""
+    kind = type(function)
+    is_python = kind is types.FunctionType
+    if is_python or kind is types.BuiltinFunctionType and _is_plain(function):
+        module: Any = function.__module__
+        return _home(module) if type(module) is str else "?", function_name(function)
+    return "", function_name(function) if kind in BUILTIN_FUNCTIONS else ""
 
 
 def _home(module: str) -> str:
