@@ -15,7 +15,7 @@ STATES = {
     "loops": ("print('busy', flush=True)\nwhile True: pass", None, None),
     "cleans up": (
         # CPython forgets the `finally` of a loop that calls nothing: the interrupt strikes at the jump, which raises nothing to it.
-        "import time\nprint('busy', flush=True)\ntry:\n    while True: time.sleep(0.01)\nfinally:\n"
+        "import time\ntry:\n    print('busy', flush=True)\n    while True: time.sleep(0.01)\nfinally:\n"
         "    print('cleaned'); open('kept', 'w').write('kept')",
         "cleaned",
         "kept",
@@ -27,7 +27,7 @@ STATES = {
         None,
     ),
     "awaits": (
-        "import asyncio\nprint('busy', flush=True)\ntry:\n    await asyncio.sleep(600)\nfinally:\n"
+        "import asyncio\ntry:\n    print('busy', flush=True)\n    await asyncio.sleep(600)\nfinally:\n"
         "    print('cleaned'); open('kept', 'w').write('kept')",
         "cleaned",
         "kept",
