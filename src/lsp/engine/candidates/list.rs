@@ -112,9 +112,14 @@ impl List {
     pub(super) fn finish(mut self, start: usize) -> Found {
         let fits = std::mem::take(&mut self.fits);
         let fit = |it: &Candidate| fits.get(&it.label).copied().unwrap_or(Fit::Prefix);
-        // Scattered letters are only looked for where nothing begins so.
+        // Scattered letters are only looked for where nothing begins so, and private names only by who has typed their underscore.
         if self.candidates.iter().any(|it| fit(it) <= Fit::OtherCase) {
-            self.candidates.retain(|it| fit(it) < Fit::Letters);
+            let wants_private = self.typed.first() == Some(&'_');
+            self.candidates.retain(|it| match fit(it) {
+                Fit::Letters => false,
+                Fit::WordStarts => wants_private || it.rank < PRIVATE,
+                Fit::Prefix | Fit::OtherCase => true,
+            });
         }
         // Private names come after all others that do not begin so either, however well they fit.
         let key = |it: &Candidate| (fit(it).min(Fit::WordStarts), it.rank / PRIVATE, fit(it), it.rank);
