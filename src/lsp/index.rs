@@ -116,14 +116,31 @@ impl Index {
             let Some(place) = finder.place(&module, folder.as_deref()) else {
                 return Vec::new();
             };
-            let mut found = Reader::new(finder).names(&module, &place);
-            for module in finder.modules(&place) {
-                match found.iter_mut().find(|it| it.name == module.name) {
-                    Some(known) => known.kind = Kind::Module,
-                    None => found.push(module),
+            members(finder, &module, &place)
+        })
+    }
+
+    /// The same for what `reached` leads to from a module, one attribute after the other: nothing where something else than a
+    /// module has that name there. `None` as [`Index::modules`].
+    pub fn attributes(&self, module: &str, reached: &[&str], folder: Option<&Path>) -> Option<Vec<Found>> {
+        let (mut module, folder) = (module.to_owned(), folder.map(Path::to_owned));
+        let reached: Vec<String> = reached.iter().map(|&name| name.to_owned()).collect();
+        self.within(move |finder| {
+            for name in reached {
+                let Some(place) = finder.place(&module, folder.as_deref()) else {
+                    return Vec::new();
+                };
+                let names = Reader::new(finder).names(&module, &place);
+                if names.iter().any(|it| it.name == name && it.kind != Kind::Module) {
+                    return Vec::new();
                 }
+                let dot = if module.ends_with('.') { "" } else { "." };
+                module = format!("{module}{dot}{name}");
             }
-            found
+            let place = finder.place(&module, folder.as_deref());
+            place
+                .map(|place| members(finder, &module, &place))
+                .unwrap_or_default()
         })
     }
 
@@ -212,6 +229,17 @@ impl Index {
         }
         receive.recv_timeout(PATIENCE).ok().flatten()
     }
+}
+
+/// The names of a module, then its modules that have other names.
+fn members(finder: &Finder, module: &str, place: &finder::Place) -> Vec<Found> {
+    let mut found = Reader::new(finder).names(module, place);
+    for module in finder.modules(place) {
+        if found.iter().all(|it| it.name != module.name) {
+            found.push(module);
+        }
+    }
+    found
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,7 +8,7 @@ import pytest
 from inspecting import Session
 
 CODE = """
-import collections.abc, contextlib, datetime, pathlib, tempfile, typing
+import collections.abc, contextlib, datetime, pathlib, sys, tempfile, typing
 from concurrent.futures import ThreadPoolExecutor
 import matplotlib
 matplotlib.use("agg")
@@ -49,6 +49,7 @@ def empty() -> "tuple[()]": ...
 @contextlib.contextmanager
 def managed() -> collections.abc.Iterator[Box]: ...
 box = Box()
+sys.modules["never.imported"] = None
 class Own(pathlib.PurePath):
     def glob(self): ...
     def open(self): ...
@@ -115,6 +116,18 @@ TYPES = {
     "x = datetime.timedelta(1) + datetime.date.today()": "date",
     "x = datetime.timedelta(1) * 2": None,
     "x = datetime.datetime.now() - datetime.date.today()": None,
+    "a,1 = plt.subplots(2, 2); x in a.shape": None,
+    "a,1 = plt.subplots(2, 2); x in a.size": None,
+    "a,1 = plt.subplots(2, 2); n in a.size; x = df": "DataFrame",
+    "a,1 = plt.subplots(2, 2); b = list(a); x = b[0]": "ndarray",
+    "a,1 = plt.subplots(2, 2); b = sorted(a); x in b": "ndarray",
+    "a,1 = plt.subplots(2); x = list(a)[0]": "Axes",
+    "a,1 = plt.subplots(2, 2); x = a.tolist()[0]": None,
+    "a,1 = plt.subplots(2); x = a.tolist()[0]": "Axes",
+    "a,1 = plt.subplots(2, 2); x = a.copy()[0]": "ndarray",
+    "m = either(); x = m[0]": None,
+    "m = either(); x in m": None,
+    "x from never.imported": None,
     "x = Own.glob('*')": None,
     "o : Own; x = o.open()": None,
     "o : Own; x = o.glob('*')": None,

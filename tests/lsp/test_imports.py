@@ -25,6 +25,7 @@ PACKAGES = {
     "sklearn/linear_model/_base.py": "class LinearRegression: pass\n",
     "pandas/__init__.py": "__all__ = ['DataFrame']\nfrom ._core import DataFrame, hidden\n",
     "pandas/_core.py": "class DataFrame: pass\ndef hidden(): pass\n",
+    "pandas/hidden.py": "def inside(): pass\n",
     "pandas/io/__init__.py": "",
     "pandas/io/excel.py": "",
     "pandas/tests/__init__.py": "class DataFrameOfTests: pass\n",
@@ -95,6 +96,11 @@ async def unbound(client, text, label):
         ("from sklearn import linear_model as lm\nlm.Li|", ["LinearRegression"], ["path"]),
         ("from pandas import DataFrame\nDataFrame.|", [], ["io", "hidden"]),
         ("import edited\nedited.|", ["edited_function"], []),
+        # The package has a function under the name of its module.
+        ("from pandas import hidden\nhidden.|", [], ["inside"]),
+        ("import pandas as pd\npd.hidden.|", [], ["inside"]),
+        ("from pandas.hidden import |", ["inside"], []),
+        ("import pandas.hidden as ph\nph.|", ["inside"], []),
     ],
 )
 async def test_what_can_be_imported(client, text, wanted, absent):

@@ -169,7 +169,7 @@ async def test_answers_are_in_time_while_a_cell_runs(kernel, editor, code):
         assert "config" in await labels(editor, "con|")
     # The slowest are the machine's: the cell, the kernel and this test share its processors.
     times.sort()
-    assert times[int(len(times) * 0.9)] < 0.1, times
+    assert times[int(len(times) * 0.9)] < 0.1 and times[-1] < 2, times
 
 
 @pytest.mark.parametrize("code", BUSY.values(), ids=BUSY.keys())

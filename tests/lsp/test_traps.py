@@ -130,6 +130,8 @@ def sort(a): ...
 def renamed(a): return a
 renamed.__name__ = renamed.__qualname__ = Text('sort')
 renamed.__module__ = Text('re')
+import textwrap
+vars(textwrap)[Text('list')] = vars(textwrap)[Text('Iterator')] = 1
 class Renamed:
     renamed = renamed
 holder2 = Renamed()
@@ -156,6 +158,7 @@ PLACES = [
     "len(spy_object)", "sorted(keyed)", "getattr(spy_object, 'x')", "spy_object in keyed", "str(spy_object)", "type(spy_object)",
     "bound()", "train_test_split(1)", "subplots(1)", "gives()", "gives()()", "sort(1)", "renamed(1)", "holder2.renamed(1)", "bound", "spy_object.__class__", "spy_object.__dict__", "Spy.__name__", "Spy.__mro__", "spy_object.__doc__", "super(Spy, spy_object)",
     "spy_object / 'a'", "spy_object - spy_object", "sorted(spy_object)[0]", "list(in_list)[0]", "iter(spy_object)", "Renamed.renamed(1)",
+    "textwrap.wrap('a')", "textwrap.wrap('a')[0]", "sorted(textwrap.wrap('a'))[0]",
 ]  # fmt: skip
 
 

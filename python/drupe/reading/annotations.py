@@ -39,7 +39,9 @@ MAX_DEPTH = 10
 MAX_PARTS = 50
 
 # What is known to hold instances of some class, one after the other.
-HOLDING = Kinds(list, set, Iterator, Sequence)
+HOLDING = Kinds(list, set, types.GeneratorType, Iterator, Sequence)
+# Of these not more is known than that.
+ABSTRACT = Kinds(Iterator, Sequence)
 _typing = instance_dict(typing)
 _TYPING = ("typing", "typing_extensions")
 # What stands around the type that is meant.
@@ -55,6 +57,8 @@ class Scope(NamedTuple):
     module: str = ""
     # What `Self` is.
     owner: Any = None
+    # Where they are looked up besides.
+    besides: Mapping = {}
 
     @classmethod
     def of(cls, value: Any, owner: Any = None) -> Scope:
@@ -347,7 +351,7 @@ def _last_name(node: ast.expr) -> str:
 def _object(node: ast.expr, scope: Scope) -> Any:
     """What a dotted name stands for, as far as it is loaded."""
     if isinstance(node, ast.Name):
-        for names in (scope.names, vars(builtins)):
+        for names in (scope.names, vars(builtins), scope.besides):
             found = own(names, node.id)
             if found is not MISSING:
                 return found

@@ -9,9 +9,9 @@ import types
 from typing import Any, NamedTuple
 
 from . import frames, libraries
-from .annotations import HOLDING, Scope, inner_types, types_of
+from .annotations import ABSTRACT, HOLDING, Scope, inner_types, types_of
 from .hints import texts_of
-from .standard import return_of
+from .standard import property_of
 from .statics import (
     BUILTIN_FUNCTIONS,
     FUNCTIONS,
@@ -100,9 +100,9 @@ def attribute(of: Found, name: str) -> Found:
         raise Unknown
     if not found.is_known and not found.types and of.kinds:
         found = found._replace(types=libraries.held(of.kinds[0], name))
-    if of.holds and family(of.kinds[0]) == "numpy.ndarray":
+    if of.holds and family(of.kinds[0]) == "numpy.ndarray" and (found.kinds or name == "flat"):
         # What it is rearranged to, by a method or as one row.
-        found = found._replace(holds=of.holds[-1:] if name != "T" else of.holds)
+        found = found._replace(holds=of.holds if name in ("T", "copy", "tolist") else of.holds[-1:])
         if name == "flat":
             found = found._replace(types=of.kinds)
     return found._replace(table=table) if table is not MISSING else found
@@ -214,9 +214,9 @@ def _bind(found: Any, value: Any, owner: type, *, through_class: bool = False) -
 
 
 def _computed(descriptor: Any, getter: Any, owner: type) -> Found:
-    note, scope = return_of(getter, owner)
+    note, scope = property_of(getter, owner)
     kinds = types_of(note, scope)
-    holds = inner_types(note, scope, None) if kinds and kinds[0] in HOLDING else ()
+    holds = inner_types(note, scope, None) if len(kinds) == 1 and kinds[0] in HOLDING else ()
     return Found(types=kinds, descriptor=descriptor, holds=holds)
 
 
@@ -263,7 +263,7 @@ def members_of(found: Found, prefix: str = "") -> list[dict]:
     """The members of an object, or of one of several classes; Unknown where neither is known."""
     value = found.value
     if not found.is_known:
-        if not found.types:
+        if not found.types or found.types[0] in ABSTRACT:
             raise Unknown
         every = [
             member

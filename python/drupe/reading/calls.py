@@ -18,7 +18,7 @@ from . import hints, libraries
 from .annotations import Scope, types_of
 from .bindings import Found, call_of
 from .parameters import function_of
-from .standard import is_path, return_of, returned_types, written_at
+from .standard import is_path, noted, written_at
 from .statics import (
     BUILTIN_FUNCTIONS,
     MISSING,
@@ -91,14 +91,14 @@ _CONTEXTS = {
 }
 
 
-def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
-    """The classes of what a call gives, as it says itself; Unknown where it says nothing."""
+def returned(found: Found, node: ast.Call | None, *, awaited: bool = False) -> tuple[type, ...]:
+    """The classes of what a call gives, as it says itself or as is written down here; Unknown where neither says anything."""
     value, owner = found.value, found.owner
     if not found.is_known:
         for kind in found.types:
             called = call_of(kind)
             if kind_of(called) == "function":
-                return returned(Found(called, owner=kind), awaited=awaited)
+                return returned(Found(called, owner=kind), node, awaited=awaited)
         raise Unknown
     if type(value) is types.GenericAlias:
         value = value.__origin__
@@ -117,12 +117,12 @@ def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
         called = call_of(type(value))
         if kind_of(called) != "function":
             raise Unknown
-        return returned(Found(called, owner=type(value)), awaited=awaited)
+        return returned(Found(called, owner=type(value)), node, awaited=awaited)
     if type(value) is types.MethodType:
         receiver = value.__self__
         owner = receiver if isinstance_static(receiver, type) else type(receiver)
     if type(value) in BUILTIN_FUNCTIONS:
-        return _of_builtin(value, owner)
+        return _of_builtin(value, owner, node)
     context = _context(value)
     if context is not None:
         return (context,)
@@ -131,6 +131,7 @@ def returned(found: Found, *, awaited: bool = False) -> tuple[type, ...]:
     if not kinds and found.is_bound and _is_method(function, owner):
         if "return" not in hints.texts_of(function) and gives_itself(function):
             return (owner,)
+    kinds = kinds or types_of(*noted(value, owner, node))
     if not kinds:
         raise Unknown
     return kinds
@@ -156,8 +157,6 @@ def result_types(function: Any, owner: Any, *, awaited: bool = False) -> tuple[t
         kinds = types_of(hints.texts_of(overload).get("return"), scope)
         if kinds:
             return kinds
-    if kinds := returned_types(function, owner):
-        return kinds
     if flags & inspect.CO_GENERATOR:
         return (types.GeneratorType,)
     shown = libraries.shown_by_pyplot(function, owner)
@@ -193,7 +192,7 @@ def overloads(function: types.FunctionType) -> list[types.FunctionType]:
     return [it for it in list(found.values())[:20] if type(it) is types.FunctionType]
 
 
-def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
+def _of_builtin(value: Any, owner: Any, node: ast.Call | None) -> tuple[type, ...]:
     name = value.__name__
     receiver = getattr(value, "__self__", None)
     if type(value) is types.BuiltinFunctionType:
@@ -207,9 +206,10 @@ def _of_builtin(value: Any, owner: Any) -> tuple[type, ...]:
     for kind, table in _METHODS.items():
         if owner is kind and name in table:
             return (table[name],)
-    if kinds := returned_types(value, owner):
-        return kinds
-    raise Unknown
+    kinds = types_of(*noted(value, owner, node))
+    if not kinds:
+        raise Unknown
+    return kinds
 
 
 def _context(value: Any) -> type | None:
@@ -223,7 +223,7 @@ def _context(value: Any) -> type | None:
     return None
 
 
-def says(function: Found) -> tuple[Any, Scope]:
+def says(function: Found, node: ast.Call | None) -> tuple[Any, Scope]:
     """What a call says that it gives, and where the names in that are looked up."""
     value = function.value
     if kind_of(value) != "function":
@@ -232,7 +232,10 @@ def says(function: Found) -> tuple[Any, Scope]:
     if type(value) is types.MethodType:
         receiver = value.__self__
         owner = receiver if isinstance_static(receiver, type) else type(receiver)
-    return return_of(function_of(value), owner)
+    inner = function_of(value)
+    if type(inner) is types.FunctionType and "return" in (texts := hints.texts_of(inner)):
+        return texts["return"], Scope.of(inner, owner)
+    return noted(value, owner, node)
 
 
 def opened(function: Found, node: ast.Call) -> tuple[type, ...]:
@@ -243,6 +246,8 @@ def opened(function: Found, node: ast.Call) -> tuple[type, ...]:
     if any(isinstance(it, ast.Starred) for it in node.args) or any(
         it.arg is None for it in node.keywords
     ):
+        raise Unknown
+    if len(node.args) > place + 1 or any(it.arg == "buffering" for it in node.keywords):
         raise Unknown
     modes = [*node.args[place : place + 1], *(it.value for it in node.keywords if it.arg == "mode")]
     mode = "r" if not modes else modes[0].value if isinstance(modes[0], ast.Constant) else None

@@ -19,6 +19,7 @@ from . import frames
 from .annotations import HOLDING, Scope, inner_types, types_of
 from .bindings import Found
 from .calls import gives_itself, says
+from .hints import LAZY_IMPORT
 from .libraries import loaded
 from .parameters import function_of
 from .results import Resolver, held_in
@@ -92,7 +93,11 @@ def _found(reading: Resolver, given: dict) -> Found:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise Unknown from None
     first = {"iterated": [_ELEMENT], "entered": [_ENTERED]}.get(how, [])
-    return _follow(reading, node, [*first, *given["places"]])
+    found = _follow(reading, node, [*first, *given["places"]])
+    if not found.is_known and not found.types:
+        # What gives it is known, and not what that gives.
+        raise Unknown
+    return found
 
 
 def _imported(text: str) -> Found:
@@ -102,7 +107,9 @@ def _imported(text: str) -> Found:
     if member:
         inside = MISSING if found is MISSING else own(instance_dict(found), member)
         found = inside if inside is not MISSING else sys.modules.get(f"{module}.{member}", MISSING)
-    if found is MISSING:
+    # Of a name that is imported when it is used for the first time, nothing is known before.
+    is_lazy = LAZY_IMPORT is not None and type(found) is LAZY_IMPORT
+    if found is MISSING or is_lazy or not member and found is None:
         raise Unknown
     return Found(found)
 
@@ -132,7 +139,7 @@ def _unpacked(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
         found = _subplots(function, node, places) or _split(reading, function, node, places)
         if found is not None:
             return found
-        note, scope = says(function)
+        note, scope = says(function, node)
         kinds = inner_types(note, scope, places[0]) if len(places) == 1 else ()
         if kinds:
             return Found(types=kinds)
@@ -165,7 +172,7 @@ def _element(reading: Resolver, node: ast.expr, places: list[Any]) -> Found:
     first = family(found.kinds[0]) if found.kinds else ""
     if found.holds and first == "numpy.ndarray" and not places:
         return held_in(found, 0)
-    if found.holds and found.kinds[0] in HOLDING and not places:
+    if found.holds and len(found.kinds) == 1 and found.kinds[0] in HOLDING and not places:
         return Found(types=found.holds)
     if first in frames.PANDAS and not places:
         if found.table is not MISSING and not frames.columns(found.table, 1):
@@ -198,7 +205,7 @@ def _of_call(reading: Resolver, node: ast.Call, places: list[Any]) -> Found | No
         found = _flat(owner, node.func.attr, places) or _of_method(owner, node.func.attr, places)
         if found is not None:
             return found
-    note, scope = says(reading.of(node.func))
+    note, scope = says(reading.of(node.func), node)
     kinds = inner_types(note, scope, None) if not places else ()
     return Found(types=kinds) if kinds else None
 
@@ -265,7 +272,7 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         "AbstractAsyncContextManager",
     )
     if isinstance(node, ast.Call) and found.kinds and (found.kinds[0] in _CONTEXTS or is_general):
-        note, scope = says(reading.of(node.func))
+        note, scope = says(reading.of(node.func), node)
         return Found(types=inner_types(note, scope, None))
     for kind in found.kinds:
         enter = class_attribute(kind, "__enter__")
@@ -274,7 +281,7 @@ def _entered(reading: Resolver, node: ast.expr) -> Found:
         if kind_of(enter) == "function" and type(function_of(enter)) is types.FunctionType:
             if gives_itself(function_of(enter)):
                 return found
-            note, scope = says(Found(enter, owner=kind))
+            note, scope = says(Found(enter, owner=kind), None)
             kinds = types_of(note, scope)
             if not kinds:
                 raise Unknown

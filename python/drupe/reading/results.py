@@ -208,7 +208,7 @@ class Resolver:
             return owner._replace(table=MISSING)  # `Box[int]` is called as `Box` is
         elif len(kinds) == 1 and kinds[0] in _SEQUENCES and isinstance(what, ast.Slice):
             return _given(kinds)._replace(holds=owner.holds)
-        elif kinds and kinds[0] in _INDEXED and owner.holds and type(key) is int:
+        elif len(kinds) == 1 and kinds[0] in _INDEXED and owner.holds and type(key) is int:
             return _given(owner.holds)
         elif kinds and kinds[0] is str and type(key) is int:
             return _given(kinds)
@@ -246,23 +246,29 @@ class Resolver:
             return _given(found.holds)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         kinds = opened(found, node) or self._of_library(found, node)
-        kinds = kinds or returned(found, awaited=awaited)
+        kinds = kinds or returned(found, node, awaited=awaited)
         table = self._columns(found, node, name, kinds)
-        held = found.holds[-1:] if name in _REARRANGED else self._held(found, node, kinds, depth)
-        return _given(kinds, table)._replace(holds=held)
+        return _given(kinds, table)._replace(holds=self._held(found, node, kinds, depth))
 
     def _held(
         self, found: Found, node: ast.Call, kinds: tuple[type, ...], depth: int
     ) -> tuple[type, ...]:
-        """The classes of what is in the list or the like that a call gives."""
-        if not kinds or kinds[0] not in HOLDING:
+        """The classes of what is in the array, list or the like that a call gives."""
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if name in _REARRANGED:
+            # A list of lists is none of what is in these.
+            is_flat = name != "tolist" or len(found.holds) == 1
+            return found.holds if name == "copy" else found.holds[-1:] if is_flat else ()
+        if len(kinds) != 1 or kinds[0] not in HOLDING:
             return ()
         if len(node.args) == 1 and any(found.value is it for it in _PASSING):
             try:
-                return self.of(node.args[0], depth).holds
+                given = self.of(node.args[0], depth)
             except Unknown:
                 return ()
-        return inner_types(*says(found), None)
+            is_array = bool(given.kinds) and family(given.kinds[0]) == "numpy.ndarray"
+            return held_in(given, 0).types if is_array and given.holds else given.holds
+        return inner_types(*says(found, node), None)
 
     def _of_library(self, found: Found, node: ast.Call) -> tuple[type, ...]:
         """The classes of what a call of a function of numpy's, pandas' or the like gives, where it does not say so itself."""

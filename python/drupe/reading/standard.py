@@ -1,7 +1,7 @@
 """What functions of the standard library give that say nothing of it themselves: its documentation in the words of annotations.
 
 A function is known by the module that it is written in and its name there, a method by the class that has it. Most are C's, and the
-others have no annotations. Of several things that one may give, the usual one is told: text and not bytes, one group and not several.
+others have no annotations. Of several things that one may give the usual one is told, where the arguments do not show another: text, and not bytes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import hints
-from .annotations import Scope, types_of
+from .annotations import Scope
 from .statics import (
     BUILTIN_FUNCTIONS,
     FUNCTIONS,
+    class_attribute,
     function_name,
     instance_dict,
     isinstance_static,
@@ -35,12 +36,13 @@ _NOTES: dict[str, dict[str, str]] = {
         "bytes": """BufferedReader.read BufferedReader.readline BufferedRandom.read BufferedRandom.readline BytesIO.read
             BytesIO.readline BytesIO.getvalue""",
         "int": "TextIOWrapper.write TextIOWrapper.tell StringIO.write BufferedWriter.write BytesIO.write",
-        "list[str]": "_IOBase.readlines",
+        "list[str]": "TextIOWrapper.readlines StringIO.readlines",
+        "list[bytes]": "BufferedReader.readlines BufferedRandom.readlines BytesIO.readlines FileIO.readlines",
     },
     "_csv": {"Iterator[list[str]]": "reader"},
     "_random": {"float": "Random.random", "int": "Random.getrandbits"},
     "_sqlite3": {"Connection": "connect"},
-    "argparse": {"Namespace": "ArgumentParser.parse_args", "str": "ArgumentParser.format_help"},
+    "argparse": {"str": "ArgumentParser.format_help"},
     "builtins": {
         "list[str]": "str.split str.rsplit str.splitlines",
         "list[bytes]": "bytes.split bytes.rsplit bytes.splitlines",
@@ -48,7 +50,7 @@ _NOTES: dict[str, dict[str, str]] = {
     },
     "base64": {"bytes": "b64encode b64decode urlsafe_b64encode urlsafe_b64decode b32encode b32decode b16encode"},
     "collections": {"list[tuple]": "Counter.most_common", "Self": "Counter.copy OrderedDict.copy"},
-    "configparser": {"str": "RawConfigParser.get", "list[str]": "RawConfigParser.sections RawConfigParser.options"},
+    "configparser": {"list[str]": "RawConfigParser.sections RawConfigParser.options"},
     "datetime": {
         "Self": """datetime.now datetime.today datetime.fromtimestamp datetime.strptime datetime.combine
             datetime.fromisoformat datetime.replace datetime.astimezone date.today date.fromtimestamp date.fromisoformat date.replace
@@ -84,7 +86,7 @@ _NOTES: dict[str, dict[str, str]] = {
         "tuple[str, ...]": "PurePath.parts",
         "list[str]": "PurePath.suffixes",
     },
-    "os": {"str": "getenv fsdecode", "bytes": "fsencode"},
+    "os": {"str": "getenv", "bytes": "fsencode"},
     "_pickle": {"bytes": "dumps"},
     "_hashlib": {
         "HASH": "openssl_md5 openssl_sha1 openssl_sha224 openssl_sha256 openssl_sha384 openssl_sha512",
@@ -107,7 +109,7 @@ _NOTES: dict[str, dict[str, str]] = {
         "list": "Cursor.fetchall Cursor.fetchmany",
     },
     "subprocess": {"CompletedProcess": "run", "str": "getoutput", "int": "call check_call Popen.wait"},
-    "tempfile": {"str": "mkdtemp gettempdir TemporaryDirectory.__enter__", "_TemporaryFileWrapper": "NamedTemporaryFile _TemporaryFileWrapper.__enter__"},
+    "tempfile": {"str": "mkdtemp gettempdir TemporaryDirectory.__enter__"},
     "textwrap": {"str": "dedent indent fill shorten", "list[str]": "wrap"},
     "threading": {"Thread": "current_thread main_thread", "int": "active_count"},
     "time": {"float": "time perf_counter monotonic process_time mktime", "int": "time_ns perf_counter_ns", "struct_time": "localtime gmtime strptime",
@@ -116,7 +118,7 @@ _NOTES: dict[str, dict[str, str]] = {
     "urllib.parse": {"str": "quote unquote quote_plus urlencode urljoin urlunparse", "ParseResult": "urlparse", "dict[str, list[str]]": "parse_qs"},
     "urllib.request": {"http.client.HTTPResponse": "urlopen"},
     "uuid": {"UUID": "uuid1 uuid3 uuid4 uuid5"},
-    "zipfile": {"list[str]": "ZipFile.namelist", "bytes": "ZipFile.read", "ZipExtFile": "ZipFile.open"},
+    "zipfile": {"list[str]": "ZipFile.namelist", "bytes": "ZipFile.read"},
 }  # fmt: skip
 # Modules that a class or function is said to be of, and what that is here.
 _MOVED = {
@@ -125,6 +127,14 @@ _MOVED = {
     "pathlib._abc": "pathlib",
     "pathlib._os": "pathlib",
     "zipfile._path": "zipfile",
+}
+
+# With how many arguments at most they give that.
+_MOST_ARGUMENTS = {("re", "Match.group"): 1, ("os", "getenv"): 1}
+_GENERAL = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Mod)
+_ARITHMETIC: dict[str, tuple[type, ...]] = {
+    "decimal.Decimal": (*_GENERAL, ast.FloorDiv, ast.Pow),
+    "fractions.Fraction": _GENERAL,
 }
 
 
@@ -138,27 +148,36 @@ def _notes() -> dict[tuple[str, str], str]:
     }
 
 
-def return_of(function: Any, owner: Any) -> tuple[Any, Scope]:
-    """What a function says that it returns which was found through `owner`, or what is written here of it, and where the names in
-    that are looked up; None where neither says anything."""
-    if type(function) in FUNCTIONS:
-        texts = hints.texts_of(function)
-        if "return" in texts:
-            return texts["return"], Scope.of(function, owner)
-    if type(function) is types.BuiltinFunctionType and not _is_plain(function):
+def noted(function: Any, owner: Any, call: ast.Call | None = None) -> tuple[Any, Scope]:
+    """What is written here of a function that was found through `owner`, and where the names in that are looked up; None where
+    nothing is, or where the arguments of the call show that it gives something else."""
+    if type(function) is types.MethodType:
+        function = function.__func__
+    elif type(function) is types.BuiltinFunctionType and not _is_plain(function):
         receiver = function.__self__
         owner = receiver if isinstance_static(receiver, type) else type(receiver)
-    for module, name in _homes(function, owner):
-        note = _notes().get((module, name))
-        loaded = sys.modules.get(module)
-        if note is not None and loaded is not None:
-            return note, Scope({**vars(typing), **instance_dict(loaded)}, module, owner)
+    for home in _homes(function, owner):
+        note = _notes().get(home)
+        loaded = sys.modules.get(home[0])
+        if note is not None and loaded is not None and _is_usual(home, call):
+            return note, Scope(instance_dict(loaded), home[0], owner, vars(typing))
     return None, Scope()
 
 
-def returned_types(function: Any, owner: Any) -> tuple[type, ...]:
-    """The classes of what a function says that it returns, or what is written here of it."""
-    return types_of(*return_of(function, owner))
+def property_of(getter: Any, owner: Any) -> tuple[Any, Scope]:
+    """What a property says that it gives, or what is written here of it, and where the names in that are looked up."""
+    texts = hints.texts_of(getter) if type(getter) in FUNCTIONS else {}
+    return (texts["return"], Scope.of(getter, owner)) if "return" in texts else noted(getter, owner)
+
+
+def _is_usual(home: tuple[str, str], call: ast.Call | None) -> bool:
+    """Whether the arguments are those that the note is about: text, and not more of them."""
+    if call is None:
+        return True
+    note = _notes()[home]
+    is_bytes = any(isinstance(it, ast.Constant) and type(it.value) is bytes for it in call.args)
+    few = len(call.args) <= _MOST_ARGUMENTS.get(home, len(call.args))
+    return few and not (is_bytes and "str" in note)
 
 
 def operated(left: type, operator: ast.operator | None, right: type) -> type | None:
@@ -174,10 +193,12 @@ def operated(left: type, operator: ast.operator | None, right: type) -> type | N
         return timedelta if left is right and isinstance(operator, ast.Sub) else None
     if names[0] == "timedelta" and names[1] in ("date", "datetime"):
         return right if isinstance(operator, ast.Add) else None
-    if (module_of(left), name_of(left)) in (("decimal", "Decimal"), ("fractions", "Fraction")):
-        return left if right is left or right is int else None
-    is_joined = isinstance(operator, ast.Div) and (right is str or is_path(right))
-    return left if is_joined and is_path(left) else None
+    usual = _ARITHMETIC.get(f"{module_of(left)}.{name_of(left)}", ())
+    if isinstance(operator, usual) and (right is left or right is int):
+        return left
+    joins = is_path(left) and (right is str or is_path(right)) and isinstance(operator, ast.Div)
+    is_own = joins and written_at(class_attribute(left, "__truediv__"))[0] == "pathlib"
+    return left if is_own else None
 
 
 def is_path(kind: Any) -> bool:
@@ -210,11 +231,14 @@ def _homes(function: Any, owner: Any) -> Iterator[tuple[str, str]]:
 
 
 def written_at(function: Any) -> tuple[str, str]:
-    """The module that a function says it is from, empty for a method of C's, and its name."""
+    """The module that a function is written in, empty for a method of C's, and its name."""
     kind = type(function)
-    is_python = kind is types.FunctionType
-    if is_python or kind is types.BuiltinFunctionType and _is_plain(function):
-        module: Any = function.__module__
+    if kind is types.FunctionType:
+        # What stands around another function may say that it is that.
+        module: Any = own(function.__globals__, "__name__")
+        return _home(module) if type(module) is str else "?", function_name(function)
+    if kind is types.BuiltinFunctionType and _is_plain(function):
+        module = function.__module__
         return _home(module) if type(module) is str else "?", function_name(function)
     return "", function_name(function) if kind in BUILTIN_FUNCTIONS else ""
 

@@ -367,10 +367,9 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
             }
         }
     }
-    if let Some(given) = given::of(program, spot, base, asker) {
-        live_members(list, base, prefix, &given, asker);
-    }
-    if list.candidates.is_empty() {
+    let given = given::of(program, spot, base, asker);
+    let is_known = given.is_some_and(|given| live_members(list, base, prefix, &given, asker));
+    if list.candidates.is_empty() && !is_known {
         imports::within(list, program, spot, base, asker);
     }
     if list.candidates.is_empty() {
@@ -389,19 +388,28 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
     }
 }
 
-fn live_members(list: &mut List, expression: &str, prefix: &str, given: &[LiveGiven], asker: &mut Asker) {
+/// Whether the session knows what it is.
+fn live_members(
+    list: &mut List,
+    expression: &str,
+    prefix: &str,
+    given: &[LiveGiven],
+    asker: &mut Asker,
+) -> bool {
     let query = LiveQuery::Members {
         expression: expression.to_owned(),
         prefix: prefix.to_owned(),
     };
-    match asker.complete(&query, given) {
-        LiveAnswer::Known(items) => list.add_live(&items, 1, expression),
+    let answer = asker.complete(&query, given);
+    match &answer {
+        LiveAnswer::Known(items) => list.add_live(items, 1, expression),
         LiveAnswer::Busy if given.is_empty() => {
             let snapshot = std::sync::Arc::clone(&asker.snapshot);
             list.add_live(snapshot.members_of(expression), 1, expression);
         }
         _ => {}
     }
+    matches!(answer, LiveAnswer::Known(_))
 }
 
 fn magics(list: &mut List, cell: bool, asker: &mut Asker) {

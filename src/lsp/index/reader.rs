@@ -100,7 +100,12 @@ impl<'a> Reader<'a> {
                 }
             }
             for name in all.iter().flatten() {
-                add(name, guess(name), true);
+                // What only `__all__` has is imported when somebody asks for it, or made.
+                let kind = match self.finder.inside(place, name) {
+                    true => Kind::Module,
+                    false => guess(name),
+                };
+                add(name, kind, true);
             }
         }
         found
@@ -217,7 +222,8 @@ impl Surface {
                 continue;
             }
             let bound = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
-            let kind = match name.is_empty() && stmt.level > 0 {
+            // What a package takes from itself while it is made are its modules.
+            let kind = match name.is_empty() && stmt.level > 0 || place.is_package && from == module {
                 true => Kind::Module,
                 false => guess(&alias.name),
             };

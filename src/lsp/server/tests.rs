@@ -227,10 +227,10 @@ fn is_listening(server: &Server) -> bool {
 
 #[test]
 fn a_server_starts_at_once_and_serves_clients_one_after_another() {
-    let before = spent();
+    let (before, started) = (spent(), Instant::now());
     let server = server(None);
     assert!(
-        spent() - before < 20e6,
+        spent() - before < 20e6 && started.elapsed() < Duration::from_secs(1),
         "nothing is read or made before somebody connects"
     );
     assert_ne!(server.port(), 0);
@@ -343,7 +343,10 @@ fn a_busy_interpreter_costs_its_budget_once() {
     // Who has waited in vain leaves it alone for a while.
     let most = 1 + started.elapsed().as_millis() / LEFT_ALONE.as_millis();
     let waits = mock.waits.load(Ordering::Relaxed);
-    assert!(u128::from(waits) <= most, "{waits} of at most {most}");
+    assert!(
+        waits > 0 && u128::from(waits) <= most,
+        "{waits} of at most {most}"
+    );
     // What was not answered is not known to be all.
     let text = "frame.iloc[0].";
     let document = json!({"uri": "inmemory:/y", "languageId": "python", "version": 1, "text": text});

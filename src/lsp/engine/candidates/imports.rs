@@ -9,7 +9,6 @@ use super::{Candidate, Found, Kind};
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::expression::is_word;
 use crate::lsp::analysis::model::{BindingKind, Spot};
-use crate::lsp::engine::given::first_name;
 use crate::lsp::engine::{Asker, builtins, insertion};
 use crate::lsp::index::{self, Hit};
 use crate::lsp::live::{LiveAnswer, LiveQuery};
@@ -78,9 +77,8 @@ pub(super) fn imported(
             );
         }
     }
-    installed(list, program, module, asker, |name| {
-        !given.contains(name) && !is_flag(name)
-    });
+    let members = asker.index().members(module, folder(program, asker).as_deref());
+    add(list, members, |name| !given.contains(name) && !is_flag(name));
     // What the program imports from there elsewhere is known to exist.
     for (_, symbol) in program.model.symbols() {
         for binding in &symbol.bindings {
@@ -98,39 +96,34 @@ pub(super) fn imported(
 
 /// Adds what stands in the module that `base` is by an import of the program's: of one that is not loaded nobody else knows.
 pub(super) fn within(list: &mut List, program: &Program, spot: Spot, base: &str, asker: &mut Asker) {
-    if let Some(module) = module_of(program, spot, base) {
-        installed(list, program, &module, asker, |_| true);
+    if !base.chars().all(|char| char == '.' || is_word(char)) {
+        return;
     }
-}
-
-/// What `base` is called where it is imported from: `numpy.linalg` for `np.linalg` below `import numpy as np`.
-fn module_of(program: &Program, spot: Spot, base: &str) -> Option<String> {
-    let first = first_name(base);
-    let symbol = program.model.symbol(program.model.lookup(spot.scope, first)?)?;
-    let (module, member) = match &program.model.binding(spot, symbol)?.kind {
-        BindingKind::Import { module } => (module.as_str(), ""),
-        BindingKind::FromImport { module, member } => (module.as_str(), member.as_str()),
-        _ => return None,
+    let mut names = base.split('.');
+    let first = names.next().unwrap_or_default();
+    let mut reached: Vec<&str> = names.collect();
+    let symbol = program.model.lookup(spot.scope, first);
+    let binding = symbol
+        .and_then(|id| program.model.symbol(id))
+        .and_then(|symbol| program.model.binding(spot, symbol));
+    let module = match binding.map(|it| &it.kind) {
+        Some(BindingKind::Import { module }) => module,
+        Some(BindingKind::FromImport { module, member }) => {
+            reached.insert(0, member);
+            module
+        }
+        _ => return,
     };
-    let dot = if member.is_empty() || module.ends_with('.') {
-        ""
-    } else {
-        "."
-    };
-    let inner = base.get(first.len()..)?;
-    let is_dotted = inner.chars().all(|char| char == '.' || is_word(char));
-    is_dotted.then(|| format!("{module}{dot}{member}{inner}"))
+    let folder = folder(program, asker);
+    add(
+        list,
+        asker.index().attributes(module, &reached, folder.as_deref()),
+        |_| true,
+    );
 }
 
 /// Adds what a module has by its source, as far as it is wanted.
-fn installed(
-    list: &mut List,
-    program: &Program,
-    module: &str,
-    asker: &Asker,
-    is_wanted: impl Fn(&str) -> bool,
-) {
-    let members = asker.index().members(module, folder(program, asker).as_deref());
+fn add(list: &mut List, members: Option<Vec<index::Found>>, is_wanted: impl Fn(&str) -> bool) {
     list.late |= members.is_none();
     for found in members.unwrap_or_default() {
         if is_wanted(&found.name) {
