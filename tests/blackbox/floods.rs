@@ -83,7 +83,7 @@ impl Delays {
         }
     }
 
-    /// Where the machine is slow without any flood, three times what is usual there; but less than an answer takes that
+    /// Where the machine is slow without any flood, three times what is usual then; but less than an answer takes that
     /// waits for an acknowledgement.
     fn are_short(&self, usual: &Self) -> bool {
         let short = |least, most, time: Option<Duration>, usual: Option<Duration>| {
@@ -130,9 +130,16 @@ fn delays(kernel: &mut Kernel, asks: bool, flood: impl FnOnce() + Send) -> Delay
     Delays::of(beats, control, prints)
 }
 
-/// The same while nothing floods.
+/// The same while nothing floods, and something else wants the processors as much: who floods does, and who is flooded.
 fn usual(kernel: &mut Kernel) -> Delays {
-    let usual = delays(kernel, true, || {});
+    let begun = Instant::now();
+    let compute = || while begun.elapsed() < Duration::from_secs(2) {};
+    let usual = delays(kernel, true, || {
+        std::thread::scope(|scope| {
+            scope.spawn(compute);
+            compute();
+        });
+    });
     drain(kernel);
     usual
 }
