@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import importlib
 import pathlib
+import tempfile
 import threading
 
 import pytest
@@ -82,21 +83,20 @@ THROUGH = {
     "sqlite3.Cursor": "lists.execute('select 1')",
     "subprocess.Popen": "subprocess.Popen(['true'])",
     "tempfile.TemporaryDirectory": "tempfile.TemporaryDirectory()",
-    "tempfile._TemporaryFileWrapper": "tempfile.NamedTemporaryFile()",
     "zipfile.ZipFile": "zipfile.ZipFile(packed)",
 }
 # What they are called with that need something, by their name in their module or by their name alone.
 ARGUMENTS = {
     "BufferedWriter.write": "b'text'", "BytesIO.write": "b'text'", "write": "'text'", "getrandbits": "8", "connect": "':memory:'",
-    "reader": "open(here)", "parse_args": "[]", "urlsafe_b64decode": "b'YQ=='", "b64decode": "b'YQ=='", "b32decode": "b'ME======'",
-    "b16decode": "b'61'", "_pickle.dumps": "1", "dumps": "1", "RawConfigParser.get": "'a', 'b'", "options": "'a'", "fromtimestamp": "0",
+    "reader": "open(here)", "urlsafe_b64decode": "b'YQ=='", "b64decode": "b'YQ=='", "b32decode": "b'ME======'",
+    "b16decode": "b'61'", "_pickle.dumps": "1", "dumps": "1", "options": "'a'", "fromtimestamp": "0",
     "strptime": "'2020', '%Y'", "combine": "day, datetime.time(1)", "datetime.fromisoformat": "'2020-01-02'",
     "date.fromisoformat": "'2020-01-02'", "time.fromisoformat": "'01:02'", "date.strftime": "'%Y'", "time.strftime": "'%H'", "strftime": "'%Y'",
     "signature": "function", "getsource": "textwrap.dedent", "getdoc": "len", "getmodulename": "'a.py'", "getLogger": "'tests'", "getChild": "'a'",
     "hypot": "1, 2", "atan2": "1, 2", "fmod": "1, 2", "copysign": "1, 2", "gcd": "1, 2", "lcm": "1, 2", "comb": "2, 1", "perm": "2, 1",
     "isclose": "1, 2", "fsum": "[1.0]", "dist": "[1], [2]", "rename": "here", "replace": "here", "joinpath": "'a'", "with_name": "'a'",
     "with_stem": "'a'", "with_suffix": "'.a'", "relative_to": "folder", "Path.glob": "'*'", "rglob": "'*'", "match": "'*'", "write_text": "'one'",
-    "write_bytes": "b'one'", "PurePath.match": "'*.txt'", "getenv": "'PATH'", "fsencode": "'a'", "fsdecode": "b'a'", "listdir": "folder",
+    "write_bytes": "b'one'", "PurePath.match": "'*.txt'", "getenv": "'PATH'", "fsencode": "'a'", "listdir": "folder",
     "posixpath.join": "'a', 'b'", "commonpath": "['/a']", "glob": "'*'", "iglob": "'*'", "escape": "'<'", "unescape": "'&lt;'",
     "uniform": "1, 2", "gauss": "0, 1", "randint": "1, 2", "randrange": "3", "sample": "[1, 2], 1", "choices": "[1, 2]", "re.sub": "'a', 'b', 'c'",
     "re.subn": "'a', 'b', 'c'", "Pattern.sub": "'b', 'one'", "expand": "r'\\1'", "re.finditer": "'o', 'one'", "Pattern.finditer": "'one'",
@@ -105,7 +105,7 @@ ARGUMENTS = {
     "execute": "'select 1'", "subprocess.run": "['true']", "getoutput": "'true'", "call": "['true']", "check_call": "['true']",
     "indent": "'a', ' '", "shorten": "'a b', 5", "mktime": "time.localtime()", "time.strptime": "'2020', '%Y'", "urlencode": "{'a': 1}",
     "urljoin": "'a', 'b'", "urlunparse": "urllib.parse.urlparse('a')", "urlopen": "address", "uuid3": "uuid.NAMESPACE_DNS, 'a'",
-    "uuid5": "uuid.NAMESPACE_DNS, 'a'", "ZipFile.read": "'inside.txt'", "ZipFile.open": "'inside.txt'", "partition": "' '", "rpartition": "' '",
+    "uuid5": "uuid.NAMESPACE_DNS, 'a'", "ZipFile.read": "'inside.txt'", "partition": "' '", "rpartition": "' '",
     **dict.fromkeys("stat lstat exists isfile isdir getsize getmtime getctime getatime realpath isabs islink ismount".split(), "here"),
     **dict.fromkeys("basename dirname abspath expanduser expandvars relpath split splitext".split(), "'/a/b.c'"),
     **dict.fromkeys("b64encode urlsafe_b64encode b32encode b16encode md5 sha1 sha224 sha256 sha384 sha512".split(), "b'a'"),
@@ -122,8 +122,15 @@ ALONE = """datetime.datetime.replace datetime.date.replace datetime.time.replace
 
 
 @pytest.fixture(scope="module")
-def session():
-    return Session(CODE)
+def session(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        # What is made here goes with the test's folder, and the server is asked directly.
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("made")))
+        patch.setenv("no_proxy", "127.0.0.1")
+        session = Session(CODE)
+        yield session
+        session.user_ns["server"].shutdown()
+        session.user_ns["server"].server_close()
 
 
 def example(session, module: str, name: str) -> str:
@@ -169,7 +176,7 @@ def names_of(value) -> set[str]:
 
 @pytest.mark.parametrize(
     ("where", "note"),
-    standard._notes().items(),
+    standard.notes().items(),
     ids=lambda it: it if isinstance(it, str) else ".".join(it),
 )
 def test_it_gives_what_is_said(session, where, note):

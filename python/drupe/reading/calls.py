@@ -18,7 +18,7 @@ from . import hints, libraries
 from .annotations import Scope, types_of
 from .bindings import Found, call_of
 from .parameters import function_of
-from .standard import is_path, noted, written_at
+from .standard import is_path, noted, owner_of, written_at
 from .statics import (
     BUILTIN_FUNCTIONS,
     MISSING,
@@ -118,9 +118,7 @@ def returned(found: Found, node: ast.Call | None, *, awaited: bool = False) -> t
         if kind_of(called) != "function":
             raise Unknown
         return returned(Found(called, owner=type(value)), node, awaited=awaited)
-    if type(value) is types.MethodType:
-        receiver = value.__self__
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    owner = owner_of(value, owner)
     if type(value) in BUILTIN_FUNCTIONS:
         return _of_builtin(value, owner, node)
     context = _context(value)
@@ -201,8 +199,6 @@ def _of_builtin(value: Any, owner: Any, node: ast.Call | None) -> tuple[type, ..
             if found is None:
                 raise Unknown
             return (found,)
-        if not isinstance_static(receiver, types.ModuleType):
-            owner = receiver if isinstance_static(receiver, type) else type(receiver)
     for kind, table in _METHODS.items():
         if owner is kind and name in table:
             return (table[name],)
@@ -228,10 +224,7 @@ def says(function: Found, node: ast.Call | None) -> tuple[Any, Scope]:
     value = function.value
     if kind_of(value) != "function":
         value = call_of(type(value)) if function.is_known else MISSING
-    owner = function.owner
-    if type(value) is types.MethodType:
-        receiver = value.__self__
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
+    owner = owner_of(value, function.owner)
     inner = function_of(value)
     if type(inner) is types.FunctionType and "return" in (texts := hints.texts_of(inner)):
         return texts["return"], Scope.of(inner, owner)

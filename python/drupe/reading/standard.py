@@ -139,7 +139,8 @@ _ARITHMETIC: dict[str, tuple[type, ...]] = {
 
 
 @functools.cache
-def _notes() -> dict[tuple[str, str], str]:
+def notes() -> dict[tuple[str, str], str]:
+    """The annotation of each function, by its module and its name there."""
     return {
         (module, name): note
         for module, notes in _NOTES.items()
@@ -151,17 +152,24 @@ def _notes() -> dict[tuple[str, str], str]:
 def noted(function: Any, owner: Any, call: ast.Call | None = None) -> tuple[Any, Scope]:
     """What is written here of a function that was found through `owner`, and where the names in that are looked up; None where
     nothing is, or where the arguments of the call show that it gives something else."""
+    owner = owner_of(function, owner)
     if type(function) is types.MethodType:
         function = function.__func__
-    elif type(function) is types.BuiltinFunctionType and not _is_plain(function):
-        receiver = function.__self__
-        owner = receiver if isinstance_static(receiver, type) else type(receiver)
     for home in _homes(function, owner):
-        note = _notes().get(home)
+        note = notes().get(home)
         loaded = sys.modules.get(home[0])
         if note is not None and loaded is not None and _is_usual(home, call):
             return note, Scope(instance_dict(loaded), home[0], owner, vars(typing))
     return None, Scope()
+
+
+def owner_of(function: Any, owner: Any) -> Any:
+    """The class that a method is bound to, or to whose instance; for what is not bound, the class that it was found through."""
+    is_bound = type(function) is types.MethodType
+    if is_bound or type(function) is types.BuiltinFunctionType and not _is_plain(function):
+        receiver = function.__self__
+        return receiver if isinstance_static(receiver, type) else type(receiver)
+    return owner
 
 
 def property_of(getter: Any, owner: Any) -> tuple[Any, Scope]:
@@ -174,7 +182,7 @@ def _is_usual(home: tuple[str, str], call: ast.Call | None) -> bool:
     """Whether the arguments are those that the note is about: text, and not more of them."""
     if call is None:
         return True
-    note = _notes()[home]
+    note = notes()[home]
     is_bytes = any(isinstance(it, ast.Constant) and type(it.value) is bytes for it in call.args)
     few = len(call.args) <= _MOST_ARGUMENTS.get(home, len(call.args))
     return few and not (is_bytes and "str" in note)

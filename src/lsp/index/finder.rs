@@ -54,11 +54,6 @@ impl Finder {
             .try_fold(start, |package, part| find(&package.folders, part))
     }
 
-    /// Whether a package has a module of this name.
-    pub(super) fn inside(&self, package: &Place, name: &str) -> bool {
-        find(&package.folders, name).is_some()
-    }
-
     /// The modules in a package, each once, by name.
     pub(super) fn modules(&self, place: &Place) -> Vec<Found> {
         let mut found = BTreeMap::new();

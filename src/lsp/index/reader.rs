@@ -3,7 +3,7 @@
 //! What only running it would tell stays unknown: names made in a loop, by `__getattr__`, or within an extension. What a
 //! module imports from elsewhere is not followed but for `*`, so the kind of such a name is guessed from how it is written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ruff_python_ast::{Expr, Stmt, StmtImportFrom};
@@ -58,7 +58,16 @@ impl<'a> Reader<'a> {
     pub(super) fn names(&mut self, module: &str, place: &Place) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
-        let mut add = |name: &str, kind: Kind, public: bool| match known.get(name) {
+        let mut modules: Option<HashSet<String>> = None;
+        // Of what only `__all__` has, no kind is written: it is imported when somebody asks for it, or made.
+        let mut kind_of = |name: &str| {
+            let listed = || self.finder.modules(place).into_iter().map(|it| it.name).collect();
+            match modules.get_or_insert_with(listed).contains(name) {
+                true => Kind::Module,
+                false => guess(name),
+            }
+        };
+        let mut add = |name: &str, kind: Option<Kind>, public: bool| match known.get(name) {
             Some(at) => {
                 if let Some(known) = found.get_mut(*at) {
                     known.public |= public;
@@ -68,7 +77,7 @@ impl<'a> Reader<'a> {
                 known.insert(name.to_owned(), found.len());
                 found.push(Found {
                     name: name.to_owned(),
-                    kind,
+                    kind: kind.unwrap_or_else(|| kind_of(name)),
                     public,
                 });
             }
@@ -91,21 +100,16 @@ impl<'a> Reader<'a> {
                         Origin::Other => false,
                     },
                 };
-                add(name, *kind, public);
+                add(name, Some(*kind), public);
             }
             for star in &surface.stars {
                 for name in self.behind_star(star).into_iter().filter(|name| name.public) {
                     let public = all.as_ref().is_none_or(|all| all.contains(&name.name));
-                    add(&name.name, name.kind, public);
+                    add(&name.name, Some(name.kind), public);
                 }
             }
             for name in all.iter().flatten() {
-                // What only `__all__` has is imported when somebody asks for it, or made.
-                let kind = match self.finder.inside(place, name) {
-                    true => Kind::Module,
-                    false => guess(name),
-                };
-                add(name, kind, true);
+                add(name, None, true);
             }
         }
         found

@@ -151,6 +151,54 @@ fn names_are_read_from_sources_and_stubs() {
 }
 
 #[test]
+fn what_an_attribute_leads_to_is_a_module_only_where_nothing_else_has_its_name() {
+    let (_root, index) = environment();
+    let reached = |module: &str, names: &[&str]| public(|| index.attributes(module, names, None));
+    assert_eq!(reached("pack", &["sub"]), "cFound ma minner");
+    assert_eq!(reached("pack", &["sub", "inner"]), "cInner");
+    assert_eq!(reached("pack.stars", &[]), reached("pack", &["stars"]));
+    assert_eq!(reached("lazy", &["io"]), "fimread");
+    for (module, name) in [("pack", "Model"), ("lazy", "imread"), ("plain", "Table")] {
+        assert_eq!(reached(module, &[name]), "", "{module}.{name}");
+    }
+    assert_eq!(reached("pack", &["none", "none"]), "");
+}
+
+/// Each name of `__all__` that nothing binds was looked for in the folder.
+#[test]
+fn a_package_with_many_names_and_modules_is_listed_once() {
+    let cost = |count: usize| {
+        let root = tempfile::tempdir().unwrap();
+        let package = root.path().join("many");
+        std::fs::create_dir(&package).unwrap();
+        let all: Vec<String> = (0..count).map(|at| format!("'name_{at}'")).collect();
+        std::fs::write(
+            package.join("__init__.py"),
+            format!("__all__ = [{}]\n", all.join(", ")),
+        )
+        .unwrap();
+        for at in 0..count {
+            std::fs::write(package.join(format!("module_{at}.py")), "").unwrap();
+        }
+        let finder = Finder::new(vec![root.path().to_owned()]);
+        let place = finder.place("many", None).unwrap();
+        let spent = || {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+            time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+        };
+        let once = |_| {
+            let before = spent();
+            assert_eq!(Reader::new(&finder).names("many", &place).len(), count);
+            spent() - before
+        };
+        (0..3).map(once).fold(f64::INFINITY, f64::min)
+    };
+    cost(10);
+    let (small, large) = (cost(100), cost(1000));
+    assert!(large < 30.0 * small, "{:.0} times", large / small);
+}
+
+#[test]
 fn names_of_all_modules_are_found_by_how_they_begin() {
     let (_root, index) = environment();
     let built = || build::names(&index.finder, None, &|| true).unwrap();
