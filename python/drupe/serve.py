@@ -172,6 +172,10 @@ class Server:
         finally:
             self._in_place = False
 
+    def cell_awaits(self) -> bool:
+        """Whether the main thread's cell awaits, or is one that does and runs its own lines in between."""
+        return self._in_place or interrupts.cell_awaits()
+
     def directly(self, coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
         """What to await for the coroutine, which is the innermost that is not the user's own. It is that itself where it is run by
         somebody else, such as curio, or on a subshell."""

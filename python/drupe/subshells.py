@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from . import _drupe, comms, parents, requests, shells
 from .errors import described
 from .hooks import when_imported
-from .interrupt import Interrupts, State, interrupts, set_here
+from .interrupt import Interrupts, State, set_here
 from .log import log
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _FOR_TASKS = 0.5
 _FOR_SHELLS = 0.5
 
 # Seconds in which the main thread, whose cell awaits, takes a comm message.
-_MAIN_TAKES = 0.05
+_MAIN_TAKES = 0.25
 
 _DOING = {State.USER: 1, State.BESIDE: 1, State.AWAITS: 2}
 
@@ -121,7 +121,8 @@ class ShellThread:
         self.policy: Any = None
         self._task: Any = None
         self._idle: Any = None
-        self._in_request = False
+        # A request is being answered that is no comm message: while it awaits, these are handled.
+        self._may_await = False
         self._done = False
         # What `%debug` sees: kept between its cells.
         self.error: tuple = ()
@@ -184,7 +185,7 @@ class ShellThread:
         """The core's descriptor became readable."""
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-        elif self._in_request:
+        elif self._may_await:
             # The cell that awaits may wait for one of these.
             while (request := self.subshell.take_comm()) is not None:
                 comms.handle_waiting(request)
@@ -219,15 +220,16 @@ class ShellThread:
             # What has no thread, such as what a child writes, is the cell's that began last.
             _drupe.set_descriptors_parent(request.parent)
         kernel.begin(request)
-        self._in_request = True
+        is_comm = request.msg_type in comms.TYPES
+        self._may_await = not is_comm
         try:
-            if request.msg_type in comms.TYPES and await _handled_by_main(kernel, request):
+            if is_comm and await _handled_by_main(kernel, request):
                 return
             await requests.carry_out(kernel, request)
         finally:
             self.policy.state = State.IDLE
             self.policy._missed = False
-            self._in_request = False
+            self._may_await = False
             kernel.end(request)
             # It takes what is still in the pipes, which is this request's.
             request.finish()
@@ -251,26 +253,43 @@ class ShellThread:
         self.loop.close()
 
 
+# The main thread's loop, while it has not looked since it left a comm message waiting for too long.
+_looks_away: asyncio.AbstractEventLoop | None = None
+
+
 async def _handled_by_main(kernel: IPythonKernel, request: _drupe.Request) -> bool:
-    """Where the main thread's cell awaits, it has time for a comm message, and may be waiting for just this one, with objects that
-    are for its own loop. Whether it has taken it: it may be at work again before it sees it."""
-    if not interrupts.cell_awaits():
+    """Where the main thread's cell awaits, or is on its way there, it has time for a comm message, and may be waiting for just this
+    one, with objects that are for its own loop. Whether it has taken it: it may be at work and not see it in time, and then those
+    that follow wait no more until it looks."""
+    global _looks_away
+    if not kernel.server.cell_awaits() or kernel.server.loop is _looks_away:
         return False
     taken = threading.Lock()
     loop, done = asyncio.get_running_loop(), asyncio.Event()
+    of_main = kernel.server.loop
 
     def handle() -> None:
+        global _looks_away
+        _looks_away = None
         if taken.acquire(blocking=False):
             try:
                 comms.handle_waiting(request)
             finally:
                 loop.call_soon_threadsafe(done.set)
 
-    kernel.server.loop.call_soon_threadsafe(handle)
-    with contextlib.suppress(asyncio.TimeoutError):
+    try:
+        of_main.call_soon_threadsafe(handle)
+    except RuntimeError:
+        # The cell has closed it.
+        return False
+    try:
         await asyncio.wait_for(done.wait(), _MAIN_TAKES)
+    except asyncio.TimeoutError:
+        # Before it is decided whose the message is: the main thread takes this back when it looks, be it just now.
+        _looks_away = of_main
     if taken.acquire(blocking=False):
         return False
+    _looks_away = None
     await done.wait()
     return True
 

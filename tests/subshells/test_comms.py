@@ -71,14 +71,16 @@ def test_the_policy_can_be_chosen(python, policy):
         kernel.close()
 
 
-def test_order_is_kept_when_they_change_threads(kernel):
+@pytest.mark.parametrize("cell", [BUSY, "print()\nawait asyncio.sleep({})"], ids=["at work", "awaits"])
+def test_order_is_kept_when_they_change_threads(kernel, cell):
     """Cells come and go, and messages name the subshell or none."""
+    kernel.cell("import asyncio")
     shell = kernel.create()
     opened(kernel)
     cells = []
     for n in range(400):
         if n % 40 == 0:
-            cells.append(kernel.execute(BUSY.format(0.02)))
+            cells.append(kernel.execute(cell.format(0.02)))
         tell(kernel, n, shell if n % 3 else None)
     last = tell(kernel, "last", shell)
     kernel.pump(lambda: kernel.is_idle(last) and all(map(kernel.is_idle, cells)))
@@ -109,20 +111,46 @@ def test_one_that_is_being_handled_is_not_overtaken(kernel):
     assert [value for value, _ in said(kernel)] == [0.5, 2]
 
 
-def test_a_cell_that_awaits_gets_its_answer_on_its_own_thread(kernel):
+@pytest.mark.parametrize("pause", ["", "time.sleep(0.05)\n"], ids=["awaits", "is about to"])
+def test_a_cell_that_awaits_gets_its_answer_on_its_own_thread(kernel, pause):
+    """One that is about to await as well: it has said that it is ready, and runs a few more lines."""
     shell = kernel.create()
-    kernel.cell("import asyncio, comm, threading")
+    kernel.cell("import asyncio, comm, threading, time")
     kernel.cell(
         "c = comm.create_comm(target_name='t', comm_id='mine')\n"
         "c.on_msg(lambda message: answer.set_result(threading.get_ident()))",
         shell,
     )
-    code = "answer = asyncio.get_running_loop().create_future()\nprint('busy', flush=True)\nawait answer == threading.get_ident()"
+    code = (
+        "answer = asyncio.get_running_loop().create_future()\nprint('busy', flush=True)\n"
+        f"{pause}await answer == threading.get_ident()"
+    )
     for n in range(20):
         cell = kernel.execute(code)
         kernel.until_printed(cell, "busy")
         tell(kernel, n, shell, comm="mine")
         assert kernel.result(cell).endswith("True")
+
+
+def test_a_cell_that_never_comes_to_its_await_is_waited_for_once(kernel):
+    """The first message gives it a moment, those behind it none, until it has looked."""
+    shell = kernel.create()
+    opened(kernel)
+    cell = kernel.execute(
+        "import asyncio\nprint('busy', flush=True)\ntime.sleep(3)\nawait asyncio.sleep(0)"
+    )
+    kernel.until_printed(cell, "busy")
+    numbers = [tell(kernel, n, shell) for n in range(40)]
+    kernel.pump(lambda: kernel.is_idle(numbers[-1]))
+    assert not kernel.is_idle(cell)
+    kernel.reply(cell)
+    assert said(kernel) == [(n, False) for n in range(40)]
+    cell = kernel.execute("print('busy', flush=True)\nawait asyncio.sleep(0.5)")
+    kernel.until_printed(cell, "busy")
+    late = tell(kernel, 40, shell)
+    kernel.pump(lambda: kernel.is_idle(late))
+    kernel.reply(cell)
+    assert said(kernel)[40:] == [(40, True)]
 
 
 def test_the_close_that_comes_before_the_delete_is_not_lost(kernel):
