@@ -7,6 +7,7 @@
 //! [`PATIENCE`], and a disk that does not answer is not asked again until it has.
 
 mod build;
+mod classes;
 mod finder;
 mod names;
 mod reader;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use super::analysis::depth;
 use super::documents::uri::decoded;
 use super::live::Snapshot;
+use classes::Classes;
 use finder::Finder;
 use names::Names;
 use reader::Reader;
@@ -120,28 +122,26 @@ impl Index {
         })
     }
 
-    /// The same for what `reached` leads to from a module, one attribute after the other: nothing where something else than a
-    /// module has that name there. `None` as [`Index::modules`].
+    /// The same for what `reached` leads to from a module, one attribute after the other: a module or a class. `None` as
+    /// [`Index::modules`].
     pub fn attributes(&self, module: &str, reached: &[&str], folder: Option<&Path>) -> Option<Vec<Found>> {
-        let (mut module, folder) = (module.to_owned(), folder.map(Path::to_owned));
+        let (module, folder) = (module.to_owned(), folder.map(Path::to_owned));
         let reached: Vec<String> = reached.iter().map(|&name| name.to_owned()).collect();
-        self.within(move |finder| {
-            for name in reached {
-                let Some(place) = finder.place(&module, folder.as_deref()) else {
-                    return Vec::new();
-                };
-                let names = Reader::new(finder).names(&module, &place);
-                if names.iter().any(|it| it.name == name && it.kind != Kind::Module) {
-                    return Vec::new();
-                }
-                let dot = if module.ends_with('.') { "" } else { "." };
-                module = format!("{module}{dot}{name}");
-            }
-            let place = finder.place(&module, folder.as_deref());
-            place
-                .map(|place| members(finder, &module, &place))
-                .unwrap_or_default()
-        })
+        self.within(move |finder| Classes::new(finder, folder.as_deref()).members(&module, &reached))
+    }
+
+    /// The members of what a call of it gives, as far as its source says: of an instance of a class, or of what a function is annotated
+    /// to return, at `places` of a tuple. `None` as [`Index::modules`].
+    pub fn given(
+        &self,
+        module: &str,
+        reached: &[&str],
+        places: &[u8],
+        folder: Option<&Path>,
+    ) -> Option<Vec<Found>> {
+        let (module, folder, places) = (module.to_owned(), folder.map(Path::to_owned), places.to_owned());
+        let reached: Vec<String> = reached.iter().map(|&name| name.to_owned()).collect();
+        self.within(move |finder| Classes::new(finder, folder.as_deref()).given(&module, &reached, &places))
     }
 
     /// Whether `import module` finds a file; true where that cannot be told.

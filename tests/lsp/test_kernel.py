@@ -229,6 +229,37 @@ async def test_jupyters_completer_knows_what_has_not_run(state, kernel):
         assert told["content"]["user_expressions"]["asked"]["data"]["text/plain"] == "[]"
 
 
+NOT_LOADED = {
+    "import pandas as pd\ndf = pd.DataFrame()\ndf.groupb": "groupby",
+    "import pandas as pd\ndf = pd.read_csv('name')\ndf.groupb": "groupby",
+    "import pandas as pd\npd.DataFrame.from_d": "from_dict",
+    "import pandas as pd\ndef f(df: pd.DataFrame):\n    df.groupb": "groupby",
+    "import numpy as np\nx = np.array([1])\nx.resh": "reshape",
+    "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.set_xla": "set_xlabel",
+    "import matplotlib.pyplot as plt\nplt.figure().savef": "savefig",
+    "from xml.dom.minidom import Document\nclass Mine(Document):\n    def f(self):\n        self.createEl": "createElement",
+    "import xml.dom.minidom as md\nclass Mine(md.Document):\n    def f(self):\n        super().createEl": "createElement",
+}
+
+
+async def test_jupyters_completer_knows_classes_that_nobody_has_loaded(kernel):
+    """The first cell of a notebook, before it has run."""
+    for code, wanted in NOT_LOADED.items():
+        # A disk that is slow is not waited for, and whoever types on asks again.
+        for _ in range(50):
+            asked = send(kernel, "complete_request", {"code": code, "cursor_pos": len(code)})
+            while (reply := kernel.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != asked:
+                pass
+            if matches := reply["content"]["matches"]:
+                break
+            time.sleep(0.1)
+        assert matches[:1] == [wanted], code
+    told = kernel.execute_interactive(
+        "import sys", user_expressions={"loaded": "'pandas' in sys.modules"}, timeout=30
+    )
+    assert told["content"]["user_expressions"]["loaded"]["data"]["text/plain"] == "False"
+
+
 @pytest.mark.parametrize("state", ["idle", "sleeping"])
 async def test_the_columns_of_a_file_that_is_about_to_be_read(state, kernel, editor, tmp_path):
     file = tmp_path / "orders.csv"

@@ -363,7 +363,11 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
         }
         for outer in program.model.outer_bases(class) {
             if super::description::may_ask(program, spot, outer) {
-                live_members(list, outer, prefix, &[], asker);
+                let before = list.candidates.len();
+                let is_known = live_members(list, outer, prefix, &[], asker);
+                if !is_known && list.candidates.len() == before {
+                    imports::within(list, program, spot, outer, asker);
+                }
             }
         }
     }
@@ -371,6 +375,9 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
     let is_known = given.is_some_and(|given| live_members(list, base, prefix, &given, asker));
     if list.candidates.is_empty() && !is_known {
         imports::within(list, program, spot, base, asker);
+        if list.candidates.is_empty() {
+            imports::instance(list, program, spot, base, asker);
+        }
     }
     if list.candidates.is_empty() {
         let literal = match base.chars().next() {

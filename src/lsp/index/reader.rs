@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use ruff_python_ast::{Expr, Stmt, StmtImportFrom};
+use ruff_python_ast::{Expr, Stmt, StmtImportFrom, Suite};
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 
 use super::finder::{Finder, Place};
@@ -130,6 +130,13 @@ impl<'a> Reader<'a> {
 }
 
 fn surface(file: &Path, module: &str, place: &Place) -> Option<Surface> {
+    let mut surface = Surface::default();
+    surface.read(&parsed(file)?, module, place);
+    Some(surface)
+}
+
+/// The statements of a source, as far as its grammar goes; `None` for one that is too long or too deep.
+pub(super) fn parsed(file: &Path) -> Option<Suite> {
     let size = file.metadata().ok()?.len();
     if size > MOST_BYTES {
         return None;
@@ -141,9 +148,7 @@ fn surface(file: &Path, module: &str, place: &Place) -> Option<Surface> {
         return None;
     }
     let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module)).try_into_module()?;
-    let mut surface = Surface::default();
-    surface.read(parsed.suite(), module, place);
-    Some(surface)
+    Some(parsed.into_suite())
 }
 
 impl Surface {
@@ -289,7 +294,7 @@ fn is_all(target: &Expr) -> bool {
 }
 
 /// What `from ..name import` means in `module`.
-fn absolute(module: &str, is_package: bool, level: u32, name: &str) -> String {
+pub(super) fn absolute(module: &str, is_package: bool, level: u32, name: &str) -> String {
     let up = level as usize - usize::from(is_package);
     let parts: Vec<&str> = module.split('.').collect();
     let mut parts = parts

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FILES: [(&str, &str); 30] = [
+const FILES: [(&str, &str); 34] = [
     (
         "lib/plain.py",
         "import os\nfrom json import dumps\nLIMIT = 1\ndef read(): pass\nclass Table: pass\n_own = 2\na, b = 1, 2\n",
@@ -60,6 +60,35 @@ const FILES: [(&str, &str); 30] = [
     ),
     ("lib/broken.py", "def whole(): pass\ndef f(:\n"),
     ("lib/bom.py", "\u{feff}def first(): pass\n"),
+    (
+        "lib/tables/__init__.py",
+        "from .api import Table, read, pair, later, Base as Root\nfrom . import core as inner\nmade = Table()\n",
+    ),
+    (
+        "lib/tables/api.py",
+        "from typing import TYPE_CHECKING, overload, Union\nfrom .core import *\nif TYPE_CHECKING:\n    import tables\n\
+        @overload\ndef read(path, chunks: int) -> Reader: ...\n\
+        def read(path, chunks=None) -> 'Union[None, tables.Table, Reader]': ...\n\
+        def pair() -> tuple[Reader, tuple[int, Table | None]]: ...\n\
+        async def later() -> Table: ...\n",
+    ),
+    (
+        "lib/tables/core.py",
+        "import abc, functools\ntry:\n    from fast import Base\nexcept ImportError:\n    class Base(abc.ABC, dict):\n\
+        \x20       size: int\n        def __init__(self, rows):\n            self.rows = rows\n\
+        \x20           if rows: self._n, (self.more, rows.other) = 1, 2\n\
+        \x20           def within(self): self.not_of_this = 1\n\
+        \x20       def copy(self) -> Self: ...\n\
+        class Table(Base[int]):\n    limit = low, high = 1, 2\n    class Row: pass\n\
+        \x20   @property\n    def shape(self): ...\n    @shape.setter\n    def shape(self, shape): self._shape = shape\n\
+        \x20   @functools.cached_property\n    def width(self): ...\n\
+        \x20   @classmethod\n    def parse(cls) -> 'Table': ...\n    def head(self): ...\n\
+        class Reader:\n    def following(self) -> Frame: ...\nFrame: TypeAlias = Table[int]\n",
+    ),
+    (
+        "lib/circle.py",
+        "from circle import A\nclass B(A):\n    x = 1\nclass A(B):\n    y = 2\nC = D\nD = C\nfrom circle import E\n",
+    ),
     ("own/notes/notebook.ipynb", ""),
     ("own/notes/helpers.py", "def help_me(): pass\n"),
     ("own/shared.py", "def share(): pass\n"),
@@ -108,7 +137,7 @@ fn modules_are_found_as_python_finds_them() {
     let (root, index) = environment();
     assert_eq!(
         public(|| index.modules("", None)),
-        "mbom mbroken mfits mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtyped mzipfile"
+        "mbom mbroken mcircle mfits mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtables mtyped mzipfile"
     );
     assert_eq!(public(|| index.modules("pack", None)), "mdeep mstars msub mtests");
     assert_eq!(public(|| index.modules("space", None)), "mpart");
@@ -303,6 +332,62 @@ fn what_cannot_be_kept_is_read_again() {
         .unwrap();
     }
     assert!(std::fs::read_dir(cache.path()).unwrap().count() <= 64);
+}
+
+const TABLE: &str = "cRow fcopy fhead fparse vhigh vlimit vlow vmore vrows vshape vsize vwidth";
+
+#[test]
+fn classes_have_their_members_and_those_of_their_bases() {
+    let (_root, index) = environment();
+    for (module, reached, expected) in [
+        ("tables", &["Table"][..], TABLE),
+        ("tables.core", &["Frame"], TABLE),
+        ("tables", &["inner", "Reader"], "ffollowing"),
+        ("tables", &["Root"], "fcopy vmore vrows vsize"),
+        ("circle", &["A"], "vx vy"),
+        // What is no class, or is not there.
+        ("tables", &["read"], ""),
+        ("tables", &["made"], ""),
+        ("tables", &["Table", "head"], ""),
+        ("tables", &["Nothing"], ""),
+        ("circle", &["C"], ""),
+        ("circle", &["E"], ""),
+        ("nothing", &["A"], ""),
+    ] {
+        let found = public(|| index.attributes(module, reached, None));
+        assert_eq!(found, expected, "{module} {reached:?}");
+    }
+    let private = said(|| index.attributes("tables", &["Table"], None));
+    assert!(private.iter().any(|it| it.name == "_shape" && !it.public));
+}
+
+#[test]
+fn a_call_gives_an_instance_or_what_its_function_says() {
+    let (_root, index) = environment();
+    for (reached, places, expected) in [
+        (&["Table"][..], &[][..], TABLE),
+        // The function itself goes before its overloads, and of several classes the first.
+        (&["read"], &[], TABLE),
+        (&["pair"], &[0], "ffollowing"),
+        (&["pair"], &[1, 1], TABLE),
+        (&["pair"], &[1, 0], ""),
+        (&["pair"], &[2], ""),
+        (&["pair"], &[], ""),
+        (&["Table", "parse"], &[], TABLE),
+        // An inherited method gives what it was asked of.
+        (&["Table", "copy"], &[], TABLE),
+        (&["inner", "Reader", "following"], &[], TABLE),
+        (&["Table"], &[0], ""),
+        (&["Table", "head"], &[], ""),
+        (&["Table", "shape", "fget"], &[], ""),
+        (&["later"], &[], ""),
+        (&["made"], &[], ""),
+        (&["inner"], &[], ""),
+    ] {
+        let found = public(|| index.given("tables", reached, places, None));
+        assert_eq!(found, expected, "{reached:?} {places:?}");
+    }
+    assert_eq!(public(|| index.given("circle", &["B"], &[], None)), "vx vy");
 }
 
 #[test]

@@ -4,12 +4,16 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ruff_python_ast::Expr;
+use ruff_python_parser::parse_expression;
+use ruff_text_size::Ranged;
+
 use super::list::List;
 use super::{Candidate, Found, Kind};
 use crate::lsp::analysis::Program;
 use crate::lsp::analysis::expression::is_word;
-use crate::lsp::analysis::model::{BindingKind, Spot};
-use crate::lsp::engine::{Asker, builtins, insertion};
+use crate::lsp::analysis::model::{BindingKind, How, Spot};
+use crate::lsp::engine::{Asker, builtins, description, insertion};
 use crate::lsp::index::{self, Hit};
 use crate::lsp::live::{LiveAnswer, LiveQuery};
 
@@ -94,32 +98,80 @@ pub(super) fn imported(
     }
 }
 
-/// Adds what stands in the module that `base` is by an import of the program's: of one that is not loaded nobody else knows.
+/// Adds what stands in the module or the class that `base` is by an import of the program's: of one that is not loaded nobody else knows.
 pub(super) fn within(list: &mut List, program: &Program, spot: Spot, base: &str, asker: &mut Asker) {
-    if !base.chars().all(|char| char == '.' || is_word(char)) {
-        return;
+    if let Some((module, reached)) = imported_by(program, spot, base) {
+        let folder = folder(program, asker);
+        add(
+            list,
+            asker.index().attributes(module, &reached, folder.as_deref()),
+            |_| true,
+        );
     }
-    let mut names = base.split('.');
-    let first = names.next().unwrap_or_default();
-    let mut reached: Vec<&str> = names.collect();
-    let symbol = program.model.lookup(spot.scope, first);
-    let binding = symbol
+}
+
+/// Adds the members of an instance of a class that is not loaded: of `base`, which is a parameter of that type, a call of the class or of
+/// a function that returns one, or a name that has been given such a call.
+pub(super) fn instance(list: &mut List, program: &Program, spot: Spot, base: &str, asker: &mut Asker) {
+    if let Some(class) = description::annotated(program, spot, base) {
+        return within(list, program, spot, class, asker);
+    }
+    let symbol = program.model.lookup(spot.scope, base);
+    let origin = symbol
         .and_then(|id| program.model.symbol(id))
-        .and_then(|symbol| program.model.binding(spot, symbol));
-    let module = match binding.map(|it| &it.kind) {
-        Some(BindingKind::Import { module }) => module,
-        Some(BindingKind::FromImport { module, member }) => {
-            reached.insert(0, member);
-            module
+        .and_then(|symbol| program.model.binding(spot, symbol))
+        .and_then(|binding| Some((binding, binding.origin?)));
+    let (call, spot, places) = match origin {
+        Some((binding, origin)) if origin.how == How::Assigned => {
+            let above = Spot {
+                scope: spot.scope,
+                until: Some(origin.text.start().min(binding.name.start())),
+            };
+            (program.text(origin.text), above, origin.places)
         }
-        _ => return,
+        Some(_) => return,
+        None => (base, spot, [None; 2]),
     };
     let folder = folder(program, asker);
-    add(
-        list,
-        asker.index().attributes(module, &reached, folder.as_deref()),
-        |_| true,
-    );
+    let places: Vec<u8> = places.into_iter().flatten().collect();
+    if let Some((module, reached)) = called(call).and_then(|callee| imported_by(program, spot, callee)) {
+        add(
+            list,
+            asker.index().given(module, &reached, &places, folder.as_deref()),
+            |_| true,
+        );
+    }
+}
+
+/// The dotted name that a call is one of; `None` where the text is something else, or goes on behind it.
+fn called(text: &str) -> Option<&str> {
+    let parsed = parse_expression(text).ok()?;
+    let Expr::Call(call) = parsed.expr() else {
+        return None;
+    };
+    let callee = text.get(call.func.range().to_std_range())?;
+    is_dotted(callee).then_some(callee)
+}
+
+fn is_dotted(text: &str) -> bool {
+    text.chars().all(|char| char == '.' || is_word(char))
+}
+
+/// The module that an import binds the first name of `base` to, and the names that lead from there.
+fn imported_by<'p>(program: &'p Program, spot: Spot, base: &'p str) -> Option<(&'p str, Vec<&'p str>)> {
+    if !is_dotted(base) {
+        return None;
+    }
+    let mut names = base.split('.');
+    let symbol = program.model.lookup(spot.scope, names.next()?)?;
+    let binding = program.model.binding(spot, program.model.symbol(symbol)?)?;
+    match &binding.kind {
+        BindingKind::Import { module } => Some((module, names.collect())),
+        BindingKind::FromImport { module, member } => {
+            Some((module, std::iter::once(member.as_str()).chain(names).collect()))
+        }
+        _ => None,
+    }
 }
 
 /// Adds what a module has by its source, as far as it is wanted.
