@@ -21,7 +21,7 @@ pub trait Interpreter: Send + Sync + 'static {
     /// [`crate::kernel::Handle::subshell_news`].
     fn start_subshell(&self, subshell: Shell);
 
-    /// Interrupt the cells of these subshells, where any still runs.
+    /// Interrupt what these subshells do now, where that still runs when Python is entered.
     fn interrupt_subshells(&self, subshells: Vec<Shell>);
 
     /// SIGINT to the main thread alone: what it waits for is over its time.

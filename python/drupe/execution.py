@@ -10,7 +10,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING
 
-from . import forks
+from . import forks, shells
 from .errors import as_interrupt, text_of
 from .interrupt import interrupts
 from .log import log
@@ -125,12 +125,16 @@ class Execution:
         arguments.update(_accepted(shell.run_cell_async, self.cell))
         arguments.update(transformed_cell=transformed, preprocessing_exc_tuple=failure)
         result = None
+        server, on_main = self.kernel.server, shells.here() is None
         try:
+            server.runs_awaiting_cell |= on_main
             with interrupts.beside_cell():
                 result = await runner(shell.run_cell_async(self.code, **arguments))
             # A cell that an interrupt has cancelled failed with that.
             result.error_in_exec = as_interrupt(result.error_in_exec)
         finally:
+            if on_main:
+                server.runs_awaiting_cell = False
             shell.events.trigger("post_execute")
             if not self.silent:
                 shell.events.trigger("post_run_cell", result)

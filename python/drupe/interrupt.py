@@ -33,8 +33,10 @@ _PATIENCE = 0.25
 _UNCUT = 1
 
 # What runs beside a cell that awaits, such as a task, has this long, in seconds, to come to its own next await when the cell is
-# cancelled.
+# cancelled, and the signal meets it so often: it comes again each millisecond in which the thread runs, and is not the task's fault
+# where that has no processor.
 _SPARED = 0.1
+_SPARED_TIMES = 20
 
 # What a request yields that awaits nothing yet, and asks to be gone on with in the event loop.
 HAND_OVER = object()
@@ -117,9 +119,11 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
         self.met_stopped = False
         # The task that waits in AWAITS.
         self._awaiting: asyncio.Task | None = None
+        # It is to be cancelled, and the loop has not come to that yet.
+        self._cancel_asked = False
         self._cancelled_at: float | None = None
-        # Since when what runs beside the cell is spared a signal, which comes again meanwhile.
-        self._spared_since: float | None = None
+        # Since when what runs beside the cell is spared a signal, which comes again meanwhile, and how often it has been.
+        self._spared: tuple[float, int] | None = None
         # Until when BESIDE is quiet, and since when an error is shown: times of `time.monotonic`.
         self._quiet_until = 0.0
         self._shown_since = 0.0
@@ -208,8 +212,8 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
 
     def _begin_cell(self) -> None:
         _drupe.forget_interrupt()
-        self.cancelled = False
-        self._cancelled_at = self._spared_since = None
+        self.cancelled = self._cancel_asked = False
+        self._cancelled_at = self._spared = None
         self._quiet_until = 0.0
         if sys.unraisablehook is sys.__unraisablehook__:
             self._watch_unraisable()
@@ -228,23 +232,31 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
         """Whether a request has been begun that waits in the loop now."""
         return self._awaiting is not None
 
-    def cancel_cell(self) -> None:
-        """Cancel the cell that awaits, from a signal handler or from the loop."""
+    def cancel_cell(self) -> bool:
+        """Cancel the cell that awaits, from a signal handler, from the loop or from another thread. Whether there is one."""
         task, loop = self._awaiting, self.loop
         if task is None or loop is None:
-            return
+            return False
         now = time.monotonic()
         recent = self._cancelled_at is not None and now - self._cancelled_at < _PATIENCE
         if recent and _drupe.shutting_down():
-            return
+            return True
         self._cancelled_at = now
+        self._cancel_asked = True
         # The loop may be in its selector, and Python resumes that when a handler returns: wake it.
         loop.call_soon_threadsafe(self._cancel, task)
+        return True
 
     def _cancel(self, task: asyncio.Task) -> None:
-        if self._awaiting is task:
+        asked, self._cancel_asked = self._cancel_asked, False
+        if asked and self._awaiting is task:
             self.cancelled = True
             task.cancel()
+
+    def _woken_before(self) -> KeyboardInterrupt:
+        """What goes on has been woken before it could be cancelled, and may never await anything again: what to raise there."""
+        self._cancel_asked = False
+        return self._strike()
 
     # The signal.
 
@@ -260,7 +272,7 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
             return None
         _drupe.forget_interrupt()
         beside = state in (State.IDLE, State.AWAITS) and _in_users_callback(frame)
-        spared, self._spared_since = self._spared_since, None
+        spared, self._spared = self._spared, None
         if state is State.AWAITS and beside:
             return self._spare(spared)
         if spared is not None:
@@ -284,15 +296,17 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
             self.cancel_cell()
         return None
 
-    def _spare(self, since: float | None) -> BaseException | None:
+    def _spare(self, spared: tuple[float, int] | None) -> BaseException | None:
         """A task or a callback of the user's runs beside the cell that awaits: it is the cell that was meant, and what runs lives on
         unless it goes on without end."""
         now = time.monotonic()
-        if since is None:
+        if spared is None:
             self.cancel_cell()
-        elif now - since > _SPARED:
+            spared = now, 0
+        since, times = spared
+        if now - since > _SPARED and times >= _SPARED_TIMES:
             return self._strike()
-        self._spared_since = now if since is None else since
+        self._spared = since, times + 1
         _drupe.interrupt_again()
         return None
 
@@ -350,7 +364,12 @@ class _Within:
             self._before = policy.state
             if self._state is State.USER and policy._missed:
                 raise policy._strike()
-            policy.state = self._state
+            try:
+                policy.state = self._state
+            except BaseException:
+                # A subshell's is struck where it is entered, and what is within does not begin.
+                policy.state = self._before
+                raise
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -358,7 +377,12 @@ class _Within:
         policy = self._policy
         if policy is None:
             return
-        policy.state = self._before
+        try:
+            policy.state = self._before
+        except BaseException:
+            # A subshell is struck until it is left.
+            policy.state = self._before
+            raise
         if policy._missed:
             policy._changed(self._strikes)
 
@@ -432,6 +456,8 @@ class Steps:
                         suspended = False
                         policy._awaiting = None
                         step = send
+                        if policy._cancel_asked:
+                            step, value = coroutine.throw, policy._woken_before()
                 except BaseException as raised:
                     if suspended or waiting:
                         # What goes on into the user's code has a traceback without this frame, as if nobody stood between.

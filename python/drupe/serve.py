@@ -116,6 +116,8 @@ class Server:
         self._in_request = False
         # A cell's coroutine is awaited by `in_place`.
         self._in_place = False
+        # The main thread's cell is one that awaits something, whoever runs it.
+        self.runs_awaiting_cell = False
         self._done = False
         self._snapshots = Snapshots(shell)
         # The loop in the words of tornado's, for those who have not imported that.
@@ -173,8 +175,8 @@ class Server:
             self._in_place = False
 
     def cell_awaits(self) -> bool:
-        """Whether the main thread's cell awaits, or is one that does and runs its own lines in between."""
-        return self._in_place or interrupts.cell_awaits()
+        """Whether the main thread's cell awaits, or is one that does and runs its own lines just now."""
+        return self.runs_awaiting_cell or interrupts.cell_awaits()
 
     def directly(self, coroutine: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
         """What to await for the coroutine, which is the innermost that is not the user's own. It is that itself where it is run by

@@ -16,7 +16,6 @@ state is one for the process, bear several cells at a time:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import threading
 from time import monotonic, sleep
@@ -29,7 +28,7 @@ from .interrupt import Interrupts, State, set_here
 from .log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Generator, Iterable
     from typing import Any
 
     from .kernel import IPythonKernel
@@ -79,7 +78,7 @@ class Policy(Interrupts):
         return self._subshell.forget_missed()
 
     def _begin_cell(self) -> None:
-        self.cancelled = False
+        self.cancelled = self._cancel_asked = False
         self._cancelled_at = None
         self._missed = False
 
@@ -89,9 +88,70 @@ class Policy(Interrupts):
     def _watch_unraisable(self) -> None:
         """What Python swallows here is not seen."""
 
-    def strike(self) -> None:
-        """Another thread has asked for an interrupt, and the cell awaits."""
-        self.cancel_cell()
+    def steps(self, coroutine: Coroutine, task: asyncio.Task | None = None) -> Any:
+        """See `Interrupts.steps`."""
+        return _Steps(self, self._subshell, coroutine, task)
+
+    def leave(self) -> str:
+        """The code of a request has given way, and the kernel goes on. Returns the state that this code was in."""
+        state, self._state = self._state, State.AWAITS
+        return state
+
+    def resume(self, state: str) -> int:
+        """It goes on; what it does, for the core."""
+        self._state = state
+        return _DOING.get(state, 0)
+
+
+class _Steps:
+    """`Steps` on a subshell's thread. An exception that another thread sets strikes in any line, so the user's code is entered and left
+    in one step of the core's, and none of these lines is in reach: what comes meanwhile is handled here."""
+
+    __slots__ = ("_coroutine", "_policy", "_subshell", "_task")
+
+    def __init__(
+        self, policy: Policy, subshell: _drupe.Subshell, coroutine: Coroutine, task: Any
+    ) -> None:
+        self._policy = policy
+        self._subshell = subshell
+        self._coroutine = coroutine
+        self._task = task
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        policy, subshell, coroutine = self._policy, self._subshell, self._coroutine
+        before = state = policy.state
+        step: Callable[[Any], Any] = coroutine.send
+        value: Any = None
+        try:
+            while True:
+                doing = policy.resume(state)
+                if doing == _DOING[State.USER] and subshell.forget_missed():
+                    step, value = coroutine.throw, policy._strike()
+                try:
+                    waits_for = subshell.step(doing, step, value)
+                except StopIteration as ended:
+                    return ended.value
+                state = policy.leave()
+                # Whoever finds it awaiting finds the task, too.
+                policy._awaiting = self._task
+                subshell.enter(_DOING[State.AWAITS])
+                if subshell.forget_missed():
+                    policy.cancel_cell()
+                try:
+                    step, value = coroutine.send, (yield waits_for)
+                    if policy._cancel_asked:
+                        step, value = coroutine.throw, policy._woken_before()
+                except BaseException as raised:
+                    # What goes on into the user's code has a traceback without this frame, as if nobody stood between.
+                    traceback = raised.__traceback__
+                    raised.__traceback__ = traceback and traceback.tb_next
+                    step, value = coroutine.throw, raised
+                finally:
+                    subshell.enter(0)
+                    policy._awaiting = None
+        finally:
+            value = None
+            policy.state = before
 
 
 class Interrupt(KeyboardInterrupt):
@@ -129,10 +189,11 @@ class ShellThread:
         # What pyplot has here: see `figures.py`.
         self.figures: Any = None
 
-    def interrupt(self) -> None:
-        """Interrupt what it does, from any thread."""
-        if self.subshell.interrupt(Interrupt):
-            self.policy.strike()
+    def interrupt(self, turn: int) -> None:
+        """Interrupt what it does in that turn, from any thread."""
+        while self.subshell.interrupt(Interrupt, turn) and not self.policy.cancel_cell():
+            # It has gone on between the two.
+            pass
 
     def _run(self) -> None:
         # First: from here on the core is told of the thread's end, whatever becomes of the rest.
@@ -206,11 +267,14 @@ class ShellThread:
                     await self._idle
             except asyncio.CancelledError:
                 # A cell has cancelled all tasks of the loop, this one among them.
-                while getattr(self._task, "cancelling", int)() > 0:
-                    self._task.uncancel()
+                self._uncancel()
             finally:
                 self._idle = None
         self._done = True
+
+    def _uncancel(self) -> None:
+        while getattr(self._task, "cancelling", int)() > 0:
+            self._task.uncancel()
 
     async def _answer(self, request: _drupe.Request) -> None:
         kernel = self.kernel
@@ -228,8 +292,10 @@ class ShellThread:
             await requests.carry_out(kernel, request)
         finally:
             self.policy.state = State.IDLE
+            self.subshell.ended()
             self.policy._missed = False
             self._may_await = False
+            self._uncancel()
             kernel.end(request)
             # It takes what is still in the pipes, which is this request's.
             request.finish()
@@ -315,11 +381,11 @@ def start(subshell: _drupe.Subshell) -> None:
         raise
 
 
-def interrupt(number: int) -> None:
-    """Interrupt what a subshell does. The core calls it, on a thread of its own."""
+def interrupt(number: int, turn: int) -> None:
+    """Interrupt what a subshell does, if that is still the request of that turn. The core calls it, on a thread of its own."""
     thread = _by_number.get(number)
     if thread is not None and thread.policy is not None:
-        thread.interrupt()
+        thread.interrupt(turn)
 
 
 def take_interrupt() -> bool:

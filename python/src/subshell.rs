@@ -145,6 +145,26 @@ impl PySubshell {
         before.code()
     }
 
+    /// `call(value)`, which goes on with the code of a request, doing that; the kernel's own work before and behind it. The caller's
+    /// lines are out of an interrupt's reach: one that comes in the end of it has been `missed`.
+    fn step<'py>(
+        &self,
+        doing: u8,
+        call: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.enter(doing);
+        let result = call.call1((value,));
+        self.enter(Doing::Own.code());
+        result
+    }
+
+    /// A request has come to its end: whoever has asked for an interrupt of it comes too late.
+    fn ended(&self) {
+        let _standing = self.lock();
+        self.inner.next_turn();
+    }
+
     /// The exception that was set is being raised.
     fn struck(&self) {
         let mut standing = self.lock();
@@ -169,10 +189,14 @@ impl PySubshell {
         std::mem::take(&mut standing.missed)
     }
 
-    /// Interrupt what the subshell does: where the user's code runs, it raises `exception` next, a class whose instances call
-    /// `struck` when they are made. Returns true where a cell awaits instead, and the caller has to tell its loop.
-    fn interrupt(&self, exception: &Bound<'_, PyAny>) -> bool {
+    /// Interrupt what the subshell does, if that is still the request of that turn: where the user's code runs, it raises `exception`
+    /// next, a class whose instances call `struck` when they are made. Returns true where a cell awaits instead, and the caller has to
+    /// tell its loop.
+    fn interrupt(&self, exception: &Bound<'_, PyAny>, turn: u64) -> bool {
         let mut standing = self.lock();
+        if self.inner.turn() != Some(turn) {
+            return false;
+        }
         match (standing.doing, standing.thread) {
             (Doing::Awaits, _) => return true,
             (Doing::User, Some(thread)) => {
@@ -228,10 +252,15 @@ pub fn start(shell: Shell) {
 /// Have the cells of these interrupted. The io thread calls this and waits for nothing.
 pub fn interrupt(shells: Vec<Shell>) {
     for shell in shells {
+        // What runs now is meant: it may have ended before Python is entered, and a cell begun that nobody wants to interrupt.
+        let subshell = boot::handle().and_then(|handle| handle.subshell(shell));
+        let Some(turn) = subshell.and_then(|subshell| subshell.turn()) else {
+            continue;
+        };
         let failed = move |reason| tracing::warn!("subshell {shell} could not be interrupted: {reason}");
         in_python(failed, move |py| {
             py.import("drupe.subshells")?
-                .call_method1("interrupt", (shell,))
+                .call_method1("interrupt", (shell, turn))
                 .map(drop)
         });
     }

@@ -111,9 +111,13 @@ impl Handle {
     /// The same for a subshell.
     pub fn take_for(&self, subshell: &Subshell) -> Option<Request> {
         loop {
-            if let Some(request) = self.permit(subshell.mailbox.take()?, Place::Beside) {
+            let request = subshell.mailbox.take()?;
+            // Whoever hears that it has begun may interrupt it.
+            subshell.next_turn();
+            if let Some(request) = self.permit(request, Place::Beside) {
                 return Some(request);
             }
+            subshell.next_turn();
         }
     }
 

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -55,9 +55,21 @@ pub struct Subshell {
     pub id: String,
     pub(super) mailbox: Mailbox<Request>,
     deleted: AtomicBool,
+    turn: AtomicU64,
 }
 
 impl Subshell {
+    /// The number of the request that its thread answers now: no two have the same. `None` between two.
+    pub fn turn(&self) -> Option<u64> {
+        let turn = self.turn.load(Ordering::SeqCst);
+        (turn % 2 == 1).then_some(turn)
+    }
+
+    /// A request is about to begin, or has come to its end, of which its client is told next.
+    pub fn next_turn(&self) {
+        self.turn.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// It was deleted: its thread ends when it has nothing to do.
     pub fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::SeqCst)
@@ -181,6 +193,7 @@ impl Subshells {
             id: Uuid::new_v4().to_string(),
             mailbox,
             deleted: AtomicBool::new(false),
+            turn: AtomicU64::new(0),
         });
         self.numbers.insert(subshell.id.clone(), subshell.number);
         let live = Live {
