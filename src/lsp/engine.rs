@@ -33,6 +33,8 @@ pub struct Asker<'a> {
     pub snapshot: Arc<Snapshot>,
     /// True once the interpreter did not answer in time.
     pub busy: bool,
+    /// True once something was asked that the interpreter has not answered: it may have had more to say than the snapshot.
+    pub missed: bool,
     /// True once the interpreter has given candidates: there are no others.
     pub told: bool,
     /// Whether names may be offered that an import would bind, with that import.
@@ -50,6 +52,7 @@ impl<'a> Asker<'a> {
             budget,
             spent: Duration::ZERO,
             busy: false,
+            missed: false,
             told: false,
             imports: false,
             inspected: HashMap::new(),
@@ -64,6 +67,7 @@ impl<'a> Asker<'a> {
             spent: Duration::ZERO,
             snapshot,
             busy: false,
+            missed: false,
             told: false,
             imports: false,
             inspected: HashMap::new(),
@@ -96,7 +100,7 @@ impl<'a> Asker<'a> {
     }
 
     fn ask<T>(&mut self, question: impl FnOnce(&dyn Live, Duration) -> LiveAnswer<T>) -> LiveAnswer<T> {
-        match self.live {
+        let answer = match self.live {
             Some(live) if !self.busy => {
                 let started = Instant::now();
                 let answer = question(live, self.budget);
@@ -107,7 +111,10 @@ impl<'a> Asker<'a> {
                 answer
             }
             _ => LiveAnswer::Busy,
-        }
+        };
+        // Where there is no session, nothing is missed.
+        self.missed |= self.busy;
+        answer
     }
 }
 

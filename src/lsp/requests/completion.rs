@@ -39,14 +39,14 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
         return Ok(CompletionList::default());
     }
     let until = Instant::now() + TYPES;
-    let (found, added, busy) = session.asking(|session, asker| {
+    let (found, added, missed) = session.asking(|session, asker| {
         let mut found = candidates::at(&program, offset, asker);
         if only_keys {
             found.candidates.retain(|it| it.label.starts_with('"'));
-            return (found, types::Added::default(), asker.busy);
+            return (found, types::Added::default(), asker.missed);
         }
         let added = types::added(&session.options.types, &program, offset, &found, asker, until);
-        (found, added, asker.busy)
+        (found, added, asker.missed)
     });
     let word = TextRange::new(size(found.start.min(offset)), size(offset));
     let range = session
@@ -77,12 +77,11 @@ pub fn complete(session: &mut Session, params: CompletionParams) -> Result<Compl
     let count = items.len();
     let added_items = added.items.into_iter().enumerate();
     items.extend(added_items.map(|(index, item)| typed(item, count + index, range)));
-    // Where the session did not answer in time, nothing found is not that there is nothing.
-    let unknown = busy && items.is_empty();
     // An item carries only its expression; what it means is looked up where the list was asked for.
     session.completed_at = Some((uri, params.position));
     Ok(CompletionList {
-        is_incomplete: found.incomplete || added.late || unknown,
+        // Where the session did not answer in time, the snapshot's members are not all: the next letter asks anew.
+        is_incomplete: found.incomplete || added.late || missed,
         items,
         ..CompletionList::default()
     })
