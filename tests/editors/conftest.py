@@ -80,6 +80,6 @@ def bridges(connection_file: str) -> list[psutil.Process]:
             words = process.cmdline()
         except psutil.Error:
             continue
-        if connection_file in words and "lsp" in " ".join(words[:2]):
+        if connection_file in words and "lsp" in words[:2]:
             found.append(process)
     return found

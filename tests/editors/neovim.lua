@@ -1,6 +1,8 @@
 -- Attaches the buffer to the language server, runs what a test wants to see, and writes it down as JSON.
 -- For Neovim 0.7, which Debian 12 has, and newer.
 local PATIENCE = 10000 -- ms
+-- A session that was late is left alone for 300 ms.
+local AGAIN = 350
 
 local editor = {}
 
@@ -33,14 +35,20 @@ function editor.type(line)
   vim.api.nvim_win_set_cursor(0, { vim.api.nvim_buf_line_count(0), #line })
 end
 
--- The answers of the server at the cursor.
+-- The answer of the server at the cursor. Where the session was late there is none, or a list that says that it is not whole.
 function editor.ask(method, more)
   local params = vim.tbl_extend("force", vim.lsp.util.make_position_params(0, "utf-16"), more or {})
-  local answers = vim.lsp.buf_request_sync(0, method, params, PATIENCE) or {}
-  for _, answer in pairs(answers) do
-    assert(not answer.err, vim.inspect(answer.err))
-    return answer.result
+  local result
+  for _ = 1, PATIENCE / AGAIN do
+    local answers = vim.lsp.buf_request_sync(0, method, params, PATIENCE) or {}
+    for _, answer in pairs(answers) do
+      assert(not answer.err, vim.inspect(answer.err))
+      result = answer.result
+    end
+    if result and result ~= vim.NIL and not result.isIncomplete then break end
+    vim.wait(AGAIN)
   end
+  return result
 end
 
 -- What Neovim would show in its completion menu.
@@ -50,9 +58,14 @@ function editor.complete()
   return vim.tbl_map(function(item) return item.word end, items)
 end
 
--- The lines of the window that floats above the text.
-function editor.floating()
+-- The lines of the window that floats above the text once `show` has had an answer to show.
+function editor.floating(show)
+  local due = 0
   return editor.wait(function()
+    if vim.loop.hrtime() / 1e6 > due then
+      show()
+      due = vim.loop.hrtime() / 1e6 + AGAIN
+    end
     for _, window in ipairs(vim.api.nvim_list_wins()) do
       if vim.api.nvim_win_get_config(window).relative ~= "" then
         return vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, true)

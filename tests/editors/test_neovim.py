@@ -66,8 +66,7 @@ def test_hover_shows_the_docstring_of_what_the_session_has(neovim):
     shown = neovim("""
         editor.type('boat.row(1)')
         editor.go('row(')
-        vim.lsp.buf.hover()
-        return editor.floating()""")
+        return editor.floating(vim.lsp.buf.hover)""")
     assert "Moves the boat." in "\n".join(shown)
 
 
@@ -77,9 +76,8 @@ def test_the_signature_with_its_argument(neovim):
         local help = editor.ask('textDocument/signatureHelp')
         local signature = help.signatures[1]
         local index = signature.activeParameter or help.activeParameter
-        vim.lsp.buf.signature_help()
         return { label = signature.label, parameter = signature.parameters[index + 1].label,
-                 shown = editor.floating() }""")
+                 shown = editor.floating(vim.lsp.buf.signature_help) }""")
     label = shown["parameter"]
     if isinstance(label, list):
         label = shown["label"][label[0] : label[1]]

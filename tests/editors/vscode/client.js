@@ -18,7 +18,8 @@ Module._resolveFilename = (name, ...rest) => (
 const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
 
-const PATIENCE = 15000; // ms
+// What can be imported is found out at the lowest priority: that takes long where others compute.
+const PATIENCE = 60000; // ms
 const { CancellationTokenSource, Position, Range, TextDocument, fire, providers, workspace } = vscode;
 
 const editor = {
@@ -102,6 +103,16 @@ const editor = {
 
   async labels(document) {
     return (await editor.complete(document)).items.map((item) => item.label.label ?? item.label);
+  },
+
+  // Those of the first list that says that it is whole: of one for which the session was late, it does not.
+  async whole(document) {
+    let found;
+    await editor.wait(async () => {
+      found = await editor.complete(document);
+      return !found.isIncomplete;
+    });
+    return found.items.map((item) => item.label.label ?? item.label);
   },
 };
 
