@@ -16,7 +16,7 @@ pub(super) const CELL: Duration = Duration::from_secs(1);
 
 /// How long cells wait for their breakpoints to be back. As long as one cell waits in `drupe.debugger`: what has not come by then is not
 /// waited for by the next.
-pub(super) const RESTORE: Duration = Duration::from_millis(250);
+pub(super) const RESTORE: Duration = Duration::from_secs(2);
 
 /// How long pydevd may take for an answer.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::debug::{Output, Session, State};
 
 /// How long a cell waits for its breakpoints, in `drupe.debugger`.
-const WAITS: Duration = Duration::from_millis(250);
+const WAITS: Duration = Duration::from_secs(2);
 
 struct Driven {
     session: Session,
