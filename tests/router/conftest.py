@@ -231,6 +231,14 @@ class Page:
         self.socket.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_proxy() -> Iterator[None]:
+    """The servers are asked directly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("no_proxy", "127.0.0.1,localhost")
+        yield
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("jupyter"))
