@@ -232,7 +232,7 @@ fn play(setup: &[String], cell: Option<&str>) -> String {
     let status = kernel.wait(Duration::from_secs(10));
     assert!(status.success(), "{status}\n{}", kernel.log());
     for channel in [Channel::Iopub, Channel::Shell] {
-        while kernel.recv_within(channel, Duration::from_millis(50)).is_some() {}
+        kernel.recv_to_end(channel);
     }
     kernel.log()
 }

@@ -71,7 +71,7 @@ fn tour(mut kernel: Kernel, python: &Path) {
     let status = kernel.wait(std::time::Duration::from_secs(10));
     assert!(status.success(), "{status}");
     let mut said = String::new();
-    while let Some(message) = kernel.recv_within(Channel::Iopub, std::time::Duration::from_millis(50)) {
+    for message in kernel.recv_to_end(Channel::Iopub) {
         said += &message.text("text");
     }
     assert_eq!(said, "bye\n");

@@ -76,15 +76,15 @@ fn take_all(kernel: &mut Kernel, cell: &RequestId, requests: &[RequestId], repli
     }
     let missing = requests.iter().filter(|request| !idle.contains(request)).count();
     assert_eq!(missing, 0, "of {} requests have no idle", requests.len());
+    assert!(kernel.wait(Duration::from_secs(10)).success());
     let mut answers = HashMap::new();
-    while let Some(reply) = kernel.recv_within(Channel::Shell, Duration::ZERO) {
+    for reply in kernel.recv_to_end(Channel::Shell) {
         answers.insert(reply.parent().expect("a parent"), reply.status());
     }
     assert!(answers.remove(cell).is_some(), "the cell has its reply");
     for request in requests {
         assert_eq!(answers.get(request).map(String::as_str), replies);
     }
-    assert!(kernel.wait(Duration::from_secs(10)).success());
 }
 
 const SLEEP: &str = "import time; time.sleep(60)";

@@ -4,6 +4,7 @@
 //! as the conversation that it expects.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -113,7 +114,7 @@ impl Client {
     pub fn recv(&mut self, channel: Channel) -> Message {
         match self.recv_within(channel, TIMEOUT) {
             Some(message) => message,
-            None => panic!("nothing came on {channel:?} within {TIMEOUT:?}"),
+            None => panic!("nothing came on {channel:?} within {TIMEOUT:?}, or until its end"),
         }
     }
 
@@ -132,6 +133,16 @@ impl Client {
                 Err(error) => panic!("a malformed message on {channel:?}: {error}"),
             }
         }
+    }
+
+    /// All that still comes on a channel until the kernel closes the connection: its last bytes may be on their way through
+    /// this process when it is gone.
+    #[track_caller]
+    pub fn recv_to_end(&mut self, channel: Channel) -> Vec<Message> {
+        let rest = std::iter::from_fn(|| self.recv_within(channel, TIMEOUT)).collect();
+        let end = self.inboxes[channel as usize].received.try_recv();
+        assert_eq!(end, Err(TryRecvError::Disconnected), "{channel:?} has no end");
+        rest
     }
 
     /// A front-end shows the last status that it was told, whosever that was. So after the idle of a request that
@@ -302,13 +313,12 @@ impl Client {
         assert_eq!(outcome.result(), "42");
     }
 
-    /// Everything that has arrived and that nobody has read, but for what belongs to `except`.
+    /// Everything that nobody has read when the kernel is gone, but for what belongs to `except`.
+    #[track_caller]
     pub fn unread(&mut self, except: Option<&RequestId>) -> Vec<String> {
         let mut unread = Vec::new();
         for channel in [Channel::Shell, Channel::Control, Channel::Stdin, Channel::Iopub] {
-            // The kernel's last bytes may still be on their way through this process.
-            let patience = Duration::from_millis(10);
-            while let Some(message) = self.recv_within(channel, patience) {
+            for message in self.recv_to_end(channel) {
                 if except.is_none() || message.parent().as_ref() != except {
                     unread.push(format!("{channel:?}: {}", message.summary()));
                 }

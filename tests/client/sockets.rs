@@ -7,7 +7,10 @@ use bytes::Bytes;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use zeromq::util::PeerIdentity;
-use zeromq::{DealerSocket, ReqSocket, Socket, SocketOptions, SocketRecv, SocketSend, SubSocket, ZmqMessage};
+use zeromq::{
+    DealerSocket, ReqSocket, Socket, SocketEvent, SocketOptions, SocketRecv, SocketSend, SubSocket,
+    ZmqMessage,
+};
 
 use super::{Connection, TIMEOUT};
 
@@ -84,15 +87,9 @@ impl Sockets {
                 socket.connect(&endpoint).await.map(|()| socket)
             })
         })?;
-        handle.spawn(async move {
-            // The crate reports a lost connection once and reconnects by itself; nothing comes after the end.
-            while let Ok(message) = iopub.recv().await {
-                if sender.send(message.into_vec()).is_err() {
-                    break;
-                }
-            }
-            std::future::pending::<()>().await;
-        });
+        // The crate connects again by itself; nothing comes after the end.
+        let end = end_of(&mut iopub);
+        handle.spawn(receive(iopub, end, sender));
 
         let sockets = Self {
             handle,
@@ -186,8 +183,9 @@ fn retry<T>(
 }
 
 /// Two tasks between a DEALER and the test.
-fn pump(handle: &Handle, socket: DealerSocket) -> (mpsc::UnboundedSender<Frames>, Inbox) {
-    let (mut outward, mut inward) = socket.split();
+fn pump(handle: &Handle, mut socket: DealerSocket) -> (mpsc::UnboundedSender<Frames>, Inbox) {
+    let end = end_of(&mut socket);
+    let (mut outward, inward) = socket.split();
     let (to_send, mut outgoing) = mpsc::unbounded_channel::<Frames>();
     let (sender, received) = std_mpsc::channel();
     handle.spawn(async move {
@@ -200,13 +198,40 @@ fn pump(handle: &Handle, socket: DealerSocket) -> (mpsc::UnboundedSender<Frames>
             }
         }
     });
-    handle.spawn(async move {
-        while let Ok(message) = inward.recv().await {
-            if sender.send(message.into_vec()).is_err() {
+    handle.spawn(receive(inward, end, sender));
+    (to_send, Inbox { received })
+}
+
+/// Waits until the kernel has closed a connection, of which a socket tells its monitor alone.
+fn end_of<S: Socket>(socket: &mut S) -> impl Future<Output = ()> + Send + use<S> {
+    let mut events = socket.monitor();
+    async move {
+        while let Ok(event) = events.recv().await {
+            if matches!(event, SocketEvent::Disconnected(_)) {
                 break;
             }
         }
-        std::future::pending::<()>().await;
-    });
-    (to_send, Inbox { received })
+    }
+}
+
+/// Hands over all that comes, and lets go of the sender at the end, which a socket finds behind the last message.
+async fn receive(
+    mut socket: impl SocketRecv,
+    end: impl Future<Output = ()>,
+    sender: std_mpsc::Sender<Frames>,
+) {
+    tokio::pin!(end);
+    loop {
+        let message = tokio::select! {
+            biased;
+            received = socket.recv() => received.ok(),
+            () = &mut end => None,
+        };
+        let Some(message) = message else { break };
+        if sender.send(message.into_vec()).is_err() {
+            break;
+        }
+    }
+    drop(sender);
+    std::future::pending::<()>().await;
 }
