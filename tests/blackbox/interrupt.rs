@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::client::fixtures::{all_pythons, has_ended, wait_until};
@@ -64,7 +65,7 @@ fn by_message(kernel: &mut Kernel) -> Option<RequestId> {
 }
 
 fn by_signal(kernel: &mut Kernel) -> Option<RequestId> {
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     None
 }
 
@@ -166,7 +167,7 @@ fn an_idle_kernel_survives() {
     let mut kernel = Kernel::start();
     kernel.assert_alive();
     for _ in 0..20 {
-        kernel.signal("INT");
+        kernel.signal(Signal::INT);
         kernel.request(Channel::Control, "interrupt_request", json!({}));
     }
     kernel.assert_alive();
@@ -182,7 +183,7 @@ fn an_idle_kernel_survives() {
 fn the_start_survives() {
     for _ in 0..3 {
         let mut kernel = Kernel::start();
-        kernel.signal("INT");
+        kernel.signal(Signal::INT);
         kernel.request(Channel::Control, "interrupt_request", json!({}));
         kernel.assert_alive();
     }
@@ -216,7 +217,7 @@ fn queued_cells_are_aborted_by_an_interrupt() {
     let queued = kernel.send_execute("print('must not run')");
     // Shows that the queued request has been read.
     kernel.request(Channel::Shell, "kernel_info_request", json!({}));
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     let error = Conversation {
         cell,
         interrupt: None,
@@ -238,7 +239,7 @@ fn a_cell_may_catch_it() {
     let mut kernel = Kernel::start();
     let code = "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('caught')";
     let cell = begin(&mut kernel, code);
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     kernel.recv_iopub_stream(&cell, "stdout", "caught\n");
     kernel.recv_iopub_idle(&cell);
     assert_eq!(kernel.recv_shell_reply(&cell, "execute_reply").status(), "ok");
@@ -253,7 +254,7 @@ fn interrupts_in_a_storm_lose_no_reply() {
         let code = "for i in range(30000): i * i";
         let cell = kernel.send_execute(code);
         std::thread::sleep(std::time::Duration::from_micros(round * 97));
-        kernel.signal("INT");
+        kernel.signal(Signal::INT);
         kernel.recv_iopub_busy(&cell);
         kernel.recv_iopub_execute_input(&cell, code);
         let outputs = kernel.recv_outputs(&cell);
@@ -285,9 +286,9 @@ fn two_interrupts_of_one_cell_show_one_error() {
         let cell = kernel.send_execute(code);
         kernel.recv_iopub_busy(&cell);
         kernel.recv_iopub_execute_input(&cell, code);
-        kernel.signal("INT");
+        kernel.signal(Signal::INT);
         std::thread::sleep(std::time::Duration::from_micros(round * 61));
-        kernel.signal("INT");
+        kernel.signal(Signal::INT);
         let outputs = kernel.recv_outputs(&cell);
         let reply = kernel.recv_shell_reply(&cell, "execute_reply");
         assert_eq!(reply.content["ename"], "KeyboardInterrupt", "{}", reply.summary());
@@ -306,7 +307,7 @@ fn an_error_that_cannot_be_shown_is_cut_off() {
     let started = Instant::now();
     // In the first second it is not cut off: IPython's formatter may be importing.
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     let outputs = kernel.recv_outputs(&cell);
     let reply = kernel.recv_shell_reply(&cell, "execute_reply");
     assert!(started.elapsed().as_secs() < 20);
@@ -323,7 +324,7 @@ fn an_interrupt_before_the_cell_s_first_line_ends_it() {
     let code = "import time\ndef before(*_):\n    print('ready', flush=True)\n    time.sleep(60)\nget_ipython().events.register('pre_run_cell', before)";
     kernel.execute(code).assert_ok();
     let cell = begin(&mut kernel, "print('must not run')");
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     let outputs = kernel.recv_outputs(&cell);
     let reply = kernel.recv_shell_reply(&cell, "execute_reply");
     assert_eq!(reply.content["ename"], "KeyboardInterrupt");
@@ -345,10 +346,10 @@ fn every_interrupt_that_ends_something_is_shown() {
     let code = "import time\nshell = get_ipython()\nshell.run_cell(\"print('ready', flush=True)\\ntime.sleep(60)\")\n\
                 print('ready', flush=True)\ntime.sleep(60)";
     let cell = begin(&mut kernel, code);
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     assert_eq!(kernel.recv(Channel::Iopub).content["ename"], "KeyboardInterrupt");
     kernel.recv_iopub_stream(&cell, "stdout", "ready\n");
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     let outputs = kernel.recv_outputs(&cell);
     assert_eq!(outputs.len(), 1, "{outputs:?}");
     assert_eq!(outputs[0].content["ename"], "KeyboardInterrupt");
@@ -393,7 +394,7 @@ def from_c():
 fn ends_with_one_error(kernel: &mut Kernel, call: &str, round: u64) {
     let cell = begin(kernel, call);
     std::thread::sleep(std::time::Duration::from_micros(round * 37 % 1000));
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     let outputs = kernel.recv_outputs(&cell);
     let reply = kernel.recv_shell_reply(&cell, "execute_reply");
     assert_eq!(reply.content["ename"], "KeyboardInterrupt", "{}", reply.summary());
@@ -462,14 +463,31 @@ fn trio_s_own_handler_does_not_swallow_it() {
 fn an_interrupt_in_the_last_destructor_is_the_cell_s() {
     let mut kernel = Kernel::start();
     kernel.execute(SWALLOWING).assert_ok();
+    kernel
+        .execute("import os\ndef wait_for(path):\n    while not os.path.exists(path): pass")
+        .assert_ok();
     let mut interrupted = 0;
     for round in 0..60_u64 {
-        let code =
-            "class Last:\n    def __del__(self): spend(0.03)\nprint('ready', flush=True)\nLast(); None";
-        let cell = begin(&mut kernel, code);
+        let go = kernel.dir.path().join(format!("go-{round}"));
+        let code = format!(
+            "class Last:\n    def __del__(self):\n        print('ready', flush=True)\n        wait_for({go:?})\n        \
+             spend(0.03)\nLast(); None"
+        );
+        let cell = begin(&mut kernel, &code);
         let next = kernel.send_execute("spend(0.003)");
+        // Shows that the next one has been read.
+        kernel.request(Channel::Shell, "kernel_info_request", json!({}));
+        // In some rounds the destructor waits for nobody, and a signal may come behind it.
+        let waits = round % 6 != 0;
+        let end = || std::fs::write(&go, "").expect("a file");
+        if !waits {
+            end();
+        }
         std::thread::sleep(std::time::Duration::from_micros(round * 97));
-        kernel.signal("INT");
+        kernel.signal(Signal::INT);
+        if waits {
+            end();
+        }
         let outputs = kernel.recv_outputs(&cell);
         let reply = kernel.recv_shell_reply(&cell, "execute_reply");
         let failed = reply.status() == "error";

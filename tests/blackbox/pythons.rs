@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::client::fixtures::{all_pythons, default_python, workspace};
@@ -57,7 +58,7 @@ fn tour(mut kernel: Kernel, python: &Path) {
     kernel.recv_iopub_busy(&cell);
     kernel.recv_iopub(&cell, "execute_input");
     kernel.recv_iopub_stream(&cell, "stdout", "ready\n");
-    kernel.signal("INT");
+    kernel.signal(Signal::INT);
     assert_eq!(
         kernel.recv_iopub(&cell, "error").text("ename"),
         "KeyboardInterrupt"

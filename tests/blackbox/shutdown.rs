@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::client::{Channel, Kernel, Message};
@@ -150,7 +151,7 @@ fn by_signal() {
     kernel.run("import atexit, pathlib\npath = pathlib.Path.cwd()");
     let mark = kernel.dir.path().join("atexit-ran");
     kernel.run(&format!("atexit.register(pathlib.Path({mark:?}).touch)"));
-    kernel.signal("TERM");
+    kernel.signal(Signal::TERM);
     last_words(&mut kernel);
     assert!(mark.exists());
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -247,11 +248,9 @@ impl Kernel {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Sends a signal (`INT`, `TERM`) to the kernel's process alone.
-    pub fn signal(&self, name: &str) {
-        let line = format!("kill -{name} {}", self.pid());
-        let sent = Command::new("sh").args(["-c", &line]).status().expect("sh runs");
-        assert!(sent.success(), "{line}: {sent}");
+    /// Sends a signal to the kernel's process alone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("the process has not been waited for");
     }
 
     /// Waits until the process is gone.
