@@ -13,17 +13,29 @@ fn assert_aborted(kernel: &mut Client, request: &RequestId) {
     kernel.recv_iopub_idle(request);
 }
 
-const FAIL: &str = "import time; time.sleep(0.3); 1/0";
+/// A cell that fails when it is told to: by then, what is to be queued behind it has been read.
+fn failing(kernel: &Kernel) -> String {
+    let go = kernel.dir.path().join("go");
+    format!("import os, time\nwhile not os.path.exists({go:?}): time.sleep(0.01)\n1/0")
+}
+
+/// Tells it to.
+fn fail(kernel: &Kernel) {
+    std::fs::write(kernel.dir.path().join("go"), "").expect("a file");
+}
 
 #[test]
 fn queued_executes_are_aborted_and_answered() {
     let mut kernel = Kernel::start();
-    let failing = kernel.send_execute(FAIL);
+    let code = failing(&kernel);
+    let failing = kernel.send_execute(&code);
+    kernel.recv_iopub_busy(&failing);
+    kernel.recv_iopub_execute_input(&failing, &code);
     let queued = [(); 3].map(|()| kernel.send_execute("print('must not run')"));
-    assert_eq!(
-        kernel.finish_execute(&failing, Some(FAIL)).error(),
-        "ZeroDivisionError"
-    );
+    // Its answer shows that what was sent before it has been read.
+    kernel.request(Channel::Shell, "kernel_info_request", json!({}));
+    fail(&kernel);
+    assert_eq!(kernel.finish_begun(&failing).error(), "ZeroDivisionError");
     for request in &queued {
         assert_aborted(&mut kernel, request);
     }
@@ -33,17 +45,20 @@ fn queued_executes_are_aborted_and_answered() {
 #[test]
 fn other_requests_in_the_queue_are_answered() {
     let mut kernel = Kernel::start();
-    let failing = kernel.send_execute(FAIL);
-    let info = kernel.send_request(Channel::Shell, "kernel_info_request", json!({}));
+    let failing = kernel.send_execute(&failing(&kernel));
     let inspect = kernel.send_request(
         Channel::Shell,
         "inspect_request",
         json!({"code": "print", "cursor_pos": 5, "detail_level": 0}),
     );
     let comms = kernel.send_request(Channel::Shell, "comm_info_request", json!({}));
+    let info = kernel.send_request(Channel::Shell, "kernel_info_request", json!({}));
     let mut replies = Vec::new();
     for _ in 0..4 {
         let reply = kernel.recv(Channel::Shell);
+        if reply.is_child_of(&info) {
+            fail(&kernel);
+        }
         let expected = if reply.is_child_of(&failing) {
             "error"
         } else {
@@ -67,11 +82,16 @@ fn other_requests_in_the_queue_are_answered() {
 #[test]
 fn stop_on_error_false_goes_on() {
     let mut kernel = Kernel::start();
-    let mut content = execute_content(FAIL);
+    let code = failing(&kernel);
+    let mut content = execute_content(&code);
     content["stop_on_error"] = json!(false);
     let failing = kernel.send_request(Channel::Shell, "execute_request", content);
+    kernel.recv_iopub_busy(&failing);
+    kernel.recv_iopub_execute_input(&failing, &code);
     let next = kernel.send_execute("'ran'");
-    kernel.finish_execute(&failing, Some(FAIL)).error();
+    kernel.request(Channel::Shell, "kernel_info_request", json!({}));
+    fail(&kernel);
+    kernel.finish_begun(&failing).error();
     assert_eq!(kernel.finish_execute(&next, Some("'ran'")).result(), "'ran'");
 }
 
@@ -106,13 +126,14 @@ fn what_is_sent_after_the_reply_runs() {
 #[test]
 fn requests_of_a_second_client_in_the_queue_are_aborted_too() {
     let mut kernel = Kernel::start();
-    let failing = kernel.send_execute(FAIL);
-    kernel.recv_iopub_busy(&failing);
     let mut other = kernel.connect();
+    let failing = kernel.send_execute(&failing(&kernel));
+    kernel.recv_iopub_busy(&failing);
     let theirs = other.send_execute("print('must not run')");
     // A second request on the same connection shows that the first has been read.
     let info = other.send_request(Channel::Shell, "kernel_info_request", json!({}));
     other.recv_shell_reply(&info, "kernel_info_reply");
+    fail(&kernel);
     assert_eq!(
         other.recv_shell_reply(&theirs, "execute_reply").status(),
         "aborted"

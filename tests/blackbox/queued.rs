@@ -131,10 +131,12 @@ fn sixty_megabytes_are_refused_at_once() {
 #[test]
 fn ten_thousand_cells_behind_a_failed_one_are_aborted_at_once() {
     let mut kernel = Kernel::start();
-    let code = "import time; time.sleep(3); 1/0";
-    let failing = begin(&mut kernel, code);
+    let go = kernel.dir.path().join("go");
+    let code = format!("import os, time\nwhile not os.path.exists({go:?}): time.sleep(0.01)\n1/0");
+    let failing = begin(&mut kernel, &code);
     let queued = send_executes(&kernel, 10_000, 10);
     wait_until_read(&mut kernel);
+    std::fs::write(go, "").expect("a file");
     assert_eq!(
         kernel.recv_shell_reply(&failing, "execute_reply").status(),
         "error"

@@ -270,6 +270,12 @@ impl Client {
         if let Some(code) = code {
             self.recv_iopub_execute_input(request, code);
         }
+        self.finish_begun(request)
+    }
+
+    /// The same, when its busy and its `execute_input` have been taken.
+    #[track_caller]
+    pub fn finish_begun(&mut self, request: &RequestId) -> Outcome {
         let outputs = self.recv_outputs(request);
         let reply = self.recv_shell_reply(request, "execute_reply");
         Outcome {
