@@ -10,8 +10,9 @@ use crate::client::fixtures::resident_memory;
 use crate::client::session::execute_content;
 use crate::client::{Channel, Kernel, RequestId};
 
-/// How long a `shutdown_reply` may take, whatever is queued.
-const PROMPT: Duration = Duration::from_millis(300);
+/// How long a `shutdown_reply` may take, whatever is queued: half of the time until the deadline, at which it comes in any case.
+/// Whatever looks through the whole queue for each request in it takes longer behind a quarter of these.
+const PROMPT: Duration = Duration::from_secs(1);
 
 const MIB: usize = 1 << 20;
 
@@ -92,40 +93,46 @@ const SLEEP: &str = "import time; time.sleep(60)";
 /// Plays an end behind which `queue` has put requests until its reply is prompt: what else this machine does can only make
 /// it later.
 #[track_caller]
-fn assert_prompt(queue: impl Fn(&Kernel) -> Vec<RequestId>, replies: Option<&str>, limit: Duration) {
+fn assert_prompt(queue: impl Fn(&mut Kernel) -> Vec<RequestId>, replies: Option<&str>) {
     let mut times = Vec::new();
     for _ in 0..3 {
         let mut kernel = Kernel::start();
         let cell = begin(&mut kernel, SLEEP);
-        let requests = queue(&kernel);
-        wait_until_read(&mut kernel);
+        let requests = queue(&mut kernel);
         times.push(ask_for_the_end(&mut kernel));
         take_all(&mut kernel, &cell, &requests, replies);
-        if times.iter().any(|time| *time < limit) {
+        if times.iter().any(|time| *time < PROMPT) {
             return;
         }
     }
     panic!("the replies took {times:?}");
 }
 
+/// The same behind requests that have been read.
+#[track_caller]
+fn are_refused_at_once(send: impl Fn(&Kernel) -> Vec<RequestId>, replies: Option<&str>) {
+    let queue = |kernel: &mut Kernel| {
+        let requests = send(kernel);
+        wait_until_read(kernel);
+        requests
+    };
+    assert_prompt(queue, replies);
+}
+
 #[test]
 fn twenty_thousand_comm_messages_are_refused_at_once() {
-    assert_prompt(|kernel| send_comms(kernel, 20_000, 0), None, PROMPT);
+    are_refused_at_once(|kernel| send_comms(kernel, 20_000, 0), None);
 }
 
 #[test]
 fn five_thousand_cells_are_refused_at_once() {
-    assert_prompt(|kernel| send_executes(kernel, 5_000, 10), Some("aborted"), PROMPT);
+    are_refused_at_once(|kernel| send_executes(kernel, 5_000, 10), Some("aborted"));
 }
 
 #[test]
 fn sixty_megabytes_are_refused_at_once() {
-    assert_prompt(|kernel| send_comms(kernel, 600, 100 << 10), None, PROMPT);
-    assert_prompt(
-        |kernel| send_executes(kernel, 600, 100 << 10),
-        Some("aborted"),
-        PROMPT,
-    );
+    are_refused_at_once(|kernel| send_comms(kernel, 600, 100 << 10), None);
+    are_refused_at_once(|kernel| send_executes(kernel, 600, 100 << 10), Some("aborted"));
 }
 
 #[test]
@@ -173,7 +180,8 @@ fn what_waits_is_bounded() {
     for _ in 0..20 {
         let asked = Instant::now();
         kernel.request(Channel::Control, "kernel_info_request", json!({}));
-        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        // Behind the flood it would come at the end of the cell, after a minute.
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     }
     kernel.request(Channel::Control, "interrupt_request", json!({}));
     assert_eq!(kernel.recv_shell_reply(&cell, "execute_reply").status(), "error");
@@ -189,13 +197,12 @@ fn what_waits_is_bounded() {
 /// others.
 #[test]
 fn a_flood_that_stands_at_the_door_delays_no_end() {
-    let mut kernel = Kernel::start();
-    let cell = begin(&mut kernel, SLEEP);
-    send_comms(&kernel, 400, MIB);
-    std::thread::sleep(Duration::from_secs(2));
-    let took = ask_for_the_end(&mut kernel);
-    take_all(&mut kernel, &cell, &[], None);
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    let flood = |kernel: &mut Kernel| {
+        send_comms(kernel, 400, MIB);
+        std::thread::sleep(Duration::from_secs(2));
+        Vec::new()
+    };
+    assert_prompt(flood, None);
 }
 
 /// A cell that awaits a comm message gets it, though more waits in front of it than there is room for.
