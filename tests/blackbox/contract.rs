@@ -260,6 +260,11 @@ fn scenes() -> Vec<(String, Vec<String>, Option<String>)> {
         let cell = STEPS[0].1.replace("WAY", way);
         scenes.push((format!("{way} everywhere"), left, Some(cell)));
     }
+    scenes
+}
+
+/// Those that are a matter of when: it comes to pass in most plays of one of them, and on a busy machine in another.
+fn moments() -> Vec<(String, Vec<String>, Option<String>)> {
     // The main thread comes out of what it was given up in, and finds that somebody else goes on.
     let late = "class Late(threading.Thread):
     def join(self, timeout=None):
@@ -267,9 +272,9 @@ fn scenes() -> Vec<(String, Vec<String>, Option<String>)> {
 thread = Late(target=time.sleep, args=(60,))
 thread.start()
 atexit.register(time.sleep, 0.25)";
-    scenes.push(("main comes to".to_owned(), vec![late.to_owned()], None));
-    // The GIL comes back when the helper that waits for it has just been given up.
-    for after in ["1.54", "1.55", "1.56", "1.57"] {
+    let mut moments = vec![("main comes to".to_owned(), vec![late.to_owned()], None)];
+    // The GIL comes back when the helper that waits for it has just been given up; counted from the cell's interrupt.
+    for after in ["1.56", "1.54", "1.52", "1.49"] {
         let late = format!(
             "try:
     print('ready', flush=True)
@@ -277,13 +282,13 @@ atexit.register(time.sleep, 0.25)";
 except KeyboardInterrupt:
     for_seconds({after}, _py)"
         );
-        scenes.push((
+        moments.push((
             format!("the GIL comes back after {after} s"),
             Vec::new(),
             Some(late),
         ));
     }
-    scenes
+    moments
 }
 
 /// Everything that the model can say.
@@ -325,8 +330,14 @@ fn the_real_python_side_says_what_the_model_says() {
             });
         }
     });
-    let words = words.into_inner().expect("no scene has failed");
-    let unsaid: Vec<String> = all_words().difference(&words).cloned().collect();
+    let mut words = words.into_inner().expect("no scene has failed");
+    let all = all_words();
+    for (name, setup, cell) in moments().iter().cycle().take(20) {
+        if !all.is_subset(&words) {
+            words.extend(replay(name, &play(setup, cell.as_deref())));
+        }
+    }
+    let unsaid: Vec<&String> = all.difference(&words).collect();
     assert!(
         unsaid.is_empty(),
         "the model says these, and no real Python side did: {unsaid:#?}\nsaid: {words:#?}"
