@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::{Channel, Kernel, Message, Outcome};
+use crate::client::{Kernel, Message, Outcome};
 
 fn streams(outputs: &[Message]) -> Vec<String> {
     outputs
@@ -86,25 +86,36 @@ fn a_cell_that_goes_on_printing_is_in_few_pieces() {
 #[test]
 fn prints_a_few_milliseconds_apart_are_one_message() {
     let mut kernel = Kernel::start();
-    for _ in 0..5 {
-        let code = "import time\nprint(1); time.sleep(0.003); print(2); time.sleep(0.3)";
+    let code = "import time\nbegan = time.monotonic()\nprint(1); time.sleep(0.003); print(2)\n\
+                took = time.monotonic() - began\ntime.sleep(0.3)";
+    let mut rounds = 0;
+    for _ in 0..10 {
         let (outcome, _) = timed(&mut kernel, code);
-        assert_eq!(streams(&outcome.outputs), ["1\n2\n"]);
+        // On a busy machine they may be further apart.
+        if kernel.execute("took < 0.04").result() == "True" {
+            assert_eq!(streams(&outcome.outputs), ["1\n2\n"]);
+            rounds += 1;
+        }
     }
+    assert!(rounds >= 5, "{rounds} of 10");
 }
 
 /// What a thread prints when no cell runs is seen soon, and in few pieces.
 #[test]
 fn a_thread_prints_while_no_cell_runs() {
     let mut kernel = Kernel::start();
-    let code = "import threading, time
+    let go = kernel.dir.path().join("go");
+    let code = format!(
+        "import os, threading, time
 def work():
-    time.sleep(0.3)
+    while not os.path.exists({go:?}): time.sleep(0.01)
     for i in range(100): print(i); time.sleep(0.01)
     time.sleep(0.5)
     print('done')
-thread = threading.Thread(target=work); thread.start()";
-    let cell = kernel.execute(code).id;
+thread = threading.Thread(target=work); thread.start()"
+    );
+    let cell = kernel.execute(&code).id;
+    std::fs::write(go, "").expect("a file");
     let begun = Instant::now();
     let (mut text, mut pieces) = (String::new(), 0);
     while !text.ends_with("done\n") {
@@ -120,17 +131,17 @@ thread = threading.Thread(target=work); thread.start()";
 #[test]
 fn text_is_sent_while_c_code_holds_the_gil() {
     let mut kernel = Kernel::start();
-    let code = "import ctypes\nlibc = ctypes.PyDLL(None)\nprint('now', end=''); libc.sleep(2);";
-    let cell = kernel.send_execute(code);
+    let door = kernel.dir.path().join("door");
+    kernel.run(&format!("import ctypes, os\nos.mkfifo({door:?})"));
+    // To open a pipe waits for somebody who opens its other end.
+    let code = format!("print('now', end=''); ctypes.PyDLL(None).open(os.fsencode({door:?}), os.O_RDONLY);");
+    let cell = kernel.send_execute(&code);
     kernel.recv_iopub_busy(&cell);
-    kernel.recv_iopub_execute_input(&cell, code);
+    kernel.recv_iopub_execute_input(&cell, &code);
     let begun = Instant::now();
     kernel.recv_iopub_stream(&cell, "stdout", "now");
-    assert!(
-        begun.elapsed() < Duration::from_millis(1000),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    std::fs::File::create(door).expect("the pipe opens");
     kernel.recv_iopub_idle(&cell);
     kernel.recv_shell_reply(&cell, "execute_reply");
 }
@@ -176,20 +187,20 @@ fn a_flood_of_flushes_is_quick_and_in_few_pieces() {
 #[test]
 fn text_goes_with_what_comes_behind_it() {
     let mut kernel = Kernel::start();
-    let code = "print('before', end='')\ndisplay(1)\nprint('after', end='')\nimport time; time.sleep(1)";
-    let cell = kernel.send_execute(code);
+    let go = kernel.dir.path().join("go");
+    let code = format!(
+        "import os, time\nprint('before', end='')\ndisplay(1)\nprint('after', end='')\n\
+         while not os.path.exists({go:?}): time.sleep(0.01)"
+    );
+    let cell = kernel.send_execute(&code);
     kernel.recv_iopub_busy(&cell);
-    kernel.recv_iopub_execute_input(&cell, code);
+    kernel.recv_iopub_execute_input(&cell, &code);
     kernel.recv_iopub_stream(&cell, "stdout", "before");
     kernel.recv_iopub(&cell, "display_data");
     let begun = Instant::now();
     kernel.recv_iopub_stream(&cell, "stdout", "after");
-    assert!(
-        begun.elapsed() < Duration::from_millis(500),
-        "{:?}",
-        begun.elapsed()
-    );
-    assert!(kernel.recv_within(Channel::Shell, Duration::ZERO).is_none());
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    std::fs::write(go, "").expect("a file");
     kernel.recv_iopub_idle(&cell);
     kernel.recv_shell_reply(&cell, "execute_reply");
 }
