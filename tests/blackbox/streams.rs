@@ -219,23 +219,16 @@ fn a_process_pool_works() {
 #[test]
 fn a_task_prints_into_the_cell_that_made_it() {
     let mut kernel = Kernel::start();
-    let first = kernel.execute("import asyncio\nasync def later():\n    await asyncio.sleep(0.05)\n    print('from the task')\n    stop.set()\nstop = asyncio.Event()\ntask = asyncio.create_task(later())");
-    let code = "_ = await stop.wait()";
+    let code = "import asyncio\nasync def later():\n    await go.wait()\n    print('from the task')\n    stop.set()\n\
+                go, stop = asyncio.Event(), asyncio.Event()\ntask = asyncio.create_task(later())";
+    let first = kernel.execute(code).id;
+    let code = "go.set()\n_ = await stop.wait()";
     let second = kernel.send_execute(code);
     kernel.recv_iopub_busy(&second);
-    // The task may print before or after the second cell's input is announced.
-    let mut texts = Vec::new();
-    loop {
-        let message = kernel.recv(Channel::Iopub);
-        match message.msg_type().as_str() {
-            "stream" => texts.push((message.parent(), message.text("text"))),
-            "execute_input" => {}
-            _ if message.is_state("idle") => break,
-            _ => panic!("{}", message.summary()),
-        }
-    }
+    kernel.recv_iopub_execute_input(&second, code);
+    kernel.recv_iopub_stream(&first, "stdout", "from the task\n");
+    kernel.recv_iopub_idle(&second);
     kernel.recv_shell_reply(&second, "execute_reply");
-    assert_eq!(texts, [(Some(first.id), "from the task\n".to_owned())]);
 }
 
 #[test]
