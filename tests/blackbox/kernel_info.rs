@@ -7,10 +7,12 @@ use serde_json::json;
 use crate::client::fixtures::installed_command;
 use crate::client::{Channel, Kernel, Message};
 
-/// A folder whose `sitecustomize.py` makes Python take its time to start, and says when it has.
-fn slow_python(dir: &Path, seconds: f64) -> String {
-    let up = dir.join("python-is-up");
-    let code = format!("import pathlib, time\ntime.sleep({seconds})\npathlib.Path({up:?}).touch()\n");
+/// A folder whose `sitecustomize.py` keeps Python from starting until there is a file `go`, and says when it has started.
+fn slow_python(dir: &Path) -> String {
+    let [go, up] = ["go", "python-is-up"].map(|name| dir.join(name));
+    let code = format!(
+        "import pathlib, time\nwhile not pathlib.Path({go:?}).exists(): time.sleep(0.01)\npathlib.Path({up:?}).touch()\n"
+    );
     std::fs::write(dir.join("sitecustomize.py"), code).expect("sitecustomize can be written");
     dir.display().to_string()
 }
@@ -48,7 +50,7 @@ fn is_answered_on_shell_and_control() {
 fn is_answered_before_python_is_up() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let command = installed_command(dir.path());
-    let path = slow_python(dir.path(), 2.0);
+    let path = slow_python(dir.path());
     let mut kernel = Kernel::builder()
         .command(&command)
         .env("PYTHONPATH", &path)
@@ -59,10 +61,8 @@ fn is_answered_before_python_is_up() {
     }
     assert_eq!(kernel.heartbeat(b"are you there?"), [&b"are you there?"[..]]);
     kernel.request(Channel::Control, "comm_info_request", json!({}));
-    assert!(
-        !dir.path().join("python-is-up").exists(),
-        "the answers came too late to show anything"
-    );
+    assert!(!dir.path().join("python-is-up").exists());
+    std::fs::write(dir.path().join("go"), "").expect("a file");
     kernel.assert_alive();
     assert!(dir.path().join("python-is-up").exists());
 }
@@ -70,14 +70,19 @@ fn is_answered_before_python_is_up() {
 #[test]
 fn requests_wait_in_order_while_python_starts() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = slow_python(dir.path(), 0.5);
-    let mut kernel = Kernel::builder().env("PYTHONPATH", &path).start();
+    let command = installed_command(dir.path());
+    let path = slow_python(dir.path());
+    let mut kernel = Kernel::builder()
+        .command(&command)
+        .env("PYTHONPATH", &path)
+        .start();
     let cells = ["x = [1]", "x.append(2)", "x"];
     let requests = cells.map(|code| kernel.send_execute(code));
     let kernel_info = kernel.send_request(Channel::Shell, "kernel_info_request", json!({}));
     kernel.recv_shell_reply(&kernel_info, "kernel_info_reply");
     kernel.recv_iopub_busy(&kernel_info);
     kernel.recv_iopub_idle(&kernel_info);
+    std::fs::write(dir.path().join("go"), "").expect("a file");
     let mut last = None;
     for (request, code) in requests.iter().zip(cells) {
         last = Some(kernel.finish_execute(request, Some(code)));
