@@ -228,6 +228,9 @@ fn contents_of_the_wrong_kind() {
 
 /// Like [`discard`], when requests that Python must answer are among the nonsense.
 fn discard_all(kernel: &mut Client) {
+    // What was sent on control is before the cell, too, when it has been read.
+    let read = kernel.send_request(Channel::Control, "kernel_info_request", json!({}));
+    while !kernel.recv(Channel::Control).is_child_of(&read) {}
     let barrier: RequestId = kernel.send_execute("'barrier'");
     loop {
         let message = kernel.recv(Channel::Iopub);

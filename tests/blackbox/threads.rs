@@ -1,6 +1,7 @@
 //! The book of threads: `drupe.threads` for runtimes that make their own, and `%threads`.
 
 use crate::client::Kernel;
+use crate::client::fixtures::wait_until;
 
 /// A thread that Python did not make, running `code` in it.
 const NATIVE: &str = "import ctypes, threading
@@ -27,14 +28,17 @@ join = native(work)
 inside.wait()
 names()";
     assert_eq!(kernel.execute(code).result(), "['camera']");
-    let table = kernel.run("%threads");
-    let camera = table
-        .lines()
-        .find(|line| line.starts_with("camera"))
-        .unwrap_or(&table);
+    let (mut table, mut camera) = (String::new(), String::new());
+    // It has said that it is inside, and is about to wait.
+    wait_until("it waits", || {
+        table = kernel.run("%threads");
+        let line = table.lines().find(|line| line.starts_with("camera"));
+        camera = line.unwrap_or(&table).to_owned();
+        camera.contains("in wait")
+    });
     let words: Vec<&str> = camera.split_whitespace().collect();
     assert_eq!(words[..3], ["camera", "yes", "frames"], "{table}");
-    assert!(words[4] == "s" && camera.contains("in wait"), "{table}");
+    assert_eq!(words[4], "s", "{table}");
     let main = table
         .lines()
         .find(|line| line.starts_with("MainThread"))
