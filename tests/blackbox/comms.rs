@@ -180,9 +180,19 @@ fn messages_reach_a_cell_that_awaits_them() {
     }
     assert_eq!(result, Some(json!("'tea'")));
     kernel.recv_shell_reply(&cell, "execute_reply");
-    while let Some(message) = kernel.recv_within(Channel::Iopub, std::time::Duration::from_millis(100)) {
-        assert_eq!(message.msg_type(), "status");
+    let next = kernel.send_execute("");
+    loop {
+        let message = kernel.recv(Channel::Iopub);
+        if message.is_child_of(&next) && message.is_state("idle") {
+            break;
+        }
+        assert!(
+            message.msg_type() == "status" || message.is_child_of(&next),
+            "{}",
+            message.summary()
+        );
     }
+    kernel.recv_shell_reply(&next, "execute_reply");
 }
 
 /// Buffers of every kind arrive as their bytes: views of other types, and with gaps.
