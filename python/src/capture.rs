@@ -9,7 +9,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, stderr, stdout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
 use drupe::kernel::Handle;
@@ -128,6 +128,11 @@ impl Capture {
         self.pipes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody holds what he has read: asked after a look at pipes that are empty, this leaves nothing in between.
+    fn is_being_read(&self) -> bool {
+        matches!(self.pipes.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
     /// Read what is in the pipes now.
     fn read_all(&self) {
         let mut pipes = self.lock();
@@ -154,13 +159,13 @@ impl Capture {
     }
 }
 
-/// Whether C code or a child has written something that nobody has read yet. Never waits.
+/// Whether C code or a child has written something that is not in the outbox yet. Never waits.
 pub fn pending() -> bool {
     let Some(capture) = CAPTURE.get() else {
         return false;
     };
     let ends = capture.ends.each_ref().map(|end| Some(end.as_fd()));
-    descriptor::wait(ends, Some(Duration::ZERO)).contains(&Ready::Data)
+    descriptor::wait(ends, Some(Duration::ZERO)).contains(&Ready::Data) || capture.is_being_read()
 }
 
 /// Send what is in the pipes now. Call with the GIL released.
