@@ -16,8 +16,9 @@ use crate::{boot, capture, fork, parent};
 /// How long a writer waits for room before it looks at its signals.
 const SIGNAL_CHECK: Duration = Duration::from_millis(20);
 
-/// How long a `flush()` waits. The io thread needs 0.1 ms; a client that reads nothing is not worth more.
-const FLUSH_PATIENCE: Duration = Duration::from_millis(20);
+/// How long a `flush()` waits for the io thread, which needs 0.1 ms once it is on a processor: as long as a busy machine may keep
+/// it from one, and not for ever.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// `drupe._drupe.Stream(name)`, `name` being `stdout` or `stderr`.
 #[pyclass(name = "Stream", module = "drupe._drupe", subclass, frozen, dict)]

@@ -288,6 +288,7 @@ impl Io {
     /// Send what is due, as much as its share allows: the answers to what was refused, and what Python says.
     async fn say(&mut self) -> bool {
         if !self.is_writable().await {
+            self.handle.outbox.held_up();
             return false;
         }
         let refused = self.answer_refused();

@@ -25,6 +25,9 @@ const CAPACITY: usize = 16 << 20;
 /// Text of one stream message is not coalesced beyond this many bytes, so that a front-end gets pieces it can draw.
 const STREAM_MESSAGE: usize = 512 << 10;
 
+/// How long a `flush()` waits for a client that takes nothing, which is not worth more.
+const CLIENT_PATIENCE: Duration = Duration::from_millis(20);
+
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Out>,
@@ -34,6 +37,8 @@ struct Queue {
     pushed: u64,
     taken: u64,
     handed: u64,
+    /// A client took nothing more when the io thread looked last.
+    held_up: bool,
     /// Nothing is taken any more: whoever writes waits for the end of the process.
     closed: bool,
 }
@@ -157,14 +162,21 @@ impl Outbox {
         self.change(self.lock(), |queue| queue.flush.flush(Instant::now()))
     }
 
-    /// Wait until all that was said so far has been given to the sockets, at most `timeout`. Call with the GIL released.
+    /// Wait until all that was said so far has been given to the sockets, at most `timeout`, and no more than a moment
+    /// where a client takes nothing. Call with the GIL released.
     pub fn wait_until_sent(&self, timeout: Duration) {
         let queue = self.lock();
         let all = queue.pushed;
+        let waits = move |queue: &mut Queue| !queue.closed && queue.handed < all;
+        let (queue, _) = self
+            .handed
+            .wait_timeout_while(queue, CLIENT_PATIENCE.min(timeout), waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        let left = timeout.saturating_sub(CLIENT_PATIENCE);
         // Whatever comes of it, there is nothing more to do here.
         drop(
             self.handed
-                .wait_timeout_while(queue, timeout, |queue| !queue.closed && queue.handed < all),
+                .wait_timeout_while(queue, left, |queue| !queue.held_up && waits(queue)),
         );
     }
 
@@ -211,7 +223,14 @@ impl Outbox {
     pub fn handed_over(&self) {
         let mut queue = self.lock();
         queue.handed = queue.taken;
+        queue.held_up = false;
         drop(queue);
+        self.handed.notify_all();
+    }
+
+    /// A client takes nothing more, so that nothing is taken here either until it does.
+    pub fn held_up(&self) {
+        self.lock().held_up = true;
         self.handed.notify_all();
     }
 
@@ -340,17 +359,43 @@ mod tests {
         outbox.write(StreamName::Stdout, None, "a");
         assert!(outbox.flush());
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| {
-                let begun = Instant::now();
-                outbox.wait_until_sent(Duration::from_secs(60));
-                begun.elapsed()
-            });
-            std::thread::sleep(Duration::from_millis(20));
+            let waiter = scope.spawn(|| wait(&outbox));
+            std::thread::sleep(CLIENT_PATIENCE * 2);
             assert!(!waiter.is_finished());
             assert!(outbox.take(Instant::now()).is_some());
             outbox.handed_over();
             let waited = waiter.join().expect("the waiter");
             assert!(waited < Duration::from_secs(30), "{waited:?}");
         });
+    }
+
+    #[test]
+    fn a_flush_does_not_wait_for_a_client_that_takes_nothing() {
+        let outbox = Outbox::default();
+        outbox.push(display());
+        outbox.held_up();
+        let waited = wait(&outbox);
+        assert!(
+            CLIENT_PATIENCE <= waited && waited < Duration::from_secs(30),
+            "{waited:?}"
+        );
+        std::thread::scope(|scope| {
+            // It has taken what there was: it is waited for again, until it is found to take nothing once more.
+            assert!(outbox.take(Instant::now()).is_some());
+            outbox.handed_over();
+            outbox.push(display());
+            let waiter = scope.spawn(|| wait(&outbox));
+            std::thread::sleep(CLIENT_PATIENCE * 2);
+            assert!(!waiter.is_finished());
+            outbox.held_up();
+            let waited = waiter.join().expect("the waiter");
+            assert!(waited < Duration::from_secs(30), "{waited:?}");
+        });
+    }
+
+    fn wait(outbox: &Outbox) -> Duration {
+        let begun = Instant::now();
+        outbox.wait_until_sent(Duration::from_secs(60));
+        begun.elapsed()
     }
 }
