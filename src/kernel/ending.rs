@@ -28,8 +28,9 @@ use crate::wire::messages::iopub::ExecutionState;
 /// How often the sockets are looked at while they drain.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How long the end waits for its record to be written, on a file system that does not hang.
-const RECORD_AT_MOST: Duration = Duration::from_millis(50);
+/// How long the end waits for its record to be written: longer than a busy disk or processor keeps it, and no longer where the file
+/// system hangs.
+const RECORD_AT_MOST: Duration = Duration::from_millis(250);
 
 /// How long the process stays after a cell has asked for the end and all is said. A console reads the cell's answer, which tells it to end
 /// as well, only from a kernel that is alive, and looks for it every 50 ms. ipykernel stays for 0.1 s.
