@@ -30,8 +30,11 @@ const CAPACITY: usize = 256 << 10;
 /// A pipe takes so much in one piece, or says before that it does not.
 const PIECE: usize = 4096;
 
-/// How long [`flush`] waits for what is being written.
-const AT_THE_END: Duration = Duration::from_millis(5);
+/// How long [`flush`] waits for what is being written, while it could be: who writes it is not on a processor.
+const AT_THE_END: Duration = Duration::from_millis(200);
+
+/// How long it waits where nobody takes it.
+const UNREAD: Duration = Duration::from_millis(5);
 
 static LOG: OnceLock<&'static Log> = OnceLock::new();
 
@@ -49,7 +52,8 @@ pub fn start(to: BorrowedFd<'static>, level: LevelFilter) {
         .try_init();
 }
 
-/// Hands over what waits, as much as is taken at once. For the very end of the process; takes a few milliseconds at most.
+/// Hands over what waits, as much as is taken at once. For the very end of the process; takes a few milliseconds at most, or
+/// what the system needs to let the thread end its line.
 pub fn flush() {
     if let Some(log) = LOG.get() {
         log.flush(AT_THE_END);
@@ -190,11 +194,12 @@ impl Log {
             if left.is_zero() {
                 return;
             }
-            queue = self
-                .written
-                .wait_timeout(queue, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            let waited = self.written.wait_timeout(queue, left.min(UNREAD));
+            let result;
+            (queue, result) = waited.unwrap_or_else(PoisonError::into_inner);
+            if result.timed_out() && queue.writing && !descriptor::takes_more(self.to) {
+                return;
+            }
         }
         queue.throttle.end();
         let text = queue.take(Instant::now());

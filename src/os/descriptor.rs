@@ -67,13 +67,16 @@ pub fn readable(fd: BorrowedFd<'_>, at_most: Duration) -> bool {
     }
 }
 
+/// Whether a write would take something at once.
+pub fn takes_more(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok() && polled[0].revents().contains(PollFlags::OUT)
+}
+
 /// Writes what is taken at once; true when that is all. A pipe that nobody reads does not hold up the caller, as long as the
 /// bytes are fewer than a pipe takes in one piece (4096).
 pub fn write_without_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
-    poll(&mut polled, Some(&Timespec::default())).is_ok()
-        && polled[0].revents().contains(PollFlags::OUT)
-        && rustix::io::write(fd, bytes).is_ok_and(|count| count == bytes.len())
+    takes_more(fd) && rustix::io::write(fd, bytes).is_ok_and(|count| count == bytes.len())
 }
 
 /// Writes all of it, however long that takes. False where the descriptor takes no more.
