@@ -6,11 +6,11 @@ use super::*;
 
 const CANCELLED: i64 = ErrorCode::RequestCanceled as i64;
 
-/// A client with so many documents open that to read them all takes a while.
-fn crowded(server: &Server, documents: usize) -> Client {
+/// A client with many documents of so many functions open.
+fn crowded(server: &Server, documents: usize, functions: usize) -> Client {
     let mut client = Client::connect(server);
     client.ask("initialize", json!({"capabilities": {}})).unwrap();
-    let text = "def f(a, b=[1, 2, 3]):\n    return {a: b for a in range(len(b))}\n".repeat(200);
+    let text = "def f(a, b=[1, 2, 3]):\n    return {a: b for a in range(len(b))}\n".repeat(functions);
     for number in 0..documents {
         let uri = format!("inmemory:/{number}");
         let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
@@ -34,7 +34,8 @@ fn a_walk_through_all_documents_ends_when_it_is_cancelled() {
         ),
         ("textDocument/rename", json!({"newName": "g"})),
     ] {
-        let mut client = crowded(&server, 100);
+        // To read them all takes a second, within which the cancellation comes for certain.
+        let mut client = crowded(&server, 100, 2000);
         let mut params = more;
         params["textDocument"] = json!({"uri": "inmemory:/0"});
         params["position"] = json!({"line": 0, "character": 4});
@@ -48,7 +49,7 @@ fn a_walk_through_all_documents_ends_when_it_is_cancelled() {
 #[test]
 fn a_request_does_not_wait_for_everybodys_diagnostics() {
     let server = server(None);
-    let mut client = crowded(&server, 50);
+    let mut client = crowded(&server, 50, 600);
     let told = |message: &Value| message["method"] == "textDocument/publishDiagnostics";
     while !told(&client.receive().unwrap()) {}
     let id = client.request(
