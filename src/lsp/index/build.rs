@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::finder::{self, Finder, Place};
 use super::names::{Module, Names};
@@ -22,6 +22,8 @@ const MOST_MODULES: usize = 20_000;
 const MOST_BYTES: usize = 16 << 20;
 /// What is found later is left out.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What has been changed this recently may be changed once more with the same date: clocks of file systems tick every 4 to 10 ms.
+pub(super) const TICKS: Duration = Duration::from_millis(20);
 
 /// Folders whose modules nobody imports from elsewhere.
 const INSIDE: [&str; 14] = [
@@ -211,14 +213,15 @@ fn is_inside(name: &str) -> bool {
     name.starts_with('_') || INSIDE.contains(&name)
 }
 
-/// What changes when one of the files does, or a folder's entries.
+/// What changes when one of the files does, or a folder's entries. Where that has just happened, it is like no other.
 fn stamp(files: &[impl AsRef<Path>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for file in files {
         let about = file.as_ref().metadata().ok();
         let changed = about.as_ref().and_then(|it| it.modified().ok());
-        let changed = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        (about.map(|it| it.len()), changed).hash(&mut hasher);
+        let now = SystemTime::now();
+        let just = changed.filter(|at| now.duration_since(*at).is_ok_and(|age| age < TICKS));
+        (about.map(|it| it.len()), changed, just.map(|_| now)).hash(&mut hasher);
     }
     hasher.finish()
 }
