@@ -14,8 +14,6 @@ use super::hub::{Hub, Pattern};
 
 /// A peer with a full pipe that has taken nothing for this long does not count as reading.
 const STALLED: Duration = Duration::from_secs(1);
-/// How long what peers send is waited for to come to its end.
-const READ_ON: Duration = Duration::from_millis(50);
 
 /// Enters the state, and says whether every reading peer's system has all bytes and nothing is left unread of those who
 /// have been given any.
@@ -23,7 +21,7 @@ pub(super) fn is_drained<P: Pattern>(hub: &Hub<P>) -> bool {
     let began = hub.begin_drain();
     let now = Instant::now();
     let stalled = now.checked_sub(STALLED).unwrap_or(began);
-    let reads_on = now < began + READ_ON;
+    let reads_on = now < began + hub.limits.read_on;
     !hub.peers().iter().any(|peer| {
         peer.owes() && !peer.stands_since(stalled)
             || reads_on && hub.pattern.standing(peer) != Standing::Idle && peer.has_unread()

@@ -57,6 +57,8 @@ pub struct Limits {
     /// What has been read on this socket and not been taken by its owner; above it reading pauses. Strangers pause at an
     /// eighth of it.
     pub inbound_budget: usize,
+    /// How long, at the end, what peers send is waited for to come to its end.
+    pub read_on: Duration,
 }
 
 impl Default for Limits {
@@ -83,6 +85,7 @@ impl Default for Limits {
             pace: 256 << 10,
             patience: Duration::from_secs(300),
             inbound_budget: 32 << 20,
+            read_on: Duration::from_millis(50),
         }
     }
 }
