@@ -73,7 +73,10 @@ fn who_never_reads_costs_the_others_a_second_once() {
         assert_eq!(xpub.counters().stuck, 1);
         assert!(deaf.is_closed().await);
         assert!(longest >= Duration::from_millis(900), "{longest:?}");
-        assert!(sum < Duration::from_millis(1700), "{sum:?}");
+        assert!(
+            sum - longest < Duration::from_millis(900),
+            "{longest:?} of {sum:?}"
+        );
     });
 }
 
@@ -231,7 +234,7 @@ fn a_welcome_has_no_queue_of_its_own() {
 fn a_client_that_takes_no_replies_is_cut_off() {
     run(async {
         let limits = Limits {
-            stuck_after: Duration::from_millis(300),
+            stuck_after: Duration::from_secs(1),
             peer_budget: 1 << 20,
             ..Limits::default()
         };
