@@ -94,8 +94,8 @@ impl Driven {
         assert_eq!(restored, ["setBreakpoints"]);
     }
 
-    fn after(&mut self, duration: Duration) {
-        let outputs = self.session.due(Instant::now() + duration);
+    fn at(&mut self, time: Instant) {
+        let outputs = self.session.due(time);
         self.note(outputs);
     }
 }
@@ -112,10 +112,11 @@ fn breakpoints_are_back_when_pydevd_has_answered() {
 #[test]
 fn a_restore_that_is_never_answered_makes_one_cell_wait_and_no_other() {
     let mut driven = Driven::attached();
+    let before = Instant::now();
     driven.interrupt_a_stopped_cell();
-    driven.after(Duration::ZERO);
+    driven.at(before + WAITS);
     assert!(driven.session.restores(), "the cell behind it waits");
-    driven.after(WAITS);
+    driven.at(Instant::now() + WAITS);
     assert!(!driven.session.restores(), "and none after that");
     // What comes late is no answer to the next restore.
     let late = std::mem::take(&mut driven.sent);
