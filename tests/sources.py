@@ -6,21 +6,24 @@ settings (index, certificates, proxies) hold, but builds nothing: `pip download`
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import shutil
 import tarfile
-import threading
 from pathlib import Path
 
 from pip._internal.commands import create_command
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "sources"
-_one = threading.Lock()
 
 
 def fetch(name: str, version: str, sha256: str | None = None) -> Path:
     """The folder of the unpacked package. Without `sha256` the index's own hash has to do."""
     folder = CACHE / f"{name}-{version}"
-    with _one:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # The suites are processes beside each other, and two of them want the same packages.
+    with open(CACHE / ".lock", "w") as one:
+        fcntl.flock(one, fcntl.LOCK_EX)
         if not folder.is_dir():
             archive, wanted = _download(name, version)
             found = hashlib.sha256(archive.read_bytes()).hexdigest()
@@ -28,6 +31,8 @@ def fetch(name: str, version: str, sha256: str | None = None) -> Path:
                 archive.unlink()
                 raise ValueError(f"{archive.name} has the hash {found}, not {sha256 or wanted}")
             unpacking = CACHE / f"{name}-{version}.unpacking"
+            # One that was stopped in the middle has left it.
+            shutil.rmtree(unpacking, ignore_errors=True)
             with tarfile.open(archive) as tar:
                 tar.extractall(unpacking, filter="data")
             (inner,) = unpacking.iterdir()
@@ -52,7 +57,6 @@ def _download(name: str, version: str) -> tuple[Path, str | None]:
             raise LookupError(f"the package index has no {name}-{version}.tar.gz")
         response = session.get(links[0].url_without_fragment)
         response.raise_for_status()
-    CACHE.mkdir(parents=True, exist_ok=True)
     archive = CACHE / links[0].filename
     archive.write_bytes(response.content)
     return archive, links[0].hash if links[0].hash_name == "sha256" else None
