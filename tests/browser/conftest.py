@@ -39,6 +39,9 @@ SETTINGS = {
 # It is installed for the tests of it, and would draw the completer of all others.
 LANGUAGE_SERVERS = "@jupyter-lsp/jupyterlab-lsp"
 
+# The server is this machine's, whatever proxy there is for others.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 @dataclass
 class Lab:
@@ -96,7 +99,8 @@ def address(server: subprocess.Popen, folder: Path) -> str:
     end = time.monotonic() + 2 * SLOW / 1000
     while time.monotonic() < end and server.poll() is None:
         for file in (folder / "runtime").glob("jpserver-*.json"):
-            return json.loads(file.read_text())["url"]
+            with contextlib.suppress(ValueError):  # it is being written
+                return json.loads(file.read_text())["url"]
         time.sleep(0.1)
     pytest.fail(f"JupyterLab did not start: {(folder / 'log').read_text()[-2000:]}")
 
@@ -115,11 +119,11 @@ def browser() -> Browser:
 def forget(lab: Lab) -> None:
     """End all kernels, so that the next notebook has one of its own."""
     sessions = f"{lab.url}api/sessions"
-    with urllib.request.urlopen(sessions) as answer:
+    with OPENER.open(sessions) as answer:
         known = json.load(answer)
     for session in known:
         request = urllib.request.Request(f"{sessions}/{session['id']}", method="DELETE")
-        urllib.request.urlopen(request).close()
+        OPENER.open(request).close()
 
 
 @pytest.fixture

@@ -30,6 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = Path(os.environ.get("DRUPE", ROOT / "target" / "release" / "drupe")).resolve()
 PATIENCE = 30
 
+# The server is this machine's, whatever proxy there is for others: urllib and websocket both look here.
+os.environ["no_proxy"] = "*"
+
 
 def until(what: Callable, because: str, patience: float = PATIENCE):
     """The first true thing that `what()` gives."""
