@@ -134,7 +134,8 @@ class Server:
         """Run a cell in a kernel, whatever it takes until that is up."""
         client = BlockingKernelClient(connection_file=str(self.runtime / f"kernel-{kernel}.json"))
         client.load_connection_file()
-        client.start_channels()
+        # Without the heartbeat: a client without a manager takes one that is late by a second for the kernel's death.
+        client.start_channels(hb=False)
         try:
             client.wait_for_ready(timeout=PATIENCE)
             assert client.execute_interactive(code, timeout=PATIENCE)["content"]["status"] == "ok"
