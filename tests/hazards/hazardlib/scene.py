@@ -216,7 +216,7 @@ class Scene:
         if kind == "output":
             self.await_output(rest)
         elif kind == "file":
-            self._await(f"the file {rest}", (self.cwd / rest).exists)
+            self.await_file(rest)
         elif kind == "input":
             self._await("input_request", lambda: self._saw(lambda m: m.type == "input_request"))
         elif kind == "reply":
@@ -276,6 +276,9 @@ class Scene:
     def await_output(self, text: str) -> None:
         self._await(f"the output {text!r}", lambda: text in self.client.text("stdout"))
 
+    def await_file(self, name: str) -> None:
+        self._await(f"the file {name}", (self.cwd / name).exists)
+
     def _done(self, request: str) -> bool:
         replied = self._saw(lambda m: m.parent == request and m.channel == "shell")
         return replied and self._saw(
@@ -305,6 +308,8 @@ class Scene:
             self.pump(float(rest) / 1000)
         elif word == "await":
             self.await_output(rest)
+        elif word == "await-file":
+            self.await_file(rest)
         elif word in ("shutdown", "restart"):
             self._ask_shutdown(self.client, "control", restart=word == "restart")
         elif word == "shutdown-shell":

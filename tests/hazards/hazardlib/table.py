@@ -11,10 +11,11 @@ to end, from its first trigger. Its items:
     "restart"           … with restart = true           "other-shutdown"   … from the second client
     "sigterm" "sigint"  the signal                      "exit"             a cell with `exit()`
     "parent-gone"       SIGKILL to the parent           "client-gone"      the client vanishes
-    "exits-itself"      nothing: the state that was reached ends the kernel
+    "exits-itself"      nothing: what the next act has the kernel do ends it
     "term"              SIGTERM that the kernel is to survive: no trigger
     "pause N"           N milliseconds
     "await TEXT"        until TEXT is in the cell's output
+    "await-file NAME"   until the file is there
     {send = TYPE, content = {…}, channel = "shell", times = 1, refused = true, answered = true,
      until = "server_started", padding = 0}
         a request; with `refused` it must be answered as in a kernel that is shutting down, with
@@ -49,6 +50,7 @@ TRIGGERS = (
     "exits-itself",
 )
 _ACTS = (*TRIGGERS, "sigint", "term", "client-gone")
+_TIMED = ("pause", "await", "await-file")
 
 
 class TableError(Exception):
@@ -154,7 +156,7 @@ def _row(raw: dict, group: str, file: str) -> Hazard:
     expect = _build(Expect, raw.get("expect", {}), where)
     row = _build(Hazard, raw | {"group": group, "expect": expect}, where)
     for act in row.script:
-        known = isinstance(act, dict) or act in _ACTS or act.split(" ")[0] in ("pause", "await")
+        known = isinstance(act, dict) or act in _ACTS or act.split(" ")[0] in _TIMED
         if not known:
             raise TableError(f"{where}: unknown act {act!r}")
     if not row.triggers:
