@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from datetime import datetime, timedelta, timezone
 
 import psutil
 import pytest
@@ -229,19 +230,28 @@ def test_the_end_of_its_parent_is_the_kernel_s_end(tmp_path):
 @pytest.mark.parametrize("word", ["exit", "quit()"])
 def test_a_console_hears_that_a_cell_has_asked_for_the_end(word):
     """As jupyter_console waits: for the output, asking for input every 50 ms; then for the reply, as long as the kernel is alive."""
-    manager, client = start_new_kernel(kernel_name="drupe")
-    try:
-        request = client.execute(word)
-        while client.get_iopub_msg(timeout=30)["content"].get("execution_state") != "idle":
-            pass
-        time.sleep(0.06)
-        assert manager.is_alive(), "nobody would look for the reply any more"
-        payload = reply_to(client, request)["payload"]
-        assert [one["source"] for one in payload] == ["ask_exit"]
-        end = time.monotonic() + 5
-        while manager.is_alive() and time.monotonic() < end:
-            time.sleep(0.01)
-        assert not manager.is_alive()
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
+    for _ in range(5):
+        manager, client = start_new_kernel(kernel_name="drupe")
+        try:
+            request = client.execute(word)
+            idle = client.get_iopub_msg(timeout=30)
+            while idle["content"].get("execution_state") != "idle":
+                idle = client.get_iopub_msg(timeout=30)
+            time.sleep(0.06)
+            alive = manager.is_alive()
+            age = datetime.now(timezone.utc) - idle["header"]["date"]
+            # The kernel stays for 0.15 s. Who looks later than any console does proves nothing, and looks at another one.
+            if not alive and age > timedelta(seconds=0.12):
+                continue
+            assert alive, "nobody would look for the reply any more"
+            payload = reply_to(client, request)["payload"]
+            assert [one["source"] for one in payload] == ["ask_exit"]
+            end = time.monotonic() + 5
+            while manager.is_alive() and time.monotonic() < end:
+                time.sleep(0.01)
+            assert not manager.is_alive()
+            return
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel()
+    pytest.fail("this process is too slow to tell")
