@@ -110,8 +110,9 @@ class Kernel:
 
     def until_said(self, text: str) -> None:
         """Wait until a running cell has written this line."""
-        while self.client.get_iopub_msg(timeout=TIMEOUT)["content"].get("text") != f"{text}\n":
-            pass
+        said = ""
+        while f"{text}\n" not in said:
+            said += self.client.get_iopub_msg(timeout=TIMEOUT)["content"].get("text", "")
 
     def run(self, code: str, *, metadata=None, **content) -> Result:
         """Run a cell and wait until the kernel is idle."""

@@ -321,17 +321,19 @@ def test_a_thread_may_print_when_its_locals_are_gone(fresh):
 
 
 @pytest.mark.parametrize("meanwhile", ["complete", "inspect", "is_complete", "history", "a slider"])
-def test_a_thread_s_output_stays_with_the_cell(fresh, meanwhile):
+def test_a_thread_s_output_stays_with_the_cell(fresh, meanwhile, tmp_path):
     fresh.ok(
         "from comm import get_comm_manager\n"
         "get_comm_manager().register_target('t', lambda comm, message: comm.on_msg(print))"
     )
     fresh.send("comm_open", {"comm_id": "t", "target_name": "t", "data": {}})
     cell = fresh.ok(
-        "import threading, time\ngo, done = threading.Event(), threading.Event()\n"
-        "def work():\n    go.wait(30)\n    for i in range(50):\n        print('line', i)\n        time.sleep(0.01)\n"
-        "    done.set()\nthreading.Thread(target=work).start()\nthreading.Timer(0.3, go.set).start()"
+        "import os, threading, time\n"
+        f"def work():\n    while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n"
+        "    for i in range(50):\n        print('line', i)\n        time.sleep(0.01)\n"
+        "threading.Thread(target=work).start()"
     )
+    (tmp_path / "go").touch()
     ask = {
         "complete": lambda: fresh.send("complete_request", {"code": "prin", "cursor_pos": 4}),
         "inspect": lambda: fresh.send("inspect_request", {"code": "print", "cursor_pos": 3}),
