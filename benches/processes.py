@@ -1,5 +1,6 @@
 """A kernel process and jupyter_client's client for it, for the measures."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -26,7 +27,9 @@ def parent_of(message: dict) -> str | None:
 
 def free_ports() -> Iterator[int]:
     """Below those that the system gives to connections: among many kernels one would take what another is about to listen on."""
-    for port in itertools.cycle(range(15_000, 32_000)):
+    # From another one on in each process: two of them at once would go through the same.
+    for number in itertools.count(os.getpid() * 100):
+        port = 15_000 + number % 17_000
         with socket.socket() as tried:
             try:
                 tried.bind(("127.0.0.1", port))
@@ -186,5 +189,8 @@ class Kernel:
     def memory(self, kind: str) -> float:
         """Bytes of the process and its children: `uss` are theirs alone, of `pss` what others share is divided among all."""
         root = psutil.Process(self.process.pid)
-        everyone = [root, *root.children(recursive=True)]
-        return sum(getattr(one.memory_full_info(), kind) for one in everyone)
+        total = getattr(root.memory_full_info(), kind)
+        for child in root.children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                total += getattr(child.memory_full_info(), kind)
+        return total

@@ -151,8 +151,11 @@ def shutdown(before: str) -> Callable[[Kernel, Size], float]:
 
 def per_thread(kernel: Kernel, file: str, number: Callable[[str], str]) -> int:
     """The sum over the threads of a process of what a file of /proc says of each."""
-    threads = Path(f"/proc/{kernel.process.pid}/task").glob(f"*/{file}")
-    return sum(int(number(thread.read_text())) for thread in threads)
+    total = 0
+    for thread in Path(f"/proc/{kernel.process.pid}/task").glob(f"*/{file}"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            total += int(number(thread.read_text()))
+    return total
 
 
 def wake_ups(kernel: Kernel) -> int:
