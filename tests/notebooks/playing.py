@@ -10,9 +10,11 @@ proxies that nobody answers for.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -160,8 +162,6 @@ def _environment(folder: Path) -> dict:
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "seeds.py").write_text(SEEDS)
-    matplotlib = sources.CACHE / "matplotlib"
-    matplotlib.mkdir(exist_ok=True)
     (folder / "matplotlibrc").write_text("svg.hashsalt: notebooks\n")
     home = folder / "home"
     home.mkdir()
@@ -169,12 +169,21 @@ def _environment(folder: Path) -> dict:
         "HOME": str(home),
         "IPYTHONDIR": str(folder / "ipython"),
         "MATPLOTLIBRC": str(folder / "matplotlibrc"),
-        "MPLCONFIGDIR": str(matplotlib),
+        "MPLCONFIGDIR": str(_matplotlib()),
         "PYTHONHASHSEED": "0",
         "SOURCE_DATE_EPOCH": "0",
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
     }
+
+
+@functools.cache
+def _matplotlib() -> Path:
+    """matplotlib's folder, with its list of fonts: whoever has to make that first, and is slow, says so on stderr."""
+    folder = sources.CACHE / "matplotlib"
+    env = os.environ | {"MPLCONFIGDIR": str(folder)}
+    subprocess.run([PYTHON, "-c", "import matplotlib.font_manager"], env=env, check=True)
+    return folder
 
 
 def _message(output) -> dict:

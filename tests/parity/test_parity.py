@@ -6,6 +6,7 @@ entry whose cell does not differ any more fails. `DRUPE_PARITY=theme` in the env
 
 import concurrent.futures
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -41,6 +42,9 @@ def allowed() -> dict:
 @pytest.fixture(scope="module")
 def played() -> dict:
     """For each theme, by kernel: a future of what its cells said. Two kernels at a time, as the machine has processors."""
+    for one in (sys.executable, LIBRARIES):
+        # matplotlib's list of fonts: whoever has to make that first, and is slow, says so on stderr.
+        subprocess.run([one, "-c", "import matplotlib.font_manager"], check=True)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         yield {
             theme: {
