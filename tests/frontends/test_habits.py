@@ -9,7 +9,8 @@ import pytest
 
 def complete(kernel, code: str) -> list:
     """Completions at the end of the code, by IPython: the kernel is idle, so nobody else answers."""
-    kernel.client.complete(code, len(code))
+    # The first imports what completion needs: while it does, the engine would answer in its place.
+    kernel.client.complete(code, len(code), reply=True, timeout=30)
     time.sleep(0.3)
     return kernel.client.complete(code, len(code), reply=True, timeout=30)["content"]["matches"]
 
