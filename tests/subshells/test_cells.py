@@ -76,7 +76,7 @@ def test_a_thread_prints_where_it_was_started(kernel):
 def test_each_has_a_loop_whose_tasks_go_on(kernel):
     shell = kernel.create()
     kernel.cell(
-        "import asyncio\nasync def tick():\n    global ticks\n    ticks = 0\n    while True:\n        ticks += 1\n        await asyncio.sleep(0.01)"
+        "import asyncio\nticks = 0\nasync def tick():\n    global ticks\n    while True:\n        ticks += 1\n        await asyncio.sleep(0.01)"
     )
     kernel.cell("task = asyncio.create_task(tick())", shell)
     kernel.pump(lambda: int(kernel.cell("ticks")) > 5)
@@ -222,9 +222,8 @@ def figures(kernel, cell: str) -> int:
     return sum("image/png" in data for data in shown)
 
 
+EVENTS = "import threading\ndrawn, ended = threading.Event(), threading.Event()"
 DRAW = """\
-import threading
-drawn, ended = threading.Event(), threading.Event()
 {first}
 import matplotlib.pyplot as plt
 plt.plot([1, 2])
@@ -235,8 +234,9 @@ print(ended.wait(20))"""
 def test_a_figure_is_shown_whatever_a_subshell_ends_meanwhile(kernel):
     """The backend's module imports the one with pyplot's table, and was not watched from then on."""
     shell = kernel.create()
+    kernel.cell(EVENTS)
     main = kernel.execute(DRAW.format(first="%matplotlib inline"))
-    kernel.cell("drawn.wait(20)", shell)
+    assert kernel.cell("drawn.wait(20)", shell) == "True"
     kernel.cell("ended.set()", shell)
     assert kernel.result(main) == "True\n"
     assert figures(kernel, main) == 1
@@ -255,10 +255,11 @@ import matplotlib_inline.backend_inline
 
 
 def test_a_subshell_may_be_made_in_the_middle_of_an_import(kernel):
+    kernel.cell(EVENTS)
     main = kernel.execute(DRAW.format(first=BLOCK))
     kernel.until_printed(main, "importing")
     shell = kernel.create()
-    kernel.cell("drawn.wait(20)", shell)
+    assert kernel.cell("drawn.wait(20)", shell) == "True"
     kernel.cell("ended.set()", shell)
     assert kernel.result(main) == "importing\nTrue\n"
     assert figures(kernel, main) == 1

@@ -71,7 +71,9 @@ def test_the_policy_can_be_chosen(python, policy):
         kernel.close()
 
 
-@pytest.mark.parametrize("cell", [BUSY, "print()\nawait asyncio.sleep({})"], ids=["at work", "awaits"])
+@pytest.mark.parametrize(
+    "cell", [BUSY, "print()\nawait asyncio.sleep({})"], ids=["at work", "awaits"]
+)
 def test_order_is_kept_when_they_change_threads(kernel, cell):
     """Cells come and go, and messages name the subshell or none."""
     kernel.cell("import asyncio")
