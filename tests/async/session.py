@@ -69,13 +69,16 @@ class Session:
         return "".join(said)
 
     def run_interrupted(self, code: str, after: float = 0.2) -> str:
-        """The same for a cell that is interrupted some seconds after its begin."""
+        """The same for a cell that is interrupted some seconds after its begin, or, if it does so, each time that it has printed `busy`.
+        Python may warn first, of a coroutine that was made and not awaited yet."""
         timers = []
+        prints = "'busy'" in code
 
         def begun(message):
-            if message["msg_type"] == "execute_input":
+            busy = message["msg_type"] == "stream" and "busy" in message["content"]["text"]
+            if busy if prints else message["msg_type"] == "execute_input":
                 timers.append(threading.Timer(after, self.manager.interrupt_kernel))
-                timers[0].start()
+                timers[-1].start()
 
         try:
             return self.run(code, look=begun)
@@ -83,8 +86,23 @@ class Session:
             for timer in timers:
                 timer.join()
 
+    def until_heard(self, text: str, cell: str | None = None) -> str:
+        """Send nothing until that has been put out between cells, or by the cell of this number; all that was until then."""
+        said, end = "", time.monotonic() + 20
+        while text not in said:
+            assert time.monotonic() < end, said
+            message = self.client.get_iopub_msg(timeout=20)
+            if cell in (None, message["parent_header"].get("msg_id")):
+                said += message["content"].get("text", "")
+        return said
+
     def goes_on(self, name: str) -> bool:
-        """Whether a list in the namespace grows between two cells."""
-        before = int(self.run(f"len({name})"))
-        time.sleep(0.2)
-        return int(self.run(f"len({name})")) > before
+        """Whether a list in the namespace, to which something is added each 10 ms, grows between two cells: by more than what the loop
+        could do for the cells' own sake."""
+        lengths, end = [int(self.run(f"len({name})"))], time.monotonic() + 10
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            lengths.append(int(self.run(f"len({name})")))
+            if lengths[-1] > lengths[-2] + 3:
+                return True
+        return False

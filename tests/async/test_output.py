@@ -66,15 +66,17 @@ class Said:
         ]
 
 
-def play(session, starts: dict[str, str], workers: list[str]) -> tuple[Said, dict[str, str]]:
-    """Start the workers, each by a cell of its own, run ten cells beside them, and listen to the end. Returns what was said, and who
+def play(
+    session, starts: dict[str, str], workers: list[str], cells: int = CELLS
+) -> tuple[Said, dict[str, str]]:
+    """Start the workers, each by a cell of its own, run some cells beside them, and listen to the end. Returns what was said, and who
     was started by which cell."""
     said, by = Said(session), {}
     for who, code in starts.items():
         by[who] = session.client.execute(code)
-    for n in range(CELLS):
+    for n in range(cells):
         session.client.execute(f"print('other {n} -\\n', end='')\nawait asyncio.sleep(0.1)")
-    said.listen_until(LINES * len(workers) + CELLS)
+    said.listen_until(LINES * len(workers) + cells)
     return said, by
 
 
@@ -120,9 +122,9 @@ def test_threads_and_their_children_may_keep_to_the_cell_that_started_them(sessi
     # And back.
     session.run("%config ZMQInteractiveShell.thread_output = 'latest'")
     session.run(
-        "go = threading.Event()\nthreading.Thread(target=lambda: (go.wait(), print('late'))).start()"
+        "go = threading.Event()\nlate = threading.Thread(target=lambda: (go.wait(), print('late')))\nlate.start()"
     )
-    assert session.run("go.set(); time.sleep(0.2)") == "late\n"
+    assert session.run("go.set(); late.join()") == "late\n"
     assert "'latest', 'cell'" in session.run("%config ZMQInteractiveShell.thread_output = 'nobody'")
 
 
@@ -135,7 +137,8 @@ def test_a_thread_says_itself_where_its_output_goes(session):
         "        print(f'pinned {n} -\\n', end='')\n        time.sleep(0.02)\n"
         "threading.Thread(target=pinned).start()"
     }
-    said, by = play(session, starts, ["pinned"])
+    # Enough cells for a thread that is late with its first lines.
+    said, by = play(session, starts, ["pinned"], 2 * CELLS)
     whole(said, ["pinned"])
     for cell, (_, n, _) in said.of("pinned"):
         if int(n) < 20:

@@ -31,9 +31,9 @@ def test_anyio(session, runner):
     assert session.run(code) == "False"
     code = "with anyio.move_on_after(0.05) as scope:\n    await anyio.sleep(100)\nscope.cancelled_caught"
     assert session.run(code) == "True"
-    assert session.run_interrupted("await anyio.sleep(100)") == "KeyboardInterrupt"
+    assert session.run_interrupted("await anyio.sleep(100)").endswith("KeyboardInterrupt")
     code = "async with anyio.create_task_group() as group:\n    group.start_soon(anyio.sleep, 100)"
-    assert session.run_interrupted(code) == "KeyboardInterrupt"
+    assert session.run_interrupted(code).endswith("KeyboardInterrupt")
     assert session.run("await anyio.sleep(0)\n'well'") == "'well'"
 
 
