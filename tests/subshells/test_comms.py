@@ -93,11 +93,12 @@ def test_one_that_waits_behind_a_cell_goes_along(kernel):
     """The first messages of a widget name no subshell yet: those behind them are not held up by them."""
     shell = kernel.create()
     opened(kernel)
-    cell = kernel.execute(BUSY.format(2))
+    cell = kernel.execute(BUSY.format(600))
     kernel.until_printed(cell, "busy")
     tell(kernel, 1, None)
     second = tell(kernel, 2, shell)
-    kernel.pump(lambda: kernel.is_idle(second), patience=1.5)
+    kernel.pump(lambda: kernel.is_idle(second))
+    kernel.interrupt()
     kernel.reply(cell)
     assert said(kernel) == [(1, False), (2, False)]
 
@@ -117,7 +118,10 @@ def test_one_that_is_being_handled_is_not_overtaken(kernel):
 def test_a_cell_that_awaits_gets_its_answer_on_its_own_thread(kernel, pause):
     """One that is about to await as well: it has said that it is ready, and runs a few more lines."""
     shell = kernel.create()
-    kernel.cell("import asyncio, comm, threading, time")
+    # How long the main thread may take to come to its await.
+    kernel.cell(
+        "import asyncio, comm, drupe.subshells, threading, time\ndrupe.subshells._MAIN_TAKES = 20"
+    )
     kernel.cell(
         "c = comm.create_comm(target_name='t', comm_id='mine')\n"
         "c.on_msg(lambda message: answer.set_result(threading.get_ident()))",
@@ -147,6 +151,7 @@ def test_a_cell_that_never_comes_to_its_await_is_waited_for_once(kernel):
     assert not kernel.is_idle(cell)
     kernel.reply(cell)
     assert said(kernel) == [(n, False) for n in range(40)]
+    kernel.cell("import drupe.subshells; drupe.subshells._MAIN_TAKES = 20")
     cell = kernel.execute("print('busy', flush=True)\nawait asyncio.sleep(0.5)")
     kernel.until_printed(cell, "busy")
     late = tell(kernel, 40, shell)

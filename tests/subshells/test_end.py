@@ -146,6 +146,7 @@ def test_it_asks(kernel):
     cell = kernel.execute("input('?')", kernel.create(), allow_stdin=True)
     kernel.client.get_stdin_msg(timeout=10)
     assert ends(kernel, "shutdown") == {"status": "ok", "restart": False}
+    kernel.pump(lambda: cell in kernel.replies)
     assert kernel.replies[cell]["content"]["status"] == "error"
 
 
