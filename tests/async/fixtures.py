@@ -10,6 +10,7 @@ from session import executable, pythons
 def folders(tmp_path_factory):
     """IPython's history and the runtime files, in a folder of the tests' own."""
     folder = tmp_path_factory.mktemp("jupyter")
+    (folder / "runtime").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))

@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from uuid import uuid4
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
+from jupyter_core.paths import jupyter_runtime_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DRUPE", str(ROOT / "target" / "release" / "drupe"))
@@ -31,7 +33,9 @@ class Session:
     """A kernel, and what its cells said."""
 
     def __init__(self, python: str, *flags: str, env: dict | None = None, stderr=None):
-        self.manager = KernelManager()
+        # Over socket files: of two kernels that start at a time both could be given one port.
+        file = Path(jupyter_runtime_dir(), f"{uuid4()}.json")
+        self.manager = KernelManager(connection_file=str(file), transport="ipc")
         self.manager._kernel_spec = KernelSpec(
             argv=[BINARY, "-f", "{connection_file}", "--python", python, *flags],
             language="python",

@@ -157,7 +157,7 @@ def test_two_questions_get_their_own_answers(kernel):
     ]
     asked = {}
     while len(asked) < 2:
-        message = kernel.client.get_stdin_msg(timeout=10)
+        message = kernel.client.get_stdin_msg(timeout=20)
         asked[message["content"]["prompt"]] = message
     for name in ("B", "A"):
         reply = kernel.client.session.msg(
@@ -170,7 +170,7 @@ def test_two_questions_get_their_own_answers(kernel):
 def test_a_question_is_given_up_by_an_interrupt(kernel):
     shell = kernel.create()
     cell = kernel.execute("input('?')", shell, allow_stdin=True)
-    kernel.client.get_stdin_msg(timeout=10)
+    kernel.client.get_stdin_msg(timeout=20)
     kernel.interrupt()
     assert kernel.reply(cell)["ename"] == "KeyboardInterrupt"
 

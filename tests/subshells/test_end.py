@@ -144,7 +144,7 @@ def test_main_and_a_subshell_are_busy(kernel):
 
 def test_it_asks(kernel):
     cell = kernel.execute("input('?')", kernel.create(), allow_stdin=True)
-    kernel.client.get_stdin_msg(timeout=10)
+    kernel.client.get_stdin_msg(timeout=20)
     assert ends(kernel, "shutdown") == {"status": "ok", "restart": False}
     kernel.pump(lambda: cell in kernel.replies)
     assert kernel.replies[cell]["content"]["status"] == "error"
