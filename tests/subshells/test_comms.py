@@ -43,11 +43,12 @@ def test_they_run_on_main_unless_that_is_busy(kernel):
     opened(kernel)
     idle = tell(kernel, 1, shell)
     kernel.pump(lambda: kernel.is_idle(idle))
-    cell = kernel.execute(BUSY.format(1))
+    cell = kernel.execute(BUSY.format(600))
     kernel.until_printed(cell, "busy")
     beside = tell(kernel, 2, shell)
     kernel.pump(lambda: kernel.is_idle(beside))
     assert not kernel.is_idle(cell)
+    kernel.interrupt()
     kernel.reply(cell)
     again = tell(kernel, 3, shell)
     kernel.pump(lambda: kernel.is_idle(again))
@@ -143,21 +144,23 @@ def test_a_cell_that_never_comes_to_its_await_is_waited_for_once(kernel):
     shell = kernel.create()
     opened(kernel)
     cell = kernel.execute(
-        "import asyncio\nprint('busy', flush=True)\ntime.sleep(3)\nawait asyncio.sleep(0)"
+        "import asyncio\ngo = threading.Event()\nprint('busy', flush=True)\ngo.wait(60)\nawait asyncio.sleep(0)"
     )
     kernel.until_printed(cell, "busy")
-    numbers = [tell(kernel, n, shell) for n in range(40)]
+    # So many moments would be longer than this waits.
+    numbers = [tell(kernel, n, shell) for n in range(200)]
     kernel.pump(lambda: kernel.is_idle(numbers[-1]))
     assert not kernel.is_idle(cell)
+    kernel.cell("go.set()", shell)
     kernel.reply(cell)
-    assert said(kernel) == [(n, False) for n in range(40)]
+    assert said(kernel) == [(n, False) for n in range(200)]
     kernel.cell("import drupe.subshells; drupe.subshells._MAIN_TAKES = 20")
     cell = kernel.execute("print('busy', flush=True)\nawait asyncio.sleep(0.5)")
     kernel.until_printed(cell, "busy")
-    late = tell(kernel, 40, shell)
+    late = tell(kernel, 200, shell)
     kernel.pump(lambda: kernel.is_idle(late))
     kernel.reply(cell)
-    assert said(kernel)[40:] == [(40, True)]
+    assert said(kernel)[200:] == [(200, True)]
 
 
 def test_the_close_that_comes_before_the_delete_is_not_lost(kernel):
