@@ -33,8 +33,8 @@ class Session:
     """A kernel, and what its cells said."""
 
     def __init__(self, python: str, *flags: str, env: dict | None = None, stderr=None):
-        # Over socket files: of two kernels that start at a time both could be given one port.
-        file = Path(jupyter_runtime_dir(), f"{uuid4()}.json")
+        # Over socket files: two kernels that start at a time could be given one port. Their names may be no longer than 107 bytes.
+        file = Path(jupyter_runtime_dir(), f"{uuid4().hex[:8]}.json")
         self.manager = KernelManager(connection_file=str(file), transport="ipc")
         self.manager._kernel_spec = KernelSpec(
             argv=[BINARY, "-f", "{connection_file}", "--python", python, *flags],

@@ -214,7 +214,8 @@ INTERRUPTED = {
     "wait_for": "await asyncio.wait_for(asyncio.sleep(100), 50)",
     "to_thread": "await asyncio.to_thread(wait_for_end)",
     "group": "async with asyncio.TaskGroup() as group:\n    for _ in range(3): group.create_task(asyncio.sleep(100))",
-    "finally": "try:\n    print('busy', flush=True)\n    await asyncio.sleep(100)\nfinally:\n    await asyncio.sleep(0.05)\n    ended.append(1)",
+    "finally": "try:\n    print('busy', flush=True)\n    await asyncio.sleep(100)\n"
+    "finally:\n    await asyncio.sleep(0.05)\n    ended.append(1)",
     "task": "await asyncio.create_task(asyncio.sleep(100))",
     "busy": "while True:\n    await asyncio.sleep(0)",
 }
@@ -280,7 +281,8 @@ def test_an_interrupt_that_meets_a_task_is_the_cell_s(session):
 def test_what_ignores_its_cancellation_gets_it_again(session):
     session.run(
         "import asyncio\nignored = []\nasync def stubborn(announce):\n    while True:\n"
-        "        try: announce(); await asyncio.sleep(100)\n        except asyncio.CancelledError:\n            ignored.append(1)\n            if len(ignored) == 2: raise"
+        "        try: announce(); await asyncio.sleep(100)\n"
+        "        except asyncio.CancelledError:\n            ignored.append(1)\n            if len(ignored) == 2: raise"
     )
     # It is said once it waits.
     code = "await stubborn(lambda: asyncio.get_running_loop().call_soon(print, 'busy'))"
