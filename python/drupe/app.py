@@ -63,8 +63,14 @@ def run(
         if isinstance(error, TraitError):
             _drupe.failed(_misconfigured(error), 2)
         _drupe.failed(_internal(error), 1)
-    server.run()
-    teardown.run(on_main=True)
+    while True:
+        try:
+            server.run()
+            teardown.run(on_main=True)
+        except BaseException:
+            # A handler of the user's for some signal has raised in a line of the kernel's own. What is done is not done again.
+            if _drupe.forked():
+                raise
 
 
 def _missing(error: ImportError) -> str:

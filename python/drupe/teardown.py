@@ -89,7 +89,13 @@ def _rung(name: str, work: Callable[..., Any], on_main: bool) -> None:
     if left is None:
         # It is over already, or another thread has taken over.
         return
-    deadline = monotonic() + left
+    try:
+        _carry_out(name, work, monotonic() + left, on_main)
+    finally:
+        _drupe.end_rung(name)
+
+
+def _carry_out(name: str, work: Callable[..., Any], deadline: float, on_main: bool) -> None:
     if on_main:
         # What is remembered was meant for the cell, or for the rung before.
         interrupts.take_missed()
@@ -106,7 +112,6 @@ def _rung(name: str, work: Callable[..., Any], on_main: bool) -> None:
     finally:
         if on_main:
             interrupts.install()
-    _drupe.end_rung(name)
 
 
 def _save() -> None:

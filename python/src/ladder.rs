@@ -39,8 +39,11 @@ fn rungs() -> Vec<&'static str> {
 fn begin_rung(py: Python<'_>, name: &str) -> PyResult<Option<f64>> {
     let handle = boot::handle().ok_or_else(boot::not_started)?;
     let left = handle.take_up(turn(name)?);
-    if interrupt::is_main() {
-        interrupt::settle(py)?;
+    if interrupt::is_main()
+        && let Err(error) = interrupt::settle(py)
+    {
+        // A handler of the user's has raised, of which this rung knows nothing.
+        tracing::info!(%error, "a signal's handler has raised between two rungs");
     }
     Ok(left.map(|left| left.as_secs_f64()))
 }
