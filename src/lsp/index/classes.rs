@@ -38,6 +38,8 @@ type Definition = (Rc<Source>, Name);
 enum Target {
     Module(String),
     Defined(Definition),
+    /// An instance of a class.
+    Instance(Definition),
     /// A method of a class, of which it was asked for, or of a base of that.
     Method {
         name: Name,
@@ -53,6 +55,8 @@ enum Bound<'s> {
     From(String, &'s str),
     /// It is another name for that.
     As(&'s Expr),
+    /// It is an instance of what this annotation says.
+    Annotated(&'s Expr),
 }
 
 /// Reads the classes of a search path. It lives for one question.
@@ -80,7 +84,7 @@ impl<'a> Classes<'a> {
                     .map(|place| members(self.finder, &module, &place))
                     .unwrap_or_default()
             }
-            Some(Target::Defined(class)) => self.of_class(&class),
+            Some(Target::Defined(class) | Target::Instance(class)) => self.of_class(&class),
             _ => Vec::new(),
         }
     }
@@ -88,11 +92,14 @@ impl<'a> Classes<'a> {
     /// The members of what a call of it gives: an instance, where it is a class, and where it is a function what that is annotated to
     /// return, at `places` of a tuple and of a tuple in that.
     pub(super) fn given(&mut self, module: &str, reached: &[String], places: &[u8]) -> Vec<Found> {
-        let Some(target) = self.follow(Target::Module(module.to_owned()), reached, FARTHEST) else {
+        let Some(target) = self
+            .follow(Target::Module(module.to_owned()), reached, FARTHEST)
+            .and_then(|target| self.callable(target))
+        else {
             return Vec::new();
         };
         let (source, functions, asked) = match &target {
-            Target::Module(_) => return Vec::new(),
+            Target::Module(_) | Target::Instance(_) => return Vec::new(),
             Target::Defined(class) if class_of(class).is_some() => {
                 return match places {
                     [] => self.of_class(class),
@@ -112,6 +119,14 @@ impl<'a> Classes<'a> {
             self.instance_of(source, returns, places, asked)
         });
         given.map(|class| self.of_class(&class)).unwrap_or_default()
+    }
+
+    /// What a call of it calls.
+    fn callable(&mut self, target: Target) -> Option<Target> {
+        match target {
+            Target::Instance(_) => self.follow(target, &["__call__".to_owned()], FARTHEST),
+            other => Some(other),
+        }
     }
 
     /// The class of which an annotation in `source` says that something is an instance; `own` is what it calls `Self`.
@@ -180,7 +195,7 @@ impl<'a> Classes<'a> {
         for name in reached {
             target = match target {
                 Target::Module(module) => self.in_module(&module, name, far)?,
-                Target::Defined(asked) => Target::Method {
+                Target::Defined(asked) | Target::Instance(asked) => Target::Method {
                     name: name.into(),
                     of: self.having(&asked, name, far)?,
                     asked,
@@ -236,6 +251,9 @@ impl<'a> Classes<'a> {
                 .then(|| Target::Module(submodule(&module, member))),
             Bound::From(module, member) => self.in_module(&module, member, far),
             Bound::As(other) => self.named_by(source, other, far),
+            Bound::Annotated(annotation) => self
+                .instance_of(source, annotation, &[], None)
+                .map(Target::Instance),
         });
         if is_bound {
             return (target, true);
@@ -442,7 +460,8 @@ fn bound<'s>(source: &Source, body: &'s [Stmt], name: &str) -> (Vec<Bound<'s>>, 
                 found.push(Bound::As(&it.value));
             }
             Stmt::AnnAssign(it) if is_it(&it.target) => {
-                found.extend(it.value.as_deref().filter(|it| is_name(it)).map(Bound::As));
+                let other = it.value.as_deref().filter(|it| is_name(it)).map(Bound::As);
+                found.push(other.unwrap_or(Bound::Annotated(&it.annotation)));
             }
             Stmt::TypeAlias(it) if is_it(&it.name) && is_name(&it.value) => found.push(Bound::As(&it.value)),
             _ => {}

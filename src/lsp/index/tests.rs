@@ -83,7 +83,7 @@ const FILES: [(&str, &str); 34] = [
         \x20   @property\n    def shape(self): ...\n    @shape.setter\n    def shape(self, shape): self._shape = shape\n\
         \x20   @functools.cached_property\n    def width(self): ...\n\
         \x20   @classmethod\n    def parse(cls) -> 'Table': ...\n    def head(self): ...\n\
-        class Reader:\n    def following(self) -> Frame: ...\nFrame: TypeAlias = Table[int]\n",
+        class Reader:\n    def following(self) -> Frame: ...\n    def __call__(self) -> Frame: ...\nFrame: TypeAlias = Table[int]\nempty: Final[Reader]\n",
     ),
     (
         "lib/circle.py",
@@ -345,6 +345,7 @@ fn classes_have_their_members_and_those_of_their_bases() {
         ("tables", &["Table"][..], TABLE),
         ("tables.core", &["Frame"], TABLE),
         ("tables", &["inner", "Reader"], "ffollowing"),
+        ("tables", &["inner", "empty"], "ffollowing"),
         ("tables", &["Root"], "fcopy vmore vrows vsize"),
         ("circle", &["A"], "vx vy"),
         // What is no class, or is not there.
@@ -379,6 +380,8 @@ fn a_call_gives_an_instance_or_what_its_function_says() {
         // An inherited method gives what it was asked of.
         (&["Table", "copy"], &[], TABLE),
         (&["inner", "Reader", "following"], &[], TABLE),
+        (&["inner", "empty"], &[], TABLE),
+        (&["inner", "empty", "following"], &[], TABLE),
         (&["Table"], &[0], ""),
         (&["Table", "head"], &[], ""),
         (&["Table", "shape", "fget"], &[], ""),
