@@ -19,8 +19,8 @@ use super::{Found, Kind, members};
 
 /// So many modules are read for one question.
 const MOST_MODULES: usize = 40;
-/// A name is followed through so many others, and a class to so many bases one above the other.
-const FARTHEST: usize = 20;
+/// A name is followed in so many steps, and a class to so many bases one above the other.
+const FARTHEST: usize = 40;
 /// Of one class.
 const MOST_MEMBERS: usize = 5_000;
 
@@ -35,6 +35,7 @@ struct Source {
 type Definition = (Rc<Source>, Name);
 
 /// What a name leads to.
+#[derive(Clone)]
 enum Target {
     Module(String),
     Defined(Definition),
@@ -64,6 +65,9 @@ pub(super) struct Classes<'a> {
     finder: &'a Finder,
     folder: Option<&'a Path>,
     read: HashMap<String, Vec<Rc<Source>>>,
+    /// What names mean in a source, and whether they are bound there: one that is looked up already means nothing to those on its way,
+    /// so that a circle of modules ends, and each name of each is looked up once.
+    meant: HashMap<(*const Source, String), (Option<Target>, bool)>,
 }
 
 impl<'a> Classes<'a> {
@@ -72,6 +76,7 @@ impl<'a> Classes<'a> {
             finder,
             folder,
             read: HashMap::new(),
+            meant: HashMap::new(),
         }
     }
 
@@ -116,7 +121,7 @@ impl<'a> Classes<'a> {
         let mut told = functions.iter().rev().take(1).chain(&functions);
         let given = told.find_map(|function| {
             let returns = function.returns.as_deref().filter(|_| !function.is_async)?;
-            self.instance_of(source, returns, places, asked)
+            self.instance_of(source, returns, places, asked, FARTHEST)
         });
         given.map(|class| self.of_class(&class)).unwrap_or_default()
     }
@@ -136,16 +141,17 @@ impl<'a> Classes<'a> {
         annotation: &Expr,
         places: &[u8],
         own: Option<&Definition>,
+        far: usize,
     ) -> Option<Definition> {
         match annotation {
             Expr::StringLiteral(text) => {
                 let quoted = parse_expression(text.value.to_str()).ok()?;
-                self.instance_of(source, quoted.expr(), places, own)
+                self.instance_of(source, quoted.expr(), places, own, far)
             }
             // Of several the first that is a class: `DataFrame | TextFileReader`, `Figure | None`.
             Expr::BinOp(either) if either.op == Operator::BitOr => self
-                .instance_of(source, &either.left, places, own)
-                .or_else(|| self.instance_of(source, &either.right, places, own)),
+                .instance_of(source, &either.left, places, own, far)
+                .or_else(|| self.instance_of(source, &either.right, places, own, far)),
             Expr::Subscript(of) => {
                 let parameters = match &*of.slice {
                     Expr::Tuple(tuple) => &tuple.elts[..],
@@ -154,20 +160,20 @@ impl<'a> Classes<'a> {
                 match (last_word(&of.value)?, places) {
                     ("Optional" | "Union", _) => parameters
                         .iter()
-                        .find_map(|it| self.instance_of(source, it, places, own)),
+                        .find_map(|it| self.instance_of(source, it, places, own, far)),
                     ("Annotated" | "Final" | "ClassVar", _) => {
-                        self.instance_of(source, parameters.first()?, places, own)
+                        self.instance_of(source, parameters.first()?, places, own, far)
                     }
                     ("tuple" | "Tuple", [place, rest @ ..]) => {
-                        self.instance_of(source, parameters.get(usize::from(*place))?, rest, own)
+                        self.instance_of(source, parameters.get(usize::from(*place))?, rest, own, far)
                     }
-                    (_, []) => self.instance_of(source, &of.value, places, own),
+                    (_, []) => self.instance_of(source, &of.value, places, own, far),
                     _ => None,
                 }
             }
             Expr::Name(name) if name.id == "Self" && places.is_empty() => own.cloned(),
             Expr::Name(_) | Expr::Attribute(_) if places.is_empty() => {
-                match self.named_by(source, annotation, FARTHEST)? {
+                match self.named_by(source, annotation, far)? {
                     Target::Defined(class) if class_of(&class).is_some() => Some(class),
                     _ => None,
                 }
@@ -208,16 +214,24 @@ impl<'a> Classes<'a> {
 
     /// The class, or the first base of it, that has a method.
     fn having(&mut self, class: &Definition, method: &str, far: usize) -> Option<Definition> {
-        let far = far.checked_sub(1)?;
-        let definition = class_of(class)?;
-        if !functions(&definition.body, method).is_empty() {
-            return Some(class.clone());
+        let (mut waiting, mut seen) = (vec![class.clone()], HashSet::new());
+        while let Some(class) = waiting.pop() {
+            let definition = class_of(&class)?;
+            if !functions(&definition.body, method).is_empty() {
+                return Some(class);
+            }
+            if !seen.insert((class.0.module.clone(), class.1.clone())) {
+                continue;
+            }
+            for base in definition.bases().iter().rev() {
+                if let Some(Target::Defined(base)) = self.named_by(&class.0, base, far)
+                    && class_of(&base).is_some()
+                {
+                    waiting.push(base);
+                }
+            }
         }
-        let mut bases = definition.bases().iter();
-        bases.find_map(|base| match self.named_by(&class.0, base, far)? {
-            Target::Defined(base) => self.having(&base, method, far),
-            _ => None,
-        })
+        None
     }
 
     fn in_module(&mut self, module: &str, name: &str, far: usize) -> Option<Target> {
@@ -236,9 +250,20 @@ impl<'a> Classes<'a> {
 
     /// What `name` means in a source, and whether it is bound there.
     fn within(&mut self, source: &Rc<Source>, name: &str, far: usize) -> (Option<Target>, bool) {
-        let Some(far) = far.checked_sub(1) else {
-            return (None, true);
+        let key = (Rc::as_ptr(source), name.to_owned());
+        if let Some(known) = self.meant.get(&key) {
+            return known.clone();
+        }
+        self.meant.insert(key.clone(), (None, false));
+        let meant = match far.checked_sub(1) {
+            Some(far) => self.looked_up(source, name, far),
+            None => (None, true),
         };
+        self.meant.insert(key, meant.clone());
+        meant
+    }
+
+    fn looked_up(&mut self, source: &Rc<Source>, name: &str, far: usize) -> (Option<Target>, bool) {
         let (bound, stars) = bound(source, &source.body, name);
         let is_bound = !bound.is_empty();
         // What is tried first may not be there: `try: from fast import …`, and what stands in for it below.
@@ -252,7 +277,7 @@ impl<'a> Classes<'a> {
             Bound::From(module, member) => self.in_module(&module, member, far),
             Bound::As(other) => self.named_by(source, other, far),
             Bound::Annotated(annotation) => self
-                .instance_of(source, annotation, &[], None)
+                .instance_of(source, annotation, &[], None, far)
                 .map(Target::Instance),
         });
         if is_bound {

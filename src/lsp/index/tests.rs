@@ -87,7 +87,7 @@ const FILES: [(&str, &str); 34] = [
     ),
     (
         "lib/circle.py",
-        "from circle import A\nclass B(A):\n    x = 1\nclass A(B):\n    y = 2\nC = D\nD = C\nfrom circle import E\n",
+        "from circle import A\nclass B(A):\n    x = 1\nclass A(B):\n    y = 2\nC = D\nD = C\nfrom circle import E\nF: F\nG: H\nH: G\n",
     ),
     ("own/notes/notebook.ipynb", ""),
     ("own/notes/helpers.py", "def help_me(): pass\n"),
@@ -355,6 +355,8 @@ fn classes_have_their_members_and_those_of_their_bases() {
         ("tables", &["Nothing"], ""),
         ("circle", &["C"], ""),
         ("circle", &["E"], ""),
+        ("circle", &["F"], ""),
+        ("circle", &["H"], ""),
         ("nothing", &["A"], ""),
     ] {
         let found = public(|| index.attributes(module, reached, None));
@@ -362,6 +364,25 @@ fn classes_have_their_members_and_those_of_their_bases() {
     }
     let private = said(|| index.attributes("tables", &["Table"], None));
     assert!(private.iter().any(|it| it.name == "_shape" && !it.public));
+}
+
+/// Each of them is on 10^19 ways through the others.
+#[test]
+fn modules_that_import_everything_of_each_other_are_looked_through_once() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("lib")).unwrap();
+    for own in 0..20 {
+        let stars = (0..20)
+            .filter(|other| *other != own)
+            .map(|other| format!("from star{other} import *\n"));
+        let text: String = stars
+            .chain([format!("class Own{own}:\n    x{own} = 1\n")])
+            .collect();
+        std::fs::write(root.path().join(format!("lib/star{own}.py")), text).unwrap();
+    }
+    let index = of(root.path());
+    assert_eq!(public(|| index.given("star0", &["Own7"], &[], None)), "vx7");
+    assert_eq!(public(|| index.given("star0", &["Nothing"], &[], None)), "");
 }
 
 #[test]
