@@ -63,14 +63,13 @@ def run(
         if isinstance(error, TraitError):
             _drupe.failed(_misconfigured(error), 2)
         _drupe.failed(_internal(error), 1)
-    while True:
-        try:
-            server.run()
-            teardown.run(on_main=True)
-        except BaseException:
-            # A handler of the user's for some signal has raised in a line of the kernel's own. What is done is not done again.
-            if _drupe.forked():
-                raise
+
+    def life() -> None:
+        # What is done is not done again.
+        server.run()
+        teardown.run(on_main=True)
+
+    _drupe.hold(life)
 
 
 def _missing(error: ImportError) -> str:

@@ -37,6 +37,8 @@ _UNCUT = 1
 # where that has no processor.
 _SPARED = 0.1
 _SPARED_TIMES = 20
+# C code that looks at no signals meets it once for each call.
+_SPARED_AT_MOST = 0.5
 
 # What a request yields that awaits nothing yet, and asks to be gone on with in the event loop.
 HAND_OVER = object()
@@ -95,7 +97,7 @@ that does not come any more it is `take_missed`'s, which makes it the cell's err
     | BESIDE: IPython's callbacks, what others have put around `run_cell` | `beside_cell` | as in USER, but for a moment after an \
 interrupt was shown: one that comes at once is the same wish said twice | to the state before |
     | AWAITS: the request's coroutine waits in the loop | `Steps` | cancels it; a task or a callback of the user's that runs just then \
-is spared, and gets KeyboardInterrupt where it still runs a tenth of a second later | to the state that it was in |
+is spared, and gets KeyboardInterrupt where it still runs a moment later | to the state that it was in |
     | PRESENTING | `presenting` | is nothing in the first second, and CutOff after that | to the state before |
 
     A signal that meets this module's own lines comes again a millisecond later. So a change of the state is never half done, and
@@ -304,7 +306,8 @@ is spared, and gets KeyboardInterrupt where it still runs a tenth of a second la
             self.cancel_cell()
             spared = now, 0
         since, times = spared
-        if now - since > _SPARED and times >= _SPARED_TIMES:
+        elapsed = now - since
+        if elapsed > _SPARED_AT_MOST or elapsed > _SPARED and times >= _SPARED_TIMES:
             return self._strike()
         self._spared = since, times + 1
         _drupe.interrupt_again()

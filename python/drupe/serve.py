@@ -25,7 +25,7 @@ import time
 import types
 from typing import TYPE_CHECKING
 
-from . import _drupe, comms, requests, shells, sigterm
+from . import _drupe, comms, forks, requests, shells, sigterm
 from .errors import described
 from .hooks import when_imported
 from .interrupt import HAND_OVER, InPlace, interrupts
@@ -206,9 +206,11 @@ class Server:
                 else:
                     self._serve_with_loop()
             except SystemExit as error:
+                forks.leave_if_forked(error)
                 log.info("the event loop was left by %r: the kernel ends", error)
                 _drupe.ask_exit()
             except BaseException as error:
+                forks.leave_if_forked(error)
                 # A KeyboardInterrupt of a background task leaves the loop this way.
                 log.info("the event loop was left by %s and runs again", described(error))
                 # Whatever keeps it from running must not keep a processor busy.

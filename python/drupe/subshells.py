@@ -16,12 +16,13 @@ state is one for the process, bear several cells at a time:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from . import _drupe, comms, parents, requests, shells
+from . import _drupe, comms, forks, parents, requests, shells
 from .errors import described
 from .hooks import when_imported
 from .interrupt import Interrupts, State, set_here
@@ -139,8 +140,6 @@ class _Steps:
                     policy.cancel_cell()
                 try:
                     step, value = coroutine.send, (yield waits_for)
-                    if policy._cancel_asked:
-                        step, value = coroutine.throw, policy._woken_before()
                 except BaseException as raised:
                     # What goes on into the user's code has a traceback without this frame, as if nobody stood between.
                     traceback = raised.__traceback__
@@ -148,7 +147,10 @@ class _Steps:
                     step, value = coroutine.throw, raised
                 finally:
                     subshell.enter(0)
+                    # First this: who asks for a cancellation looks here when he has asked.
                     policy._awaiting = None
+                if policy._cancel_asked and step == coroutine.send:
+                    step, value = coroutine.throw, policy._woken_before()
         finally:
             value = None
             policy.state = before
@@ -191,9 +193,13 @@ class ShellThread:
 
     def interrupt(self, turn: int) -> None:
         """Interrupt what it does in that turn, from any thread."""
-        while self.subshell.interrupt(Interrupt, turn) and not self.policy.cancel_cell():
-            # It has gone on between the two.
-            pass
+        policy = self.policy
+        while self.subshell.interrupt(Interrupt, turn):
+            if policy.cancel_cell() and (policy._awaiting is not None or not policy._cancel_asked):
+                # It awaits still, or has been told.
+                return
+            # It had gone on between the two.
+            policy._cancel_asked = False
 
     def _run(self) -> None:
         # First: from here on the core is told of the thread's end, whatever becomes of the rest.
@@ -225,9 +231,11 @@ class ShellThread:
                 try:
                     self._serve_with_loop()
                 except SystemExit as error:
+                    forks.leave_if_forked(error)
                     log.info("a subshell's loop was left by %r: the kernel ends", error)
                     _drupe.ask_exit()
                 except BaseException as error:
+                    forks.leave_if_forked(error)
                     log.info("a subshell's loop was left by %s", described(error))
                     if self.loop.is_closed():
                         # It can do nothing more; the core is told by the thread's end.
@@ -283,10 +291,10 @@ class ShellThread:
         if runs_cell:
             # What has no thread, such as what a child writes, is the cell's that began last.
             _drupe.set_descriptors_parent(request.parent)
-        kernel.begin(request)
         is_comm = request.msg_type in comms.TYPES
-        self._may_await = not is_comm
         try:
+            kernel.begin(request)
+            self._may_await = not is_comm
             if is_comm and await _handled_by_main(kernel, request):
                 return
             await requests.carry_out(kernel, request)
@@ -353,10 +361,15 @@ async def _handled_by_main(kernel: IPythonKernel, request: _drupe.Request) -> bo
     except asyncio.TimeoutError:
         # Before it is decided whose the message is: the main thread takes this back when it looks, be it just now.
         _looks_away = of_main
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        # An interrupt ends what runs, and this has not begun here: it waits no longer.
+        pass
     if taken.acquire(blocking=False):
         return False
     _looks_away = None
-    await done.wait()
+    while not done.is_set():
+        with contextlib.suppress(asyncio.CancelledError):
+            await done.wait()
     return True
 
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use drupe::lifecycle::record::Abandoned;
 use drupe::lifecycle::{Rung, Turn};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PySystemExit, PyValueError};
 use pyo3::prelude::*;
 
-use crate::{boot, capture, gate, interrupt};
+use crate::{boot, capture, fork, gate, interrupt};
 
 thread_local! {
     /// The turn that was handed to this thread: the main thread's everywhere but in a helper.
@@ -84,6 +84,26 @@ pub fn park() -> ! {
     }
 }
 
+/// How long what has failed in `hold` waits before it is called again.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// Call it, and call it again whatever it raises: a handler of the user's for some signal may raise in any line of Python, and there
+/// is none here. It ends with the process; in a forked child, with the error.
+#[pyfunction]
+fn hold(py: Python<'_>, life: &Bound<'_, PyAny>) -> PyResult<()> {
+    loop {
+        let Err(error) = life.call0() else { continue };
+        if fork::is_child() {
+            return Err(error);
+        }
+        tracing::info!(%error, "the main thread was struck in a line of the kernel's own");
+        if error.is_instance_of::<PySystemExit>(py) {
+            ask_exit()?;
+        }
+        py.detach(|| std::thread::sleep(AGAIN));
+    }
+}
+
 /// Whether the exit ladder has begun.
 #[pyfunction]
 fn shutting_down() -> bool {
@@ -149,6 +169,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(end_rung, module)?)?;
     module.add_function(wrap_pyfunction!(abandoned, module)?)?;
     module.add_function(wrap_pyfunction!(park_main, module)?)?;
+    module.add_function(wrap_pyfunction!(hold, module)?)?;
     module.add_function(wrap_pyfunction!(shutting_down, module)?)?;
     module.add_function(wrap_pyfunction!(ask_exit, module)?)?;
     module.add_function(wrap_pyfunction!(flush_c_stdio, module)?)?;

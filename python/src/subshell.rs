@@ -162,7 +162,7 @@ impl PySubshell {
     /// A request has come to its end: whoever has asked for an interrupt of it comes too late.
     fn ended(&self) {
         let _standing = self.lock();
-        self.inner.next_turn();
+        self.inner.end_turn();
     }
 
     /// The exception that was set is being raised.

@@ -113,11 +113,11 @@ impl Handle {
         loop {
             let request = subshell.mailbox.take()?;
             // Whoever hears that it has begun may interrupt it.
-            subshell.next_turn();
+            subshell.begin_turn();
             if let Some(request) = self.permit(request, Place::Beside) {
                 return Some(request);
             }
-            subshell.next_turn();
+            subshell.end_turn();
         }
     }
 

@@ -65,9 +65,16 @@ impl Subshell {
         (turn % 2 == 1).then_some(turn)
     }
 
-    /// A request is about to begin, or has come to its end, of which its client is told next.
-    pub fn next_turn(&self) {
-        self.turn.fetch_add(1, Ordering::SeqCst);
+    /// A request is about to begin. Called by its thread alone, as the other.
+    pub fn begin_turn(&self) {
+        let turn = self.turn.load(Ordering::SeqCst);
+        self.turn.store((turn + 1) | 1, Ordering::SeqCst);
+    }
+
+    /// It has come to its end, of which its client is told next.
+    pub fn end_turn(&self) {
+        let turn = self.turn.load(Ordering::SeqCst);
+        self.turn.store((turn + 1) & !1, Ordering::SeqCst);
     }
 
     /// It was deleted: its thread ends when it has nothing to do.

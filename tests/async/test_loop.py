@@ -127,6 +127,16 @@ def test_a_cell_that_closes_the_loop_costs_the_next_one_nothing(session):
     assert session.run("await asyncio.sleep(0.01, 8)") == "8"
 
 
+def test_a_child_that_a_callback_forks_is_no_second_kernel(session):
+    session.run(
+        "import asyncio, os\ndef forks():\n    global child\n    child = os.fork()\n    if child == 0: raise SystemExit(7)"
+    )
+    code = "asyncio.get_running_loop().call_soon(forks)\nawait asyncio.sleep(0.1)\nos.waitpid(child, 0)[1] >> 8"
+    # Python 3.12 and newer warn of a fork beside threads.
+    assert session.run(code).endswith("7")
+    assert session.run("'well'") == "'well'"
+
+
 def test_an_interrupt_of_the_first_cell_that_awaits(session):
     # It is answered when Python has been started.
     session.run("1")

@@ -163,6 +163,21 @@ def test_a_cell_that_never_comes_to_its_await_is_waited_for_once(kernel):
     assert said(kernel)[200:] == [(200, True)]
 
 
+def test_an_interrupt_while_the_main_thread_is_asked_loses_no_message(kernel):
+    """It ends the cell, and the message has its turn all the same, once, before it counts as handled."""
+    shell = kernel.create()
+    opened(kernel)
+    kernel.cell("import asyncio")
+    for n in range(6):
+        cell = kernel.execute("print('busy', flush=True)\ntime.sleep(600)\nawait asyncio.sleep(0)")
+        kernel.until_printed(cell, "busy")
+        number = tell(kernel, n, shell)
+        kernel.interrupt()
+        kernel.pump(lambda number=number: kernel.is_idle(number))
+        assert kernel.reply(cell)["ename"] == "KeyboardInterrupt"
+        assert [value for value, _ in said(kernel)] == [*range(n + 1)]
+
+
 def test_the_close_that_comes_before_the_delete_is_not_lost(kernel):
     """Front-ends send the one on shell and the other on control."""
     opened(kernel)

@@ -375,7 +375,7 @@ fn members(list: &mut List, program: &Program, spot: Spot, base: &str, prefix: &
     let is_known = given.is_some_and(|given| live_members(list, base, prefix, &given, asker));
     if list.candidates.is_empty() && !is_known {
         imports::within(list, program, spot, base, asker);
-        if list.candidates.is_empty() {
+        if list.candidates.is_empty() && !list.late {
             imports::instance(list, program, spot, base, asker);
         }
     }

@@ -16,6 +16,7 @@ use ruff_python_parser::parse_expression;
 use super::finder::Finder;
 use super::reader::{absolute, parsed};
 use super::{Found, Kind, members};
+use crate::lsp::analysis::depth;
 
 /// So many modules are read for one question.
 const MOST_MODULES: usize = 40;
@@ -120,7 +121,9 @@ impl<'a> Classes<'a> {
         // The last one is the function itself, behind its overloads.
         let mut told = functions.iter().rev().take(1).chain(&functions);
         let given = told.find_map(|function| {
-            let returns = function.returns.as_deref().filter(|_| !function.is_async)?;
+            // What they say is what they yield, or what is awaited.
+            let gives = !function.is_async && !function.decorator_list.iter().any(makes_context);
+            let returns = function.returns.as_deref().filter(|_| gives)?;
             self.instance_of(source, returns, places, asked, FARTHEST)
         });
         given.map(|class| self.of_class(&class)).unwrap_or_default()
@@ -144,7 +147,8 @@ impl<'a> Classes<'a> {
         far: usize,
     ) -> Option<Definition> {
         match annotation {
-            Expr::StringLiteral(text) => {
+            // A string is one token where its source was measured.
+            Expr::StringLiteral(text) if depth::of(text.value.to_str()) <= depth::LIMIT => {
                 let quoted = parse_expression(text.value.to_str()).ok()?;
                 self.instance_of(source, quoted.expr(), places, own, far)
             }
@@ -525,11 +529,20 @@ fn functions<'s>(body: &'s [Stmt], name: &str) -> Vec<&'s StmtFunctionDef> {
 
 /// `@property`, `@cached_property`, `@functools.cached_property`, `@name.setter`.
 fn makes_property(decorator: &Decorator) -> bool {
-    let called = match &decorator.expression {
-        Expr::Call(it) => &it.func,
-        other => other,
-    };
-    last_word(called).is_some_and(|word| word.ends_with("property") || matches!(word, "setter" | "deleter"))
+    decorated_by(decorator)
+        .is_some_and(|word| word.ends_with("property") || matches!(word, "setter" | "deleter"))
+}
+
+/// `@contextmanager`, `@contextlib.asynccontextmanager`.
+fn makes_context(decorator: &Decorator) -> bool {
+    decorated_by(decorator).is_some_and(|word| word.ends_with("contextmanager"))
+}
+
+fn decorated_by(decorator: &Decorator) -> Option<&str> {
+    match &decorator.expression {
+        Expr::Call(it) => last_word(&it.func),
+        other => last_word(other),
+    }
 }
 
 fn last_word(expression: &Expr) -> Option<&str> {

@@ -62,7 +62,7 @@ const FILES: [(&str, &str); 34] = [
     ("lib/bom.py", "\u{feff}def first(): pass\n"),
     (
         "lib/tables/__init__.py",
-        "from .api import Table, read, pair, later, Base as Root\nfrom . import core as inner\nmade = Table()\n",
+        "from .api import Table, read, pair, later, lent, Base as Root\nfrom . import core as inner\nmade = Table()\n",
     ),
     (
         "lib/tables/api.py",
@@ -70,7 +70,8 @@ const FILES: [(&str, &str); 34] = [
         @overload\ndef read(path, chunks: int) -> Reader: ...\n\
         def read(path, chunks=None) -> 'Union[None, tables.Table, Reader]': ...\n\
         def pair() -> tuple[Reader, tuple[int, Table | None]]: ...\n\
-        async def later() -> Table: ...\n",
+        async def later() -> Table: ...\n\
+        @contextlib.contextmanager\ndef lent() -> Reader: ...\n",
     ),
     (
         "lib/tables/core.py",
@@ -386,6 +387,19 @@ fn modules_that_import_everything_of_each_other_are_looked_through_once() {
 }
 
 #[test]
+fn an_annotation_in_quotes_may_be_as_deep_as_any_other() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("lib")).unwrap();
+    let (open, close) = ("(".repeat(20_000), ")".repeat(20_000));
+    let text =
+        format!("class Found: x = 1\ndef deep() -> '{open}Found{close}': ...\ndef flat() -> 'Found': ...\n");
+    std::fs::write(root.path().join("lib/quoted.py"), text).unwrap();
+    let index = of(root.path());
+    assert_eq!(public(|| index.given("quoted", &["flat"], &[], None)), "vx");
+    assert_eq!(public(|| index.given("quoted", &["deep"], &[], None)), "");
+}
+
+#[test]
 fn a_call_gives_an_instance_or_what_its_function_says() {
     let (_root, index) = environment();
     for (reached, places, expected) in [
@@ -407,6 +421,7 @@ fn a_call_gives_an_instance_or_what_its_function_says() {
         (&["Table", "head"], &[], ""),
         (&["Table", "shape", "fget"], &[], ""),
         (&["later"], &[], ""),
+        (&["lent"], &[], ""),
         (&["made"], &[], ""),
         (&["inner"], &[], ""),
     ] {
