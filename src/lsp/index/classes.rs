@@ -176,6 +176,10 @@ impl<'a> Classes<'a> {
                 }
             }
             Expr::Name(name) if name.id == "Self" && places.is_empty() => own.cloned(),
+            // It may be whatever it is: an overload may say more.
+            Expr::Name(_) | Expr::Attribute(_) if matches!(last_word(annotation), Some("Any" | "object")) => {
+                None
+            }
             Expr::Name(_) | Expr::Attribute(_) if places.is_empty() => {
                 match self.named_by(source, annotation, far)? {
                     Target::Defined(class) if class_of(&class).is_some() => Some(class),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FILES: [(&str, &str); 34] = [
+const FILES: [(&str, &str); 35] = [
     (
         "lib/plain.py",
         "import os\nfrom json import dumps\nLIMIT = 1\ndef read(): pass\nclass Table: pass\n_own = 2\na, b = 1, 2\n",
@@ -52,6 +52,7 @@ const FILES: [(&str, &str); 34] = [
     ("lib/numbers.libs/x.so", ""),
     ("lib/share/readme.txt", ""),
     ("lib/pathlib.py", "class Path: pass\n"),
+    ("lib/typing.py", "class Any:\n    wrong = 1\n"),
     ("lib/zipfile.py", "class Path: pass\n"),
     ("lib/numpy.py", "def array(): pass\n"),
     (
@@ -62,15 +63,16 @@ const FILES: [(&str, &str); 34] = [
     ("lib/bom.py", "\u{feff}def first(): pass\n"),
     (
         "lib/tables/__init__.py",
-        "from .api import Table, read, pair, later, lent, Base as Root\nfrom . import core as inner\nmade = Table()\n",
+        "from .api import Table, read, pair, later, lent, loose, Base as Root\nfrom . import core as inner\nmade = Table()\n",
     ),
     (
         "lib/tables/api.py",
-        "from typing import TYPE_CHECKING, overload, Union\nfrom .core import *\nif TYPE_CHECKING:\n    import tables\n\
+        "from typing import TYPE_CHECKING, Any, overload, Union\nfrom .core import *\nif TYPE_CHECKING:\n    import tables\n\
         @overload\ndef read(path, chunks: int) -> Reader: ...\n\
         def read(path, chunks=None) -> 'Union[None, tables.Table, Reader]': ...\n\
         def pair() -> tuple[Reader, tuple[int, Table | None]]: ...\n\
         async def later() -> Table: ...\n\
+        @overload\ndef loose(a: int) -> tuple[Reader, Reader]: ...\ndef loose(a) -> tuple[Reader, Any]: ...\n\
         @contextlib.contextmanager\ndef lent() -> Reader: ...\n",
     ),
     (
@@ -138,7 +140,7 @@ fn modules_are_found_as_python_finds_them() {
     let (root, index) = environment();
     assert_eq!(
         public(|| index.modules("", None)),
-        "mbom mbroken mcircle mfits mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtables mtyped mzipfile"
+        "mbom mbroken mcircle mfits mlazy mlisted mmade mnative mnumpy mpack mpathlib mplain mspace mtables mtyped mtyping mzipfile"
     );
     assert_eq!(public(|| index.modules("pack", None)), "mdeep mstars msub mtests");
     assert_eq!(public(|| index.modules("space", None)), "mpart");
@@ -367,13 +369,13 @@ fn classes_have_their_members_and_those_of_their_bases() {
     assert!(private.iter().any(|it| it.name == "_shape" && !it.public));
 }
 
-/// Each of them is on 10^19 ways through the others.
+/// Each of them is reached from the first on millions of ways through the others.
 #[test]
 fn modules_that_import_everything_of_each_other_are_looked_through_once() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir(root.path().join("lib")).unwrap();
-    for own in 0..20 {
-        let stars = (0..20)
+    for own in 0..12 {
+        let stars = (0..12)
             .filter(|other| *other != own)
             .map(|other| format!("from star{other} import *\n"));
         let text: String = stars
@@ -390,7 +392,7 @@ fn modules_that_import_everything_of_each_other_are_looked_through_once() {
 fn an_annotation_in_quotes_may_be_as_deep_as_any_other() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir(root.path().join("lib")).unwrap();
-    let (open, close) = ("(".repeat(20_000), ")".repeat(20_000));
+    let (open, close) = ("(".repeat(5_000), ")".repeat(5_000));
     let text =
         format!("class Found: x = 1\ndef deep() -> '{open}Found{close}': ...\ndef flat() -> 'Found': ...\n");
     std::fs::write(root.path().join("lib/quoted.py"), text).unwrap();
@@ -422,6 +424,7 @@ fn a_call_gives_an_instance_or_what_its_function_says() {
         (&["Table", "shape", "fget"], &[], ""),
         (&["later"], &[], ""),
         (&["lent"], &[], ""),
+        (&["loose"], &[1], "ffollowing"),
         (&["made"], &[], ""),
         (&["inner"], &[], ""),
     ] {
