@@ -32,6 +32,14 @@ def test_one_that_comes_too_late_does_not_strike_the_next_cell(kernel):
     kernel.cell("stop.set()")
 
 
+def interrupted(kernel, code: str, shell: str | None) -> None:
+    """Interrupt a cell once it has said that it is busy: it ends with that."""
+    cell = kernel.execute(code, shell)
+    kernel.until_printed(cell, "busy")
+    kernel.interrupt()
+    assert kernel.reply(cell)["ename"] == "KeyboardInterrupt"
+
+
 STEPS = {
     "each step awaits": "print('busy', flush=True)\nwhile True: await asyncio.sleep(0)",
     "a long await": "print('busy', flush=True)\nawait asyncio.sleep(100)",
@@ -45,22 +53,15 @@ def test_a_cell_that_awaits_ends_with_one_error_wherever_it_is_met(kernel, code,
     shell = kernel.create() if where == "subshell" else None
     kernel.cell("import asyncio")
     for _ in range(40):
-        cell = kernel.execute(code, shell)
-        kernel.until_printed(cell, "busy")
-        kernel.interrupt()
-        assert kernel.reply(cell)["ename"] == "KeyboardInterrupt"
+        interrupted(kernel, code, shell)
         assert kernel.cell("'well'", shell) == "'well'"
 
 
 def test_a_cancellation_is_over_with_its_cell(kernel):
     """A group of tasks asks its task how often it has been cancelled."""
     shell = kernel.create()
-    cell = kernel.execute(
-        "import asyncio\nprint('busy', flush=True)\nawait asyncio.sleep(100)", shell
-    )
-    kernel.until_printed(cell, "busy")
-    kernel.interrupt()
-    assert kernel.reply(cell)["ename"] == "KeyboardInterrupt"
+    kernel.cell("import asyncio")
+    interrupted(kernel, STEPS["a long await"], shell)
     assert kernel.cell("getattr(asyncio.current_task(), 'cancelling', int)()", shell) == "0"
 
 
