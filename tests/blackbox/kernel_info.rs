@@ -7,14 +7,19 @@ use serde_json::json;
 use crate::client::fixtures::installed_command;
 use crate::client::{Channel, Kernel, Message};
 
-/// A folder whose `sitecustomize.py` keeps Python from starting until there is a file `go`, and says when it has started.
-fn slow_python(dir: &Path) -> String {
+/// A kernel whose Python starts when there is a file `go` in the folder, and says there when it has started.
+fn before_python(dir: &Path) -> Kernel {
+    let command = installed_command(dir);
     let [go, up] = ["go", "python-is-up"].map(|name| dir.join(name));
     let code = format!(
         "import pathlib, time\nwhile not pathlib.Path({go:?}).exists(): time.sleep(0.01)\npathlib.Path({up:?}).touch()\n"
     );
     std::fs::write(dir.join("sitecustomize.py"), code).expect("sitecustomize can be written");
-    dir.display().to_string()
+    let path = dir.display().to_string();
+    Kernel::builder()
+        .command(&command)
+        .env("PYTHONPATH", &path)
+        .start()
 }
 
 #[track_caller]
@@ -49,12 +54,7 @@ fn is_answered_on_shell_and_control() {
 #[test]
 fn is_answered_before_python_is_up() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let command = installed_command(dir.path());
-    let path = slow_python(dir.path());
-    let mut kernel = Kernel::builder()
-        .command(&command)
-        .env("PYTHONPATH", &path)
-        .start();
+    let mut kernel = before_python(dir.path());
     for channel in [Channel::Shell, Channel::Control] {
         let reply = kernel.request(channel, "kernel_info_request", json!({}));
         assert_describes_python(&reply);
@@ -70,12 +70,7 @@ fn is_answered_before_python_is_up() {
 #[test]
 fn requests_wait_in_order_while_python_starts() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let command = installed_command(dir.path());
-    let path = slow_python(dir.path());
-    let mut kernel = Kernel::builder()
-        .command(&command)
-        .env("PYTHONPATH", &path)
-        .start();
+    let mut kernel = before_python(dir.path());
     let cells = ["x = [1]", "x.append(2)", "x"];
     let requests = cells.map(|code| kernel.send_execute(code));
     let kernel_info = kernel.send_request(Channel::Shell, "kernel_info_request", json!({}));
